@@ -1,0 +1,1 @@
+//! The linkage unit in two roles, matcher and resolver.

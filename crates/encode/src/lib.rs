@@ -1,0 +1,1 @@
+//! Records to tokens to encodings to hardened encodings, block keys and handles.

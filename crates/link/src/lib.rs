@@ -1,0 +1,1 @@
+//! Encodings to blocks to pairs to comparison vectors to weights to clusters; deterministic.

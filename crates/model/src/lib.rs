@@ -1,0 +1,28 @@
+//! The vocabulary of linkage as types, free of input and output: ids, the linkage schema and the
+//! layout of encodings it implies, batch manifests, refusals, progress and time.
+//!
+//! Everything here is either public knowledge among the members of a project or random stand-ins;
+//! raw identifiers live in `records`, keys in `secret` and `encode`.
+
+pub mod clock;
+pub mod digest;
+mod hex;
+pub mod id;
+pub mod layout;
+pub mod manifest;
+pub mod profile;
+pub mod progress;
+pub mod refusal;
+pub mod schema;
+
+pub use clock::{Clock, SystemClock};
+pub use digest::Digest;
+pub use id::{
+    BlockToken, Epoch, KeyCheck, LinkageId, PartyIndex, PartyName, PassHandle, PassIndex,
+    ProjectName, Pseudonym, RecordHandle, RunNumber,
+};
+pub use layout::{Layout, Part, PartRole, Slot};
+pub use manifest::{BatchKind, BatchManifest};
+pub use progress::{Progress, Silent};
+pub use refusal::{Refusal, RefusalCode};
+pub use schema::LinkageSchema;

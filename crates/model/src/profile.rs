@@ -1,0 +1,102 @@
+//! Profiles: named sets of encoding parameters. The schema names one, and no node can differ.
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::FieldKind;
+
+/// A named set of parameters for the way from tokens to what is uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// Block-keyed field signatures of constant weight, with deterministic flips. The default.
+    Standard,
+    /// As `standard`, with half the bits and twice the flips.
+    Strong,
+    /// Plain field-level Bloom filters under one key for all blocks: comparable across the whole
+    /// registry, open to frequency and graph attacks. For synthetic or test data.
+    FieldBloom,
+    /// One Bloom filter for the whole record (a CLK): as `field-bloom`, and without field weights.
+    RecordClk,
+}
+
+/// What happens to a Bloom filter before it leaves the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hardening {
+    /// Nothing.
+    Plain,
+    /// A constant-weight signature: the 1-bit MinHash (Li and König, 2010) of the filter's set
+    /// bits, each bit then flipped with this probability in permille.
+    MinHash {
+        /// Flips per thousand bits.
+        flip_permille: u16,
+    },
+}
+
+/// How the tokens of one part become a Bloom filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterShape {
+    /// Bits in the filter.
+    pub bits: u32,
+    /// Positions set per token.
+    pub hashes: u32,
+}
+
+impl Profile {
+    /// What happens to filters before they leave.
+    pub const fn hardening(self) -> Hardening {
+        match self {
+            Self::Standard => Hardening::MinHash { flip_permille: 50 },
+            Self::Strong => Hardening::MinHash { flip_permille: 100 },
+            Self::FieldBloom | Self::RecordClk => Hardening::Plain,
+        }
+    }
+
+    /// Whether keys derive from the block's value, so that blocks are incomparable.
+    pub const fn is_block_keyed(self) -> bool {
+        matches!(self, Self::Standard | Self::Strong)
+    }
+
+    /// Whether a record is one vector instead of one a field.
+    pub const fn is_whole_record(self) -> bool {
+        matches!(self, Self::RecordClk)
+    }
+
+    /// The filter tokens are hashed into.
+    pub const fn filter(self) -> FilterShape {
+        match self {
+            Self::Standard | Self::Strong => FilterShape {
+                bits: 1024,
+                hashes: 2,
+            },
+            Self::FieldBloom => FilterShape {
+                bits: 512,
+                hashes: 8,
+            },
+            Self::RecordClk => FilterShape {
+                bits: 1024,
+                hashes: 6,
+            },
+        }
+    }
+
+    /// Bits uploaded for a part that carries about as much as a name (`wide`) or as one number.
+    pub const fn part_bits(self, wide: bool) -> u32 {
+        match (self, wide) {
+            (Self::Standard, true) => 256,
+            (Self::Standard, false) | (Self::Strong, true) => 128,
+            (Self::Strong, false) => 64,
+            (Self::FieldBloom, _) => 512,
+            (Self::RecordClk, _) => 1024,
+        }
+    }
+}
+
+impl FieldKind {
+    /// Whether values of this kind are long and compared fuzzily, which takes more bits.
+    pub const fn is_wide(self) -> bool {
+        matches!(
+            self,
+            Self::GivenName | Self::Surname | Self::FullName | Self::Place | Self::Address
+        )
+    }
+}

@@ -1,0 +1,1 @@
+//! A custodian's daemon and command line.

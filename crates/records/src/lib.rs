@@ -1,0 +1,1 @@
+//! Raw identifiers and local keys, and their normalisation.

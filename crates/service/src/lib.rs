@@ -1,0 +1,1 @@
+//! What a long-running program needs: configuration, logs, tasks, health, shutdown.

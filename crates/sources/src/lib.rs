@@ -1,0 +1,1 @@
+//! Where records come from: CSV, plain or gzip.

@@ -1,0 +1,1 @@
+//! Protobuf at the edge: mutual TLS identity, typed client and server.
