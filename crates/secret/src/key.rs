@@ -65,6 +65,11 @@ impl Key32 {
         &self.0
     }
 
+    /// What [`Key32::expose`] gives, for this crate's own files.
+    pub(crate) fn bytes(&self) -> &[u8; KEY_BYTES] {
+        &self.0
+    }
+
     fn zero() -> Self {
         Self(Box::new([0; KEY_BYTES]))
     }

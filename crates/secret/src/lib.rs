@@ -5,7 +5,15 @@
 //! ciphers) cannot be wiped, so these are kept no longer than the work they serve.
 
 pub mod entropy;
+pub mod equality;
+pub mod hpke_box;
 pub mod key;
+pub mod key_file;
+
+mod hex;
 
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use equality::constant_time_eq;
+pub use hpke_box::{RecipientKey, RecipientSecret};
 pub use key::{Expander, Key32, Prf, expander};
+pub use key_file::Purpose;

@@ -1,0 +1,373 @@
+//! Keys as text files: one line, `symbolon-key-v1 PURPOSE HEX`, readable by their owner alone.
+//!
+//! A key is never an argument, a configuration value or an environment variable. The purpose stands in the file so that
+//! a key put in the wrong place is refused and not used.
+
+use crate::hex;
+use crate::key::Key32;
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+const MAGIC: &str = "symbolon-key-v1";
+
+/// No key file is longer; reading stops here.
+const MAX_FILE_BYTES: usize = 256;
+
+/// Permission bits that let anyone but the owner at the file.
+const OTHERS: u32 = 0o077;
+
+/// What a key is for. A file says which, and is refused elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// The custodians' shared linkage key.
+    Linkage,
+    /// A node's vault at rest: record handles and their local keys.
+    Vault,
+    /// The resolver's HPKE private key, to which nodes seal their handle maps.
+    HandleMap,
+    /// The resolver's key from which every recipient's pseudonyms come.
+    Pseudonym,
+    /// A node's HPKE private key, to which its results and its share of the linkage key are sealed.
+    Results,
+    /// The seed of a signing key for checkpoints and agreements.
+    Signing,
+}
+
+impl Purpose {
+    /// Every purpose.
+    pub const ALL: [Purpose; 6] = [
+        Self::Linkage,
+        Self::Vault,
+        Self::HandleMap,
+        Self::Pseudonym,
+        Self::Results,
+        Self::Signing,
+    ];
+
+    /// The word that stands in the file.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Linkage => "linkage",
+            Self::Vault => "vault",
+            Self::HandleMap => "handle-map",
+            Self::Pseudonym => "pseudonym",
+            Self::Results => "results",
+            Self::Signing => "signing",
+        }
+    }
+
+    fn from_word(word: &[u8]) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|purpose| purpose.word().as_bytes() == word)
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.word())
+    }
+}
+
+/// Why a key file was not written or not used. Messages name the file and never show what is in it.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// Writing never replaces a file.
+    #[error("{} exists already: a key file is never overwritten, choose another name or move it away", .0.display())]
+    Exists(PathBuf),
+    /// Reading found nothing.
+    #[error("{} does not exist: make the key first, or correct the path", .0.display())]
+    Missing(PathBuf),
+    /// A link, directory or device could be exchanged or read by others unseen.
+    #[error("{} is not a plain file: give the path of the key file itself, not of a link or directory", .0.display())]
+    NotPlain(PathBuf),
+    /// Group or others have some right to the file.
+    #[error("{} has mode {mode:04o}, open to other users: run `chmod 600 {}` and consider the key seen by them",
+        .path.display(), .path.display())]
+    Exposed {
+        /// The key file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A key for something else.
+    #[error("{} holds a {found} key, a {expected} key is needed: correct the path", .path.display())]
+    WrongPurpose {
+        /// The key file.
+        path: PathBuf,
+        /// What the caller needs.
+        expected: Purpose,
+        /// What the file says it is.
+        found: Purpose,
+    },
+    /// Not the one line a key file is.
+    #[error("{} is not a key file: it must be the one line `{MAGIC} PURPOSE` and 64 hexadecimal characters, \
+        restore it from its backup", .0.display())]
+    Malformed(PathBuf),
+    /// The operating system said no.
+    #[error("cannot {action} {}: {source}", .path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the operating system answered.
+        source: io::Error,
+    },
+}
+
+/// Creates `path` with mode 0600, writes `key` for `purpose`, and returns once both are on disk.
+///
+/// # Errors
+/// [`KeyFileError::Exists`] rather than overwriting; [`KeyFileError::Io`], after which no file is left.
+pub fn write(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), KeyFileError> {
+    let mut file = create(path)?;
+    let written = write_line(&mut file, purpose, key).and_then(|()| sync_directory_of(path));
+    written.map_err(|source| {
+        // Half a key is of no use and would stand in the way of the next try. The first error is the one to report.
+        let _ = fs::remove_file(path);
+        io_error("write", path, source)
+    })
+}
+
+/// Reads the key at `path`, which must be for `purpose`.
+///
+/// # Errors
+/// A file that is missing, not plain, open to other users, malformed or for another purpose.
+pub fn read(path: &Path, purpose: Purpose) -> Result<Key32, KeyFileError> {
+    let file = open_plain(path)?;
+    let mut content = Zeroizing::new([0; MAX_FILE_BYTES]);
+    let length =
+        read_up_to(file, &mut content[..]).map_err(|source| io_error("read", path, source))?;
+    let (found, key) =
+        parse(&content[..length]).ok_or_else(|| KeyFileError::Malformed(path.to_owned()))?;
+    if found != purpose {
+        return Err(KeyFileError::WrongPurpose {
+            path: path.to_owned(),
+            expected: purpose,
+            found,
+        });
+    }
+    Ok(key)
+}
+
+fn create(path: &Path) -> Result<File, KeyFileError> {
+    let created = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    created.map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
+        _ => io_error("create", path, source),
+    })
+}
+
+fn write_line(file: &mut File, purpose: Purpose, key: &Key32) -> io::Result<()> {
+    // Sized for the whole line, so that growing leaves no copy of the key behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_FILE_BYTES));
+    write!(line, "{MAGIC} {purpose} ")?;
+    line.extend_from_slice(&hex::encode(key.bytes())[..]);
+    line.push(b'\n');
+    file.write_all(&line)?;
+    file.sync_all()
+}
+
+/// Makes the file's name as durable as its content.
+fn sync_directory_of(path: &Path) -> io::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn open_plain(path: &Path) -> Result<File, KeyFileError> {
+    let named = fs::symlink_metadata(path).map_err(|source| reading_error(path, source))?;
+    check_plain(path, &named)?;
+    let file = File::open(path).map_err(|source| reading_error(path, source))?;
+    let opened = file
+        .metadata()
+        .map_err(|source| reading_error(path, source))?;
+    check_plain(path, &opened)?;
+    // Someone may exchange the name between the two looks; then they are different files.
+    if (named.dev(), named.ino()) != (opened.dev(), opened.ino()) {
+        return Err(KeyFileError::NotPlain(path.to_owned()));
+    }
+    Ok(file)
+}
+
+fn check_plain(path: &Path, metadata: &Metadata) -> Result<(), KeyFileError> {
+    if !metadata.is_file() {
+        return Err(KeyFileError::NotPlain(path.to_owned()));
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & OTHERS != 0 {
+        return Err(KeyFileError::Exposed {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    Ok(())
+}
+
+fn read_up_to(mut file: File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match file.read(&mut buffer[length..])? {
+            0 => break,
+            more => length += more,
+        }
+    }
+    Ok(length)
+}
+
+fn parse(content: &[u8]) -> Option<(Purpose, Key32)> {
+    let line = content.strip_suffix(b"\n").unwrap_or(content);
+    let mut words = line.split(|byte| *byte == b' ');
+    if words.next()? != MAGIC.as_bytes() {
+        return None;
+    }
+    let purpose = Purpose::from_word(words.next()?)?;
+    let mut bytes = hex::decode(words.next()?)?;
+    match words.next() {
+        None => Some((purpose, Key32::from_bytes(&mut bytes))),
+        Some(_) => None,
+    }
+}
+
+fn reading_error(path: &Path, source: io::Error) -> KeyFileError {
+    match source.kind() {
+        ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
+        _ => io_error("open", path, source),
+    }
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> KeyFileError {
+    KeyFileError::Io {
+        action,
+        path: path.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use tempfile::TempDir;
+
+    fn key() -> Key32 {
+        Key32::from_bytes(&mut [0xab; 32])
+    }
+
+    fn stored(content: &str, mode: u32) -> (TempDir, PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.key");
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        (directory, path)
+    }
+
+    fn refusal(path: &Path) -> KeyFileError {
+        read(path, Purpose::Vault).err().unwrap()
+    }
+
+    #[test]
+    fn every_purpose_round_trips() {
+        let directory = tempfile::tempdir().unwrap();
+        for purpose in Purpose::ALL {
+            let path = directory.path().join(purpose.word());
+            write(&path, purpose, &key()).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+            assert_eq!(read(&path, purpose).unwrap().expose(), key().expose());
+        }
+    }
+
+    #[test]
+    fn the_file_is_one_line_of_text() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.key");
+        write(&path, Purpose::HandleMap, &key()).unwrap();
+        let expected = format!("symbolon-key-v1 handle-map {}\n", "ab".repeat(32));
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+    }
+
+    #[test]
+    fn never_overwrites() {
+        let (_directory, path) = stored("precious", 0o600);
+        assert!(matches!(
+            write(&path, Purpose::Vault, &key()),
+            Err(KeyFileError::Exists(_))
+        ));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn refuses_files_open_to_others_and_says_how_to_close_them() {
+        let line = format!("{MAGIC} vault {}\n", "ab".repeat(32));
+        for mode in [0o640, 0o604, 0o620, 0o601] {
+            let (_directory, path) = stored(&line, mode);
+            let refusal = refusal(&path);
+            assert!(matches!(refusal, KeyFileError::Exposed { .. }));
+            assert!(
+                refusal
+                    .to_string()
+                    .contains(&format!("chmod 600 {}", path.display()))
+            );
+        }
+        let (_directory, path) = stored(&line, 0o400);
+        assert!(read(&path, Purpose::Vault).is_ok());
+    }
+
+    #[test]
+    fn refuses_links_directories_and_missing_files() {
+        let (directory, path) = stored(&format!("{MAGIC} vault {}\n", "ab".repeat(32)), 0o600);
+        let link = directory.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(refusal(&link), KeyFileError::NotPlain(_)));
+        assert!(matches!(
+            refusal(directory.path()),
+            KeyFileError::NotPlain(_)
+        ));
+        assert!(matches!(
+            refusal(&directory.path().join("none")),
+            KeyFileError::Missing(_)
+        ));
+    }
+
+    #[test]
+    fn refuses_another_purpose() {
+        let (_directory, path) = stored(&format!("{MAGIC} linkage {}\n", "ab".repeat(32)), 0o600);
+        let text = refusal(&path).to_string();
+        assert!(
+            text.contains("holds a linkage key, a vault key is needed"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn refuses_malformed_content_without_showing_it() {
+        let hex = "ab".repeat(32);
+        let contents = [
+            String::new(),
+            hex.clone(),
+            format!("{MAGIC} vault {}", &hex[..62]),
+            format!("{MAGIC} vault {hex}ab"),
+            format!("{MAGIC} vault {hex} more"),
+            format!("{MAGIC} vault {hex}\n\n"),
+            format!("{MAGIC} unheard-of {hex}\n"),
+            format!("symbolon-key-v2 vault {hex}\n"),
+            format!("{MAGIC} vault {hex}{}", " ".repeat(MAX_FILE_BYTES)),
+        ];
+        for content in contents {
+            let (_directory, path) = stored(&content, 0o600);
+            let refusal = refusal(&path);
+            assert!(matches!(refusal, KeyFileError::Malformed(_)), "{content}");
+            assert!(!refusal.to_string().contains("abab"));
+        }
+    }
+}
