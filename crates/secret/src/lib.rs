@@ -9,6 +9,7 @@ pub mod equality;
 pub mod hpke_box;
 pub mod key;
 pub mod key_file;
+pub mod sealed_stream;
 
 mod hex;
 
@@ -17,3 +18,4 @@ pub use equality::constant_time_eq;
 pub use hpke_box::{RecipientKey, RecipientSecret};
 pub use key::{Expander, Key32, Prf, expander};
 pub use key_file::Purpose;
+pub use sealed_stream::{StreamReader, StreamWriter};
