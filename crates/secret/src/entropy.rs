@@ -1,5 +1,5 @@
-//! Where random bytes come from, as a value passed in: the operating system's generator, or a seeded stream by which
-//! a rehearsal or a test repeats exactly.
+//! Where random bytes come from, as a value passed in: the operating system's generator, or a
+//! seeded stream by which a rehearsal or a test repeats exactly.
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -27,8 +27,8 @@ impl Default for SystemEntropy {
 }
 
 impl Entropy for SystemEntropy {
-    /// Ends the process if the operating system has no randomness to give: a panic could be caught, and whatever went
-    /// on afterwards would work with a predictable key.
+    /// Ends the process if the operating system has no randomness to give: a panic could be caught,
+    /// and whatever went on afterwards would work with a predictable key.
     fn fill(&mut self, out: &mut [u8]) {
         if self.0.fill(out).is_err() {
             eprintln!(
@@ -43,8 +43,8 @@ const BLOCK: usize = 32;
 
 /// A repeatable stream, HMAC-SHA256 of a counter under a 64-bit seed.
 ///
-/// For rehearsals and tests only: whoever guesses the seed has every key made from it. How the stream is cut into
-/// calls does not change its bytes.
+/// For rehearsals and tests only: whoever guesses the seed has every key made from it. How the
+/// stream is cut into calls does not change its bytes.
 pub struct SeededEntropy {
     key: hmac::Key,
     block: [u8; BLOCK],
@@ -114,7 +114,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn cutting_the_stream_changes_nothing(seed: u64, cuts in prop::collection::vec(0usize..70, 0..6)) {
+        fn cutting_the_stream_changes_nothing(
+            seed: u64,
+            cuts in prop::collection::vec(0usize..70, 0..6),
+        ) {
             let mut entropy = SeededEntropy::new(seed);
             let mut pieces = Vec::new();
             for cut in cuts {

@@ -1,4 +1,5 @@
-//! Lower-case hexadecimal for 32-byte values, secret ones included: what is decoded comes back in a wiping buffer.
+//! Lower-case hexadecimal for 32-byte values, secret ones included: what is decoded comes back in a
+//! wiping buffer.
 
 use zeroize::Zeroizing;
 

@@ -1,8 +1,9 @@
-//! Sealing to a recipient's public key: HPKE (RFC 9180), base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256,
-//! ChaCha20-Poly1305.
+//! Sealing to a recipient's public key: HPKE (RFC 9180), base mode, DHKEM(X25519, HKDF-SHA256),
+//! HKDF-SHA256, ChaCha20-Poly1305.
 //!
-//! A sealed box is the 32-byte encapsulated key, the ciphertext and its 16-byte tag. Base mode says nothing about who
-//! sealed it; where that matters, the box travels in a message that is authenticated.
+//! A sealed box is the 32-byte encapsulated key, the ciphertext and its 16-byte tag. Base mode says
+//! nothing about who sealed it; where that matters, the box travels in a message that is
+//! authenticated.
 
 use crate::entropy::Entropy;
 use crate::hex;
@@ -114,7 +115,8 @@ pub fn seal(
     seal_with(recipient, info, aad, plaintext, &seed)
 }
 
-/// [`seal`] with its randomness given: `seed` is the `ikmE` of RFC 9180, and must never serve twice.
+/// [`seal`] with its randomness given: `seed` is the `ikmE` of RFC 9180, and must never serve
+/// twice.
 ///
 /// # Errors
 /// As [`seal`].
@@ -188,8 +190,8 @@ fn check_info(info: &[u8]) -> Result<(), BoxError> {
     }
 }
 
-/// Hands HPKE the seed it was given in place of random bytes. HPKE draws exactly 32, once; the published vector in the
-/// tests would show it if that changed.
+/// Hands HPKE the seed it was given in place of random bytes. HPKE draws exactly 32, once; the
+/// published vector in the tests would show it if that changed.
 struct Given<'a>(&'a [u8; 32]);
 
 impl TryRng for Given<'_> {
@@ -327,7 +329,8 @@ mod tests {
 
         #[test]
         fn round_trips_and_refuses_any_changed_bit(plaintext: Vec<u8>, at: usize, bit in 0u32..8) {
-            let mut sealed = seal(&secret(4).public(), b"i", b"a", &plaintext, &mut SeededEntropy::new(5)).unwrap();
+            let mut entropy = SeededEntropy::new(5);
+            let mut sealed = seal(&secret(4).public(), b"i", b"a", &plaintext, &mut entropy).unwrap();
             prop_assert_eq!(sealed.len(), plaintext.len() + BOX_OVERHEAD);
             prop_assert_eq!(&*open(&secret(4), b"i", b"a", &sealed).unwrap(), &plaintext);
             // X25519 ignores the top bit of a public key, but HPKE binds the bytes as sent.

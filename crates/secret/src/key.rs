@@ -1,7 +1,8 @@
-//! Secret keys of 32 bytes, and what is made from them: other keys and byte streams (HKDF-SHA256, RFC 5869) and keyed
-//! tags (HMAC-SHA256, RFC 2104).
+//! Secret keys of 32 bytes, and what is made from them: other keys and byte streams (HKDF-SHA256,
+//! RFC 5869) and keyed tags (HMAC-SHA256, RFC 2104).
 //!
-//! Inputs of several parts are encoded part by part behind a length, so no two lists of parts read alike.
+//! Inputs of several parts are encoded part by part behind a length, so no two lists of parts read
+//! alike.
 
 use crate::entropy::Entropy;
 use ring::{hkdf, hmac};
@@ -58,7 +59,8 @@ impl Key32 {
         Prf(hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]))
     }
 
-    /// The bytes themselves, for the few places that must hand them to another library or write them to a file.
+    /// The bytes themselves, for the few places that must hand them to another library or write
+    /// them to a file.
     ///
     /// Each use outside this crate states its reason; copies it makes are its own to wipe.
     pub fn expose(&self) -> &[u8; KEY_BYTES] {
@@ -87,7 +89,8 @@ impl ZeroizeOnDrop for Key32 {}
 pub struct Prf(hmac::Key);
 
 impl Prf {
-    /// The tag of a list of parts. The parts' boundaries count: `["ab", "c"]` and `["a", "bc"]` differ.
+    /// The tag of a list of parts. The parts' boundaries count: `["ab", "c"]` and `["a", "bc"]`
+    /// differ.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
         for part in parts {
@@ -110,7 +113,8 @@ impl Prf {
 /// HKDF-Expand (RFC 5869 §2.3) under one pseudorandom key, without allocating.
 pub struct Expander(hkdf::Prk);
 
-/// Prepares to expand `prk`, which must already be uniform: a [`Prf::tag`] or the bytes of a derived key.
+/// Prepares to expand `prk`, which must already be uniform: a [`Prf::tag`] or the bytes of a
+/// derived key.
 pub fn expander(prk: &[u8; KEY_BYTES]) -> Expander {
     Expander(hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, prk))
 }
@@ -126,7 +130,8 @@ impl Expander {
             .0
             .expand(&info, OutputLength(out.len()))
             .and_then(|okm| okm.fill(out));
-        // The length is all that can be wrong; going on with an unfilled key would be worse than stopping.
+        // The length is all that can be wrong; going on with an unfilled key would be worse than
+        // stopping.
         assert!(
             filled.is_ok(),
             "one expansion gives at most {MAX_EXPAND_BYTES} bytes"
@@ -188,6 +193,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the method under test")]
     fn taking_a_key_over_wipes_its_source() {
         let mut source = [9; 32];
         let key = Key32::from_bytes(&mut source);
@@ -200,7 +206,7 @@ mod tests {
         let mut entropy = SeededEntropy::new(1);
         let first = Key32::generate(&mut entropy);
         let second = Key32::generate(&mut entropy);
-        assert_ne!(first.expose(), second.expose());
+        assert_ne!(first.bytes(), second.bytes());
     }
 
     #[test]
@@ -219,7 +225,7 @@ mod tests {
         let mut expected = [0; 32];
         let info = [&[3, 0, 0, 0][..], b"use", &[2, 0, 0, 0], b"it"].concat();
         expander(prk.as_ref().try_into().unwrap()).fill(&info, &mut expected);
-        assert_eq!(key(5).derive("use", &[b"it"]).expose(), &expected);
+        assert_eq!(key(5).derive("use", &[b"it"]).bytes(), &expected);
     }
 
     #[test]
@@ -249,7 +255,7 @@ mod tests {
             let prf = key(1).prf();
             prop_assert_eq!(one == other, prf.tag(&one) == prf.tag(&other));
             let (first, second) = (key(1).derive("x", &one), key(1).derive("x", &other));
-            prop_assert_eq!(one == other, first.expose() == second.expose());
+            prop_assert_eq!(one == other, first.bytes() == second.bytes());
         }
 
         #[test]

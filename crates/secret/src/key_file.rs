@@ -1,7 +1,7 @@
 //! Keys as text files: one line, `symbolon-key-v1 PURPOSE HEX`, readable by their owner alone.
 //!
-//! A key is never an argument, a configuration value or an environment variable. The purpose stands in the file so that
-//! a key put in the wrong place is refused and not used.
+//! A key is never an argument, a configuration value or an environment variable. The purpose stands
+//! in the file so that a key put in the wrong place is refused and not used.
 
 use crate::hex;
 use crate::key::Key32;
@@ -77,17 +77,25 @@ impl fmt::Display for Purpose {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
     /// Writing never replaces a file.
-    #[error("{} exists already: a key file is never overwritten, choose another name or move it away", .0.display())]
+    #[error(
+        "{} exists already: a key file is never overwritten, choose another name or move it away",
+        .0.display()
+    )]
     Exists(PathBuf),
     /// Reading found nothing.
     #[error("{} does not exist: make the key first, or correct the path", .0.display())]
     Missing(PathBuf),
     /// A link, directory or device could be exchanged or read by others unseen.
-    #[error("{} is not a plain file: give the path of the key file itself, not of a link or directory", .0.display())]
+    #[error(
+        "{} is not a plain file: give the path of the key file itself, not of a link",
+        .0.display()
+    )]
     NotPlain(PathBuf),
     /// Group or others have some right to the file.
-    #[error("{} has mode {mode:04o}, open to other users: run `chmod 600 {}` and consider the key seen by them",
-        .path.display(), .path.display())]
+    #[error(
+        "{} has mode {mode:04o}, open to others: run `chmod 600 {}` and take the key as seen by them",
+        .path.display(), .path.display()
+    )]
     Exposed {
         /// The key file.
         path: PathBuf,
@@ -95,7 +103,10 @@ pub enum KeyFileError {
         mode: u32,
     },
     /// A key for something else.
-    #[error("{} holds a {found} key, a {expected} key is needed: correct the path", .path.display())]
+    #[error(
+        "{} holds a {found} key, a {expected} key is needed: correct the path",
+        .path.display()
+    )]
     WrongPurpose {
         /// The key file.
         path: PathBuf,
@@ -105,8 +116,11 @@ pub enum KeyFileError {
         found: Purpose,
     },
     /// Not the one line a key file is.
-    #[error("{} is not a key file: it must be the one line `{MAGIC} PURPOSE` and 64 hexadecimal characters, \
-        restore it from its backup", .0.display())]
+    #[error(
+        "{} is not a key file, which is one line, `{MAGIC} PURPOSE` and 64 hexadecimal characters: \
+         restore it from its backup",
+        .0.display()
+    )]
     Malformed(PathBuf),
     /// The operating system said no.
     #[error("cannot {action} {}: {source}", .path.display())]
@@ -123,12 +137,14 @@ pub enum KeyFileError {
 /// Creates `path` with mode 0600, writes `key` for `purpose`, and returns once both are on disk.
 ///
 /// # Errors
-/// [`KeyFileError::Exists`] rather than overwriting; [`KeyFileError::Io`], after which no file is left.
+/// [`KeyFileError::Exists`] rather than overwriting; [`KeyFileError::Io`], after which no file is
+/// left.
 pub fn write(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), KeyFileError> {
     let mut file = create(path)?;
     let written = write_line(&mut file, purpose, key).and_then(|()| sync_directory_of(path));
     written.map_err(|source| {
-        // Half a key is of no use and would stand in the way of the next try. The first error is the one to report.
+        // Half a key is of no use and would stand in the way of the next try. The first error is
+        // the one to report.
         let _ = fs::remove_file(path);
         io_error("write", path, source)
     })
@@ -283,7 +299,7 @@ mod tests {
             let path = directory.path().join(purpose.word());
             write(&path, purpose, &key()).unwrap();
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
-            assert_eq!(read(&path, purpose).unwrap().expose(), key().expose());
+            assert_eq!(read(&path, purpose).unwrap().bytes(), key().bytes());
         }
     }
 

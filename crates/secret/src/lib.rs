@@ -1,8 +1,9 @@
 //! Key material: derive, tag, seal, key files; wiped, never printed.
 //!
-//! Every type here that holds a secret wipes it on drop and has no `Debug`, `Display`, `Clone` or `==`; the test beside
-//! it fails to compile if one is added. The one limit is *ring*: its prepared keys (inside [`Prf`], [`Expander`] and the
-//! ciphers) cannot be wiped, so these are kept no longer than the work they serve.
+//! Every type here that holds a secret wipes it on drop and has no `Debug`, `Display`, `Clone` or
+//! `==`; the test beside it fails to compile if one is added. The one limit is *ring*: its prepared
+//! keys (inside [`Prf`], [`Expander`] and the ciphers) cannot be wiped, so these are kept no longer
+//! than the work they serve.
 
 pub mod entropy;
 pub mod equality;

@@ -8,10 +8,11 @@
 //! end     = a chunk with an empty plaintext
 //! ```
 //!
-//! The opening gives the stream a key of its own. Each chunk is ChaCha20-Poly1305 (RFC 8439) with its index as the
-//! nonce, and bound to its index, to whether it is the end, and to the caller's context (what the stream is, which
-//! project, which run). So a stream that was cut, extended, reordered, mixed with another or moved to another place is
-//! refused. Chunks come out as they went in: a writer may rely on their boundaries.
+//! The opening gives the stream a key of its own. Each chunk is ChaCha20-Poly1305 (RFC 8439) with
+//! its index as the nonce, and bound to its index, to whether it is the end, and to the caller's
+//! context (what the stream is, which project, which run). So a stream that was cut, extended,
+//! reordered, mixed with another or moved to another place is refused. Chunks come out as they went
+//! in: a writer may rely on their boundaries.
 
 mod cipher;
 mod reader;

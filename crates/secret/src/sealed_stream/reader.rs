@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 /// Opens the chunks of a stream, in order.
 ///
-/// Each chunk is genuine when it is handed out, but only the `None` at the end says that the stream is whole: what a
-/// caller does with the chunks must not take effect before.
+/// Each chunk is genuine when it is handed out, but only the `None` at the end says that the stream
+/// is whole: what a caller does with the chunks must not take effect before.
 pub struct StreamReader<R> {
     input: R,
     cipher: ChunkCipher,
@@ -43,7 +43,8 @@ impl<R: Read> StreamReader<R> {
     /// Opens a stream sealed to the public half of `secret`.
     ///
     /// # Errors
-    /// Anything but the header of such a stream. A wrong secret or context shows at the first chunk.
+    /// Anything but the header of such a stream. A wrong secret or context shows at the first
+    /// chunk.
     pub fn to_recipient(
         mut input: R,
         secret: &RecipientSecret,

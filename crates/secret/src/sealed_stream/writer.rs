@@ -8,7 +8,8 @@ use crate::key::Key32;
 use std::io::Write;
 use zeroize::Zeroizing;
 
-/// Seals chunks to `W`. Without [`StreamWriter::finish`] the stream has no end, and its reader refuses it.
+/// Seals chunks to `W`. Without [`StreamWriter::finish`] the stream has no end, and its reader
+/// refuses it.
 pub struct StreamWriter<W> {
     out: W,
     cipher: ChunkCipher,
