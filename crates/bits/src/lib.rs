@@ -1,1 +1,10 @@
-//! Bit vectors and exact similarity between them.
+//! Bit vectors as they lie in rows of encodings, and exact counts between them.
+//!
+//! A vector is a byte slice whose length is a multiple of eight; bit `i` is bit `i % 8` of byte
+//! `i / 8`. All counts are integers, so every decision made from them is exact on every machine.
+
+pub mod count;
+mod vector;
+
+pub use count::{and_count, hamming, popcount};
+pub use vector::{flip_bit, get_bit, set_bit};

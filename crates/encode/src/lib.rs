@@ -1,1 +1,20 @@
-//! Records to tokens to encodings to hardened encodings, block keys and handles.
+//! Records to tokens to encodings to hardened encodings, with block keys and handles.
+//!
+//! The way of one record: its normalised values fall into tokens; every token becomes a keyed
+//! digest; for each blocking pass and block value the digests are hashed into Bloom filters under
+//! keys derived from that block value; filters are hardened to constant-weight signatures and some
+//! bits are flipped; the signatures leave as a row under a handle that nobody else can trace.
+//!
+//! This crate owns the linkage key; `tests/architecture.rs` keeps it out of the coordinator's reach.
+
+mod block;
+mod encoder;
+mod filter;
+mod keys;
+mod noise;
+mod prepare;
+mod signature;
+mod token;
+
+pub use keys::{EpochKeys, LinkageKey, NodeKeys};
+pub use prepare::{HandleEntry, PrepareError, PrepareReport, Prepared, MAX_RECORDS, Preparer, ProblemCount};

@@ -133,6 +133,14 @@ impl Layout {
         builder.finish()
     }
 
+    /// Each slot's place when left and right change sides: its own for a straight slot, its
+    /// counterpart's for a crosswise one.
+    pub fn mirrored(&self) -> Vec<usize> {
+        let mirror = |slot: &Slot| Slot { left: slot.right, right: slot.left };
+        let place = |slot| self.slots.iter().position(|other| *other == mirror(slot));
+        self.slots.iter().enumerate().map(|(own, slot)| place(slot).unwrap_or(own)).collect()
+    }
+
     /// The part for `field` in `role`, if the layout has it.
     pub fn part(&self, field: usize, role: PartRole) -> Option<usize> {
         self.parts

@@ -1,1 +1,19 @@
-//! Raw identifiers and local keys, and their normalisation.
+//! Raw identifiers and local keys as types that cannot be printed, cloned, compared or serialised,
+//! and their normalisation: from what a registry wrote to one canonical form.
+//!
+//! Only a custodian's programs may reach this crate; `tests/architecture.rs` holds that.
+
+mod code;
+mod date;
+mod fold;
+mod names;
+mod normalise;
+mod plan;
+mod raw;
+
+pub use date::PartialDate;
+pub use normalise::{NormalisedRecord, NormalisedValue, Normaliser, Problem, ProblemKind};
+pub use plan::{ColumnPlan, maps_column};
+pub use raw::{LocalKey, RawField, RawRecord};
+
+pub use code::{phonetic_code, soften};

@@ -1,0 +1,177 @@
+//! Block values: what must be equal for two records to meet in a pass.
+
+use model::schema::{BlockComponent, BlockForm, Pass};
+use records::{NormalisedRecord, NormalisedValue, PartialDate, phonetic_code};
+use zeroize::Zeroizing;
+
+/// The most block values one record has in one pass; what comes after is left out.
+pub(crate) const MAX_BLOCKS: usize = 12;
+/// The words of a name that make pairs; further words are left out.
+const MAX_WORDS: usize = 5;
+
+/// The block values of `record` in `pass`, each once; none when a component is missing.
+pub(crate) fn values(pass: &Pass, record: &NormalisedRecord) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut values = vec![Zeroizing::new(Vec::new())];
+    for component in &pass.components {
+        let forms = forms(component, record);
+        values = values
+            .iter()
+            .flat_map(|value| forms.iter().map(|form| joined(value, form)))
+            .collect();
+        values.truncate(MAX_BLOCKS);
+    }
+    values
+}
+
+fn joined(value: &[u8], form: &str) -> Zeroizing<Vec<u8>> {
+    let mut joined = Zeroizing::new(Vec::with_capacity(value.len() + form.len() + 1));
+    joined.extend_from_slice(value);
+    joined.extend_from_slice(form.as_bytes());
+    joined.push(0);
+    joined
+}
+
+/// The forms a component takes in `record`, sorted, each once.
+fn forms(component: &BlockComponent, record: &NormalisedRecord) -> Vec<Zeroizing<String>> {
+    let mut forms = match &record.values[component.field] {
+        None => Vec::new(),
+        Some(NormalisedValue::Words(words)) => of_words(component.form, words),
+        Some(NormalisedValue::Date(date)) => of_date(component.form, *date),
+        Some(NormalisedValue::Text(text)) => vec![text.clone()],
+    };
+    forms.sort_unstable();
+    forms.dedup();
+    forms
+        .into_iter()
+        .filter(|form| !form.is_empty())
+        .map(Zeroizing::new)
+        .collect()
+}
+
+fn of_words(form: BlockForm, words: &[String]) -> Vec<String> {
+    let codes = || words.iter().take(MAX_WORDS).map(|word| phonetic_code(word));
+    match form {
+        BlockForm::Code => codes().take(1).collect(),
+        BlockForm::AnyCode => codes().collect(),
+        BlockForm::CodePair => {
+            let codes: Vec<String> = codes().filter(|code| !code.is_empty()).collect();
+            pairs(&codes)
+        }
+        _ => vec![words.concat()],
+    }
+}
+
+fn pairs(codes: &[String]) -> Vec<String> {
+    let mut pairs = Vec::new();
+    for (place, first) in codes.iter().enumerate() {
+        for second in &codes[place + 1..] {
+            let (low, high) = if first <= second {
+                (first, second)
+            } else {
+                (second, first)
+            };
+            pairs.push(format!("{low}+{high}"));
+        }
+    }
+    pairs
+}
+
+fn of_date(form: BlockForm, date: PartialDate) -> Vec<String> {
+    let (year, month, day) = (date.year, date.month, date.day);
+    let one = |text: Option<String>| text.into_iter().collect::<Vec<_>>();
+    match form {
+        BlockForm::Year => one(year.map(|y| y.to_string())),
+        BlockForm::NearYear => year
+            .into_iter()
+            .flat_map(|y| [y, y + 1])
+            .map(|y| y.to_string())
+            .collect(),
+        BlockForm::MonthDay => one(month.zip(day).map(|(m, d)| format!("{m}-{d}"))),
+        BlockForm::YearMonth => one(year.zip(month).map(|(y, m)| format!("{y}-{m}"))),
+        _ => one(year
+            .zip(month.zip(day))
+            .map(|(y, (m, d))| format!("{y}-{m}-{d}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(name: &str, date: PartialDate) -> NormalisedRecord {
+        let words = name.split(' ').map(str::to_owned).collect();
+        NormalisedRecord {
+            values: vec![
+                Some(NormalisedValue::Words(words)),
+                Some(NormalisedValue::Date(date)),
+            ],
+        }
+    }
+
+    fn blocks(forms: &[(usize, BlockForm)], record: &NormalisedRecord) -> Vec<String> {
+        let components = forms
+            .iter()
+            .map(|(field, form)| BlockComponent {
+                field: *field,
+                form: *form,
+            })
+            .collect();
+        let pass = Pass {
+            name: "p".parse().unwrap(),
+            components,
+        };
+        values(&pass, record)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+            .collect()
+    }
+
+    const BORN: PartialDate = PartialDate {
+        year: Some(1985),
+        month: Some(3),
+        day: None,
+    };
+
+    #[test]
+    fn pairs_of_codes_ignore_order() {
+        let (a, b) = (record("ana silva", BORN), record("silva ana", BORN));
+        let form = [(0, BlockForm::CodePair)];
+        assert_eq!(blocks(&form, &a), blocks(&form, &b));
+        assert!(blocks(&form, &record("ana", BORN)).is_empty());
+    }
+
+    #[test]
+    fn a_missing_component_means_no_block() {
+        let form = [(0, BlockForm::Code), (1, BlockForm::MonthDay)];
+        assert!(blocks(&form, &record("ana", BORN)).is_empty());
+    }
+
+    #[test]
+    fn neighbouring_years_meet() {
+        let year = |year| {
+            record(
+                "ana",
+                PartialDate {
+                    year: Some(year),
+                    month: None,
+                    day: None,
+                },
+            )
+        };
+        let form = [(1, BlockForm::NearYear)];
+        let meets = |a, b| {
+            blocks(&form, &year(a))
+                .iter()
+                .any(|block| blocks(&form, &year(b)).contains(block))
+        };
+        assert!(meets(1985, 1986) && meets(1985, 1984) && meets(1985, 1985));
+        assert!(!meets(1985, 1987));
+    }
+
+    #[test]
+    fn components_multiply_up_to_the_limit() {
+        let form = [(0, BlockForm::CodePair), (1, BlockForm::NearYear)];
+        let many = blocks(&form, &record("ana berta carla dora eva", BORN));
+        assert_eq!(many.len(), MAX_BLOCKS);
+    }
+}

@@ -1,0 +1,135 @@
+//! Tokens: the fragments of a normalised value whose overlap stands for its likeness.
+//!
+//! Names, places and addresses fall into padded bigrams (Schnell, Bachteler and Reiher, 2009), once
+//! as spelt and once softened, so that a different spelling of the same sound keeps half of them.
+//! Numbers fall into bigrams with their position. A year has its neighbours as further tokens, so
+//! that near years stay alike.
+
+use model::PartRole;
+use records::{NormalisedValue, PartialDate, soften};
+
+/// Bigrams longer than this are never made; the buffer for one token.
+const TOKEN: usize = 24;
+
+/// Hands every token of `value` in `role` to `each`. A token may come twice; sets ignore that.
+pub(crate) fn for_each(value: &NormalisedValue, role: PartRole, each: &mut dyn FnMut(&[u8])) {
+    match (value, role) {
+        (NormalisedValue::Words(words), _) => {
+            for word in words {
+                bigrams(b'r', word, each);
+                bigrams(b's', &soften(word), each);
+            }
+        }
+        (NormalisedValue::Text(text), _) => digits(text, each),
+        (NormalisedValue::Date(date), role) => of_date(*date, role, each),
+    }
+}
+
+fn bigrams(tag: u8, word: &str, each: &mut dyn FnMut(&[u8])) {
+    let mut before = b'_';
+    for letter in word.bytes().chain(*b"_") {
+        each(&[tag, before, letter]);
+        before = letter;
+    }
+}
+
+/// A short text is one token; a longer one falls into bigrams by position.
+fn digits(text: &str, each: &mut dyn FnMut(&[u8])) {
+    if text.len() <= 4 {
+        return each(text.as_bytes());
+    }
+    for (place, pair) in text.as_bytes().windows(2).enumerate() {
+        each(&[b'p', place.min(TOKEN) as u8, pair[0], pair[1]]);
+    }
+}
+
+fn of_date(date: PartialDate, role: PartRole, each: &mut dyn FnMut(&[u8])) {
+    let numbered = |tag: u8, number: u16, each: &mut dyn FnMut(&[u8])| {
+        let [low, high] = number.to_le_bytes();
+        each(&[tag, low, high]);
+    };
+    match role {
+        PartRole::Year => {
+            let Some(year) = date.year else { return };
+            [year - 1, year, year + 1]
+                .into_iter()
+                .for_each(|near| numbered(b'y', near, each));
+        }
+        PartRole::Month => date
+            .month
+            .into_iter()
+            .for_each(|month| numbered(b'n', month.into(), each)),
+        PartRole::Day => date
+            .day
+            .into_iter()
+            .for_each(|day| numbered(b'n', day.into(), each)),
+        PartRole::Whole | PartRole::Record => {
+            [PartRole::Year, PartRole::Month, PartRole::Day]
+                .into_iter()
+                .for_each(|role| of_date(date, role, each));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn set(value: &NormalisedValue, role: PartRole) -> BTreeSet<Vec<u8>> {
+        let mut tokens = BTreeSet::new();
+        for_each(value, role, &mut |token| {
+            tokens.insert(token.to_vec());
+        });
+        tokens
+    }
+
+    fn name(text: &str) -> BTreeSet<Vec<u8>> {
+        set(
+            &NormalisedValue::Words(text.split(' ').map(str::to_owned).collect()),
+            PartRole::Whole,
+        )
+    }
+
+    #[test]
+    fn the_order_of_words_does_not_matter() {
+        assert_eq!(name("ana maria"), name("maria ana"));
+    }
+
+    #[test]
+    fn another_spelling_keeps_the_softened_half() {
+        let (a, b) = (name("yusuf"), name("yousouf"));
+        assert!(
+            a.iter()
+                .filter(|token| token[0] == b's')
+                .all(|token| b.contains(token))
+        );
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn near_years_share_tokens_and_far_ones_do_not() {
+        let year = |year| {
+            let date = PartialDate {
+                year: Some(year),
+                month: None,
+                day: None,
+            };
+            set(&NormalisedValue::Date(date), PartRole::Year)
+        };
+        assert_eq!(year(1985).intersection(&year(1986)).count(), 2);
+        assert!(year(1985).is_disjoint(&year(1988)));
+    }
+
+    #[test]
+    fn month_and_day_of_the_same_number_are_the_same_token() {
+        let date = PartialDate {
+            year: None,
+            month: Some(7),
+            day: Some(7),
+        };
+        let value = NormalisedValue::Date(date);
+        assert_eq!(set(&value, PartRole::Month), set(&value, PartRole::Day));
+        assert!(set(&value, PartRole::Year).is_empty());
+    }
+}

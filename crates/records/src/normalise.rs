@@ -1,0 +1,247 @@
+//! From a raw record to its canonical form, field by field, as the schema says.
+
+use model::PartyIndex;
+use model::schema::{Field, FieldKind, FieldSource, LinkageSchema, NameOrder};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+use crate::date::{PartialDate, Reading, read};
+use crate::fold::fold;
+use crate::names::{Parted, words};
+use crate::plan::ColumnPlan;
+use crate::raw::RawRecord;
+
+/// The most letters of a value that count; registries cut, and nothing longer is a name.
+const MAX_VALUE: usize = 200;
+/// The digits of a telephone number that count: the last ones, without country and trunk prefixes.
+const PHONE_DIGITS: usize = 9;
+
+/// A canonical value. Wiped on drop; neither printable nor comparable outside the node's crates.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub enum NormalisedValue {
+    /// The words of a name, place or address, in order.
+    Words(Vec<String>),
+    /// A date as far as it is known.
+    Date(#[zeroize(skip)] PartialDate),
+    /// A code, number or letter compared as a whole.
+    Text(String),
+}
+
+/// A record in canonical form: one optional value a field of the schema.
+pub struct NormalisedRecord {
+    /// The values, by field; `None` where missing or unreadable.
+    pub values: Vec<Option<NormalisedValue>>,
+}
+
+/// What was wrong with a value. The value itself is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProblemKind {
+    /// The text fits none of the schema's date formats.
+    UnreadableDate,
+    /// The date has a part that cannot be; the other parts were used.
+    ImpossibleDate,
+    /// The word or number is not among the schema's codes.
+    UnknownCode,
+    /// There is text, but nothing in it that counts.
+    NothingUsable,
+}
+
+/// A value that could not be used as it stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The field of the schema, as an index.
+    pub field: usize,
+    /// What was wrong.
+    pub kind: ProblemKind,
+}
+
+struct FieldPlan {
+    kind: FieldKind,
+    source: FieldSource,
+    columns: Vec<usize>,
+    age: Option<(usize, usize)>,
+}
+
+/// Normalises the records of one party.
+pub struct Normaliser {
+    fields: Vec<Option<FieldPlan>>,
+    latest_year: u16,
+}
+
+impl Normaliser {
+    /// A normaliser for `party`, whose records hold the columns of `plan`.
+    pub fn new(schema: &LinkageSchema, party: PartyIndex, plan: &ColumnPlan) -> Self {
+        let sources = &schema.party(party).sources;
+        let fields = schema.fields.iter().zip(sources).map(|(field, source)| {
+            source
+                .as_ref()
+                .map(|source| field_plan(field, source, plan))
+        });
+        Self {
+            fields: fields.collect(),
+            latest_year: schema.latest_year,
+        }
+    }
+
+    /// The canonical form of `raw`; values that cannot be used are left out and told to `problems`.
+    pub fn normalise(&self, raw: &RawRecord, problems: &mut Vec<Problem>) -> NormalisedRecord {
+        let values = self.fields.iter().enumerate().map(|(field, plan)| {
+            let outcome = self.value(plan.as_ref()?, raw);
+            match outcome {
+                Outcome::Missing => None,
+                Outcome::Value(value) => Some(value),
+                Outcome::Flawed(value, kind) => {
+                    problems.push(Problem { field, kind });
+                    value
+                }
+            }
+        });
+        NormalisedRecord {
+            values: values.collect(),
+        }
+    }
+
+    fn value(&self, plan: &FieldPlan, raw: &RawRecord) -> Outcome {
+        let text = joined(plan, raw);
+        if plan.kind == FieldKind::Date {
+            return self.date(plan, raw, text.trim());
+        }
+        if text.trim().is_empty() {
+            return Outcome::Missing;
+        }
+        match plan.kind {
+            FieldKind::GivenName | FieldKind::Surname | FieldKind::FullName => name(plan, &text),
+            FieldKind::Sex => code(plan, &text, true),
+            FieldKind::Code => code(plan, &text, false),
+            FieldKind::Phone => phone(&text),
+            FieldKind::Identifier => usable(fold(&text).replace(' ', "")),
+            FieldKind::Place | FieldKind::Address | FieldKind::Date => {
+                usable_words(fold(&text).split(' ').map(str::to_owned).collect())
+            }
+        }
+    }
+
+    fn date(&self, plan: &FieldPlan, raw: &RawRecord, text: &str) -> Outcome {
+        if text.is_empty() {
+            return self.age(plan, raw).map_or(Outcome::Missing, |date| {
+                Outcome::Value(NormalisedValue::Date(date))
+            });
+        }
+        match read(text, &plan.source.formats, self.latest_year) {
+            Reading::Whole(date) => Outcome::Value(NormalisedValue::Date(date)),
+            Reading::Partly(date) => Outcome::Flawed(
+                Some(NormalisedValue::Date(date)),
+                ProblemKind::ImpossibleDate,
+            ),
+            Reading::None => Outcome::Flawed(None, ProblemKind::UnreadableDate),
+        }
+    }
+
+    fn age(&self, plan: &FieldPlan, raw: &RawRecord) -> Option<PartialDate> {
+        let (age, at) = plan.age?;
+        let years: u16 = raw.fields[age]
+            .expose()
+            .trim()
+            .parse()
+            .ok()
+            .filter(|years| *years <= 130)?;
+        let asked = raw.fields[at].expose().trim();
+        let formats = [&plan.source.formats[..], &iso_dates()].concat();
+        match read(asked, &formats, self.latest_year) {
+            Reading::Whole(asked) => PartialDate::from_age(years, asked),
+            _ => None,
+        }
+    }
+}
+
+/// The date of asking is administrative and mostly ISO 8601, however dates of birth are written.
+fn iso_dates() -> Vec<model::schema::DateFormat> {
+    model::schema::DateFormat::parse("YYYY-MM-DD")
+        .into_iter()
+        .collect()
+}
+
+enum Outcome {
+    Missing,
+    Value(NormalisedValue),
+    Flawed(Option<NormalisedValue>, ProblemKind),
+}
+
+fn field_plan(field: &Field, source: &FieldSource, plan: &ColumnPlan) -> FieldPlan {
+    let place = |column: &String| plan.place(column);
+    FieldPlan {
+        kind: field.kind,
+        columns: source.columns.iter().filter_map(place).collect(),
+        age: source
+            .age
+            .as_ref()
+            .and_then(|age| Some((place(&age.column)?, place(&age.at)?))),
+        source: source.clone(),
+    }
+}
+
+fn joined(plan: &FieldPlan, raw: &RawRecord) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::new());
+    for column in &plan.columns {
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.extend(raw.fields[*column].expose().chars().take(MAX_VALUE));
+    }
+    text
+}
+
+fn name(plan: &FieldPlan, text: &str) -> Outcome {
+    let found = match (plan.kind, plan.source.order) {
+        (FieldKind::GivenName, Some(order)) => Parted::of(text, order).given,
+        (FieldKind::Surname, Some(order)) => {
+            let parted = Parted::of(text, order);
+            if parted.surname.is_empty() {
+                return Outcome::Missing;
+            }
+            parted.surname
+        }
+        (FieldKind::FullName, Some(NameOrder::SurnameComma)) => {
+            let Parted { mut given, surname } = Parted::of(text, NameOrder::SurnameComma);
+            given.extend(surname);
+            given
+        }
+        _ => words(text),
+    };
+    usable_words(found)
+}
+
+fn code(plan: &FieldPlan, text: &str, closed: bool) -> Outcome {
+    let written = Zeroizing::new(text.trim().to_lowercase());
+    match plan.source.codes.get(written.as_str()) {
+        Some(common) if common.is_empty() => Outcome::Missing,
+        Some(common) => Outcome::Value(NormalisedValue::Text(common.clone())),
+        None if closed => Outcome::Flawed(None, ProblemKind::UnknownCode),
+        None => usable(fold(&written)),
+    }
+}
+
+fn phone(text: &str) -> Outcome {
+    let digits: Vec<char> = fold(text).chars().filter(char::is_ascii_digit).collect();
+    let start = digits.len().saturating_sub(PHONE_DIGITS);
+    usable(digits[start..].iter().collect())
+}
+
+fn usable(text: String) -> Outcome {
+    if text.is_empty() {
+        Outcome::Flawed(None, ProblemKind::NothingUsable)
+    } else {
+        Outcome::Value(NormalisedValue::Text(text))
+    }
+}
+
+fn usable_words(words: Vec<String>) -> Outcome {
+    if words.iter().all(String::is_empty) {
+        Outcome::Flawed(None, ProblemKind::NothingUsable)
+    } else {
+        Outcome::Value(NormalisedValue::Words(words))
+    }
+}
+
+#[cfg(test)]
+#[path = "normalise_tests.rs"]
+mod tests;
