@@ -1,1 +1,34 @@
 //! Protobuf at the edge: mutual TLS identity, typed client and server.
+//!
+//! Nodes only dial out. The coordinator's two roles each listen under a certificate of their own
+//! and serve [`Intake`]; the resolver serves [`Results`] too. A [`NodeClient`] checks the role's
+//! name in the certificate, whatever host it dials, so roles cannot be swapped; the server takes
+//! the calling party from the client's certificate and nothing else. Generated protobuf types stay
+//! inside this crate, and so does everything about gRPC.
+
+mod client;
+mod convert;
+pub mod identity;
+pub mod limits;
+mod messages;
+pub mod pki;
+mod proto;
+mod server;
+mod status;
+
+pub use client::{ClientError, NodeClient, NodeIdentity, ResultsSink, Retry, Target};
+pub use convert::{MessageError, Problem};
+pub use messages::{
+    Count, Description, Found, PartyProgress, Receipt, ResultsHeader, ResultsRow, Role,
+    RowsDigester, RunState, RunStatus, UploadState,
+};
+pub use server::{Admission, Fault, Intake, Results, RoleIdentity, ServeError, admit_chunk, serve};
+
+/// Has TLS use ring, the one provider in this workspace.
+fn use_ring() {
+    // Refused only when a provider is set already, which then is ring too: no other is compiled in.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+#[cfg(test)]
+mod tests;

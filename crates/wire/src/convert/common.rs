@@ -1,0 +1,93 @@
+//! Values that several messages share.
+
+use model::BatchKind;
+
+use super::place::{MessageError, Place, Problem};
+use crate::messages::{Count, Role, RunState};
+use crate::proto;
+
+impl From<BatchKind> for proto::BatchKind {
+    fn from(kind: BatchKind) -> Self {
+        match kind {
+            BatchKind::Encodings => Self::Encodings,
+            BatchKind::HandleMap => Self::HandleMap,
+        }
+    }
+}
+
+impl From<Role> for proto::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Matcher => Self::Matcher,
+            Role::Resolver => Self::Resolver,
+        }
+    }
+}
+
+impl From<RunState> for proto::RunState {
+    fn from(state: RunState) -> Self {
+        match state {
+            RunState::Open => Self::Open,
+            RunState::Sealed => Self::Sealed,
+            RunState::Linking => Self::Linking,
+            RunState::Linked => Self::Linked,
+            RunState::Released => Self::Released,
+            RunState::Destroyed => Self::Destroyed,
+            RunState::Cancelled => Self::Cancelled,
+            RunState::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<Count> for proto::Count {
+    fn from(count: Count) -> Self {
+        let value = match count {
+            Count::Exact(value) => proto::count::Value::Exact(value),
+            Count::FewerThan(floor) => proto::count::Value::FewerThan(floor),
+        };
+        Self { value: Some(value) }
+    }
+}
+
+impl Place {
+    pub(super) fn batch_kind(self, value: i32) -> Result<BatchKind, MessageError> {
+        match self.known(value)? {
+            proto::BatchKind::Unspecified => Err(self.wrong(Problem::Missing)),
+            proto::BatchKind::Encodings => Ok(BatchKind::Encodings),
+            proto::BatchKind::HandleMap => Ok(BatchKind::HandleMap),
+        }
+    }
+
+    pub(super) fn role(self, value: i32) -> Result<Role, MessageError> {
+        match self.known(value)? {
+            proto::Role::Unspecified => Err(self.wrong(Problem::Missing)),
+            proto::Role::Matcher => Ok(Role::Matcher),
+            proto::Role::Resolver => Ok(Role::Resolver),
+        }
+    }
+
+    pub(super) fn run_state(self, value: i32) -> Result<RunState, MessageError> {
+        Ok(match self.known(value)? {
+            proto::RunState::Unspecified => return Err(self.wrong(Problem::Missing)),
+            proto::RunState::Open => RunState::Open,
+            proto::RunState::Sealed => RunState::Sealed,
+            proto::RunState::Linking => RunState::Linking,
+            proto::RunState::Linked => RunState::Linked,
+            proto::RunState::Released => RunState::Released,
+            proto::RunState::Destroyed => RunState::Destroyed,
+            proto::RunState::Cancelled => RunState::Cancelled,
+            proto::RunState::Failed => RunState::Failed,
+        })
+    }
+
+    pub(super) fn count(self, count: Option<proto::Count>) -> Result<Count, MessageError> {
+        match self.present(count.and_then(|count| count.value))? {
+            proto::count::Value::Exact(value) => Ok(Count::Exact(value)),
+            proto::count::Value::FewerThan(floor) => Ok(Count::FewerThan(floor)),
+        }
+    }
+
+    fn known<T: TryFrom<i32>>(self, value: i32) -> Result<T, MessageError> {
+        T::try_from(value).map_err(|_| self.wrong(Problem::UnknownValue(value)))
+    }
+}

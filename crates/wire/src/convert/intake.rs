@@ -1,0 +1,207 @@
+//! Messages of the `Intake` service.
+
+use model::{BatchManifest, Epoch, KeyCheck, PartyName, RunNumber};
+
+use super::place::{MessageError, Problem, at};
+use crate::limits::MAX_PARTIES;
+use crate::messages::{Description, Receipt, Role, UploadState};
+use crate::proto;
+
+impl From<&Description> for proto::DescribeResponse {
+    fn from(description: &Description) -> Self {
+        let key = description
+            .resolver_key
+            .filter(|_| description.role == Role::Resolver);
+        Self {
+            project: description.project.to_string(),
+            epoch: description.epoch.0,
+            run: description.run.0,
+            state: proto::RunState::from(description.state).into(),
+            schema_digest: description.schema_digest.as_bytes().to_vec(),
+            role: proto::Role::from(description.role).into(),
+            resolver_key: key.map(Vec::from).unwrap_or_default(),
+            parties: description
+                .parties
+                .iter()
+                .map(PartyName::to_string)
+                .collect(),
+        }
+    }
+}
+
+impl TryFrom<proto::DescribeResponse> for Description {
+    type Error = MessageError;
+
+    fn try_from(message: proto::DescribeResponse) -> Result<Self, MessageError> {
+        let field = |name| at("DescribeResponse", name);
+        let role = field("role").role(message.role)?;
+        field("parties").at_most(message.parties.len() as u64, MAX_PARTIES as u64)?;
+        let parties = message
+            .parties
+            .iter()
+            .map(|name| field("parties").name(name));
+        Ok(Self {
+            project: field("project").name(&message.project)?,
+            epoch: Epoch(message.epoch),
+            run: RunNumber(message.run),
+            state: field("state").run_state(message.state)?,
+            schema_digest: field("schema_digest").digest(&message.schema_digest)?,
+            role,
+            resolver_key: resolver_key(role, &message.resolver_key)?,
+            parties: parties.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Only the resolver may speak of its key: a matcher that could put its own there could read the
+/// handle maps.
+fn resolver_key(role: Role, bytes: &[u8]) -> Result<Option<[u8; 32]>, MessageError> {
+    let field = at("DescribeResponse", "resolver_key");
+    match role {
+        Role::Resolver => field.bytes(bytes).map(Some),
+        Role::Matcher if bytes.is_empty() => Ok(None),
+        Role::Matcher => Err(field.wrong(Problem::Unexpected)),
+    }
+}
+
+impl From<&BatchManifest> for proto::BatchManifest {
+    fn from(manifest: &BatchManifest) -> Self {
+        Self {
+            project: manifest.project.to_string(),
+            run: manifest.run.0,
+            epoch: manifest.epoch.0,
+            party: manifest.party.to_string(),
+            kind: proto::BatchKind::from(manifest.kind).into(),
+            schema_digest: manifest.schema_digest.as_bytes().to_vec(),
+            key_check: manifest.key_check.as_bytes().to_vec(),
+            records: manifest.records,
+            set_aside: manifest.set_aside,
+            rows: manifest.rows,
+            bytes: manifest.bytes,
+            chunk_bytes: manifest.chunk_bytes,
+            payload_digest: manifest.payload_digest.as_bytes().to_vec(),
+        }
+    }
+}
+
+impl TryFrom<proto::BatchManifest> for BatchManifest {
+    type Error = MessageError;
+
+    fn try_from(message: proto::BatchManifest) -> Result<Self, MessageError> {
+        let field = |name| at("BatchManifest", name);
+        Ok(Self {
+            project: field("project").name(&message.project)?,
+            run: RunNumber(message.run),
+            epoch: Epoch(message.epoch),
+            party: field("party").name(&message.party)?,
+            kind: field("kind").batch_kind(message.kind)?,
+            schema_digest: field("schema_digest").digest(&message.schema_digest)?,
+            key_check: field("key_check")
+                .bytes(&message.key_check)
+                .map(KeyCheck::new)?,
+            records: message.records,
+            set_aside: message.set_aside,
+            rows: message.rows,
+            bytes: message.bytes,
+            chunk_bytes: message.chunk_bytes,
+            payload_digest: field("payload_digest").digest(&message.payload_digest)?,
+        })
+    }
+}
+
+impl TryFrom<proto::OpenBatchRequest> for BatchManifest {
+    type Error = MessageError;
+
+    fn try_from(message: proto::OpenBatchRequest) -> Result<Self, MessageError> {
+        at("OpenBatchRequest", "manifest")
+            .present(message.manifest)?
+            .try_into()
+    }
+}
+
+impl From<UploadState> for proto::UploadState {
+    fn from(state: UploadState) -> Self {
+        Self {
+            next_chunk: state.next_chunk,
+            accepted: state.accepted,
+        }
+    }
+}
+
+impl From<proto::UploadState> for UploadState {
+    fn from(message: proto::UploadState) -> Self {
+        Self {
+            next_chunk: message.next_chunk,
+            accepted: message.accepted,
+        }
+    }
+}
+
+impl TryFrom<proto::OpenBatchResponse> for UploadState {
+    type Error = MessageError;
+
+    fn try_from(message: proto::OpenBatchResponse) -> Result<Self, MessageError> {
+        at("OpenBatchResponse", "state")
+            .present(message.state)
+            .map(Self::from)
+    }
+}
+
+impl TryFrom<proto::SendChunksResponse> for UploadState {
+    type Error = MessageError;
+
+    fn try_from(message: proto::SendChunksResponse) -> Result<Self, MessageError> {
+        at("SendChunksResponse", "state")
+            .present(message.state)
+            .map(Self::from)
+    }
+}
+
+impl From<Receipt> for proto::Receipt {
+    fn from(receipt: Receipt) -> Self {
+        Self {
+            manifest_digest: receipt.manifest_digest.as_bytes().to_vec(),
+            leaf_index: receipt.leaf_index,
+            tree_size: receipt.tree_size,
+            tree_root: receipt.tree_root.as_bytes().to_vec(),
+        }
+    }
+}
+
+impl TryFrom<proto::AcceptBatchResponse> for Receipt {
+    type Error = MessageError;
+
+    fn try_from(message: proto::AcceptBatchResponse) -> Result<Self, MessageError> {
+        let receipt = at("AcceptBatchResponse", "receipt").present(message.receipt)?;
+        let field = |name| at("Receipt", name);
+        if receipt.leaf_index >= receipt.tree_size {
+            return Err(field("leaf_index").wrong(Problem::Contradicts("tree_size")));
+        }
+        Ok(Self {
+            manifest_digest: field("manifest_digest").digest(&receipt.manifest_digest)?,
+            leaf_index: receipt.leaf_index,
+            tree_size: receipt.tree_size,
+            tree_root: field("tree_root").digest(&receipt.tree_root)?,
+        })
+    }
+}
+
+/// The digest a `SendChunksRequest` or `AcceptBatchRequest` names its batch by.
+pub(crate) fn manifest_digest(
+    message: &'static str,
+    bytes: &[u8],
+) -> Result<model::Digest, MessageError> {
+    at(message, "manifest_digest").digest(bytes)
+}
+
+/// The digest of a chunk's content.
+pub(crate) fn chunk_digest(chunk: &proto::Chunk) -> Result<model::Digest, MessageError> {
+    at("Chunk", "digest").digest(&chunk.digest)
+}
+
+/// The part a message of `SendChunks` has to hold.
+pub(crate) fn chunk_part(
+    message: proto::SendChunksRequest,
+) -> Result<proto::send_chunks_request::Part, MessageError> {
+    at("SendChunksRequest", "part").present(message.part)
+}

@@ -1,0 +1,12 @@
+//! Protobuf to domain types and back. Reading checks everything: what comes out can be trusted to
+//! be well formed, though not to be true.
+
+mod common;
+pub(crate) mod intake;
+pub(crate) mod place;
+pub(crate) mod results;
+
+pub use place::{MessageError, Problem};
+
+#[cfg(test)]
+mod tests;

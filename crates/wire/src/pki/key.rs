@@ -1,0 +1,24 @@
+//! Private keys of certificates, as text that wipes itself.
+
+use rcgen::KeyPair;
+use zeroize::Zeroizing;
+
+/// A private key in PEM. It cannot be printed, compared or copied by accident, and is wiped when
+/// dropped.
+pub struct PrivateKeyPem(Zeroizing<String>);
+
+impl PrivateKeyPem {
+    /// Takes over the text of a key file.
+    pub fn new(pem: String) -> Self {
+        Self(Zeroizing::new(pem))
+    }
+
+    pub(super) fn of(key: &KeyPair) -> Self {
+        Self::new(key.serialize_pem())
+    }
+
+    /// The key itself, for writing its file or for TLS.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
