@@ -1,1 +1,17 @@
-//! What a long-running program needs: configuration, logs, tasks, health, shutdown.
+//! What a long-running program needs, whatever it does: configuration, logs, tasks, shutdown,
+//! files that survive a power cut, and exit codes.
+
+pub mod config;
+pub mod exit;
+pub mod files;
+pub mod logs;
+pub mod shutdown;
+pub mod stopwatch;
+pub mod tasks;
+
+pub use config::{ConfigError, ConfigFile};
+pub use exit::Exit;
+pub use files::DirLock;
+pub use shutdown::Shutdown;
+pub use stopwatch::Stopwatch;
+pub use tasks::{TaskError, Tasks};
