@@ -1,1 +1,17 @@
-//! Encodings to blocks to pairs to comparison vectors to weights to clusters; deterministic.
+//! Encodings to blocks to pairs to comparison vectors, and from there to match weights, links and
+//! clusters. Synchronous, without clock or randomness: the same inputs give the same bytes on any
+//! number of threads, so that an auditor can replay a run.
+//!
+//! Two halves that share no input, as the two roles of the coordinator do: [`matcher`] sees
+//! encodings and block tokens under pass handles; [`resolve`] sees which records the handles belong
+//! to and the comparisons, never an encoding.
+
+pub mod comparison;
+pub mod evaluate;
+pub mod matcher;
+pub mod resolve;
+
+pub use comparison::{Comparison, ComparisonLayout, MISSING};
+pub use evaluate::{Quality, evaluate};
+pub use matcher::{MatchError, PartyRows, compare};
+pub use resolve::{Cluster, Link, RecordSet, Resolution, ResolveError, resolve};

@@ -1,0 +1,161 @@
+//! The matcher's half: rows fall into blocks by token, blocks into pairs, pairs into comparisons.
+
+mod blocks;
+mod grade;
+
+use model::layout::Row;
+use model::{Layout, LinkageSchema, PartyIndex, Progress};
+use rayon::prelude::*;
+
+pub use blocks::{Block, Blocks};
+
+use crate::comparison::{MISSING, push_header};
+use grade::Grader;
+
+/// The most pairs compared between two hand-overs of results; bounds the memory they take.
+const PAIRS_PER_STEP: u64 = 1 << 20;
+/// The most rows of one block that are compared with one another. A block beyond it is skipped and
+/// counted: it says nearly nothing about who is who, and would cost more than all others together.
+pub const MAX_BLOCK_ROWS: usize = 4096;
+
+/// One party's rows.
+#[derive(Clone, Copy)]
+pub struct PartyRows<'a> {
+    /// Whose.
+    pub party: PartyIndex,
+    /// Whole rows, one after the other.
+    pub bytes: &'a [u8],
+}
+
+/// Why comparing stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum MatchError<E> {
+    /// A party's bytes are not whole rows of this schema.
+    #[error(
+        "the rows of party {party} are {bytes} bytes, not a multiple of {row_bytes}; prepare the batch again under this schema"
+    )]
+    TornRows {
+        /// The party.
+        party: PartyIndex,
+        /// Its bytes.
+        bytes: usize,
+        /// The size of a row.
+        row_bytes: usize,
+    },
+    /// A row names a pass that the schema does not have.
+    #[error(
+        "row {row} of party {party} is for pass {pass}, which the schema does not have; prepare the batch again under this schema"
+    )]
+    UnknownPass {
+        /// The party.
+        party: PartyIndex,
+        /// The row, counted from 0.
+        row: usize,
+        /// The pass it names.
+        pass: u8,
+    },
+    /// More rows than can be numbered.
+    #[error("there are more than four thousand million rows")]
+    TooManyRows,
+    /// The receiver of comparisons failed.
+    #[error("comparisons could not be handed over")]
+    Sink(#[source] E),
+}
+
+/// What was compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MatchReport {
+    /// Rows seen.
+    pub rows: u64,
+    /// Pairs compared, over all passes.
+    pub pairs: u64,
+    /// Pairs compared, by pass.
+    pub pairs_by_pass: Vec<u64>,
+    /// Blocks with more than [`MAX_BLOCK_ROWS`] rows, by pass; they were skipped.
+    pub skipped_by_pass: Vec<u64>,
+}
+
+/// Compares all pairs of rows that share a block and hands the comparisons to `sink` in an order
+/// that depends on the rows alone. Pairs within a party are compared where it may hold duplicates.
+///
+/// # Errors
+/// [`MatchError`] when rows do not fit the schema or the sink fails.
+pub fn compare<E: Send>(
+    schema: &LinkageSchema,
+    layout: &Layout,
+    inputs: &[PartyRows<'_>],
+    progress: &dyn Progress,
+    mut sink: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<MatchReport, MatchError<E>> {
+    let blocks = Blocks::of(schema, layout, inputs)?;
+    let grader = Grader::new(layout);
+    let mut report = blocks.report();
+    progress.stage("compare pairs", report.pairs);
+    for step in blocks.steps(PAIRS_PER_STEP) {
+        let parts: Vec<Vec<u8>> = step
+            .par_iter()
+            .map(|block| compare_block(&blocks, block, layout, &grader, inputs))
+            .collect();
+        for part in &parts {
+            sink(part).map_err(MatchError::Sink)?;
+        }
+        progress.advance(step.iter().map(|block| block.pairs).sum());
+    }
+    report.rows = inputs
+        .iter()
+        .map(|input| (input.bytes.len() / layout.row_bytes) as u64)
+        .sum();
+    Ok(report)
+}
+
+fn compare_block(
+    blocks: &Blocks,
+    block: &Block,
+    layout: &Layout,
+    grader: &Grader,
+    inputs: &[PartyRows<'_>],
+) -> Vec<u8> {
+    let members = blocks.members(block);
+    let row = |member: &blocks::Member| {
+        let start = member.row as usize * layout.row_bytes;
+        Row::new(&inputs[usize::from(member.input)].bytes[start..start + layout.row_bytes])
+    };
+    let mut out = Vec::new();
+    for (place, left) in members.iter().enumerate() {
+        for right in &members[place + 1..] {
+            if !blocks.are_compared(left, right) {
+                continue;
+            }
+            let (l, r) = (row(left), row(right));
+            let party = |member: &blocks::Member| inputs[usize::from(member.input)].party;
+            push_header(
+                &mut out,
+                l.pass(),
+                (party(left), l.handle()),
+                (party(right), r.handle()),
+            );
+            grader.push_grades(layout, l, r, &mut out);
+        }
+    }
+    out
+}
+
+/// The presence of both rows' parts decides whether a slot has a grade.
+fn both_present(layout: &Layout, slot: usize, left: Row<'_>, right: Row<'_>) -> bool {
+    let slot = layout.slots[slot];
+    left.presence() >> slot.left & 1 == 1 && right.presence() >> slot.right & 1 == 1
+}
+
+impl Grader {
+    fn push_grades(&self, layout: &Layout, left: Row<'_>, right: Row<'_>, out: &mut Vec<u8>) {
+        for (index, slot) in layout.slots.iter().enumerate() {
+            let grade = if both_present(layout, index, left, right) {
+                let (l, r) = (&layout.parts[slot.left], &layout.parts[slot.right]);
+                self.grade(left.signature(l), right.signature(r))
+            } else {
+                MISSING
+            };
+            out.push(grade);
+        }
+    }
+}

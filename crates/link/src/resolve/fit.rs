@@ -1,0 +1,249 @@
+//! Expectation–maximisation for the [`Mixture`].
+
+use model::LinkageSchema;
+
+use super::levels::{UNKNOWN, Variables};
+use super::mixture::{Class, FitReport, Mixture, log_sum};
+use super::pairs::{PairTable, Records};
+use super::table::LevelTable;
+
+/// The most rounds.
+const MAX_ROUNDS: usize = 60;
+/// The fit has settled when the expected number of matches moves by less than this share a round.
+const SETTLED: f64 = 1e-4;
+/// The most pairs the fit looks at; of more, every n-th is taken.
+const MAX_FIT_PAIRS: usize = 1_000_000;
+/// Starting responsibilities for a class a pair is not thought to be in.
+const DOUBT: f64 = 0.02;
+/// No class has a smaller share of a stratum's pairs than this many pairs.
+const LEAST_PAIRS: f64 = 0.5;
+
+/// What one fit works on.
+pub(super) struct Fit<'a> {
+    variables: &'a Variables,
+    table: &'a PairTable,
+    levels: &'a [u16],
+    /// By variable: the passes that do not block on it, by bit; all passes where there is none.
+    independent: Vec<u32>,
+    /// By stratum: all pairs of records, compared or not.
+    population: Vec<f64>,
+    step: usize,
+}
+
+/// Weighted counts: what a round of maximisation starts from.
+struct Counts {
+    /// By class, variable and level.
+    levels: [Vec<Vec<f64>>; 3],
+    /// By stratum: responsibility of match and household.
+    strata: Vec<[f64; 2]>,
+}
+
+impl<'a> Fit<'a> {
+    pub(super) fn new(
+        schema: &LinkageSchema,
+        variables: &'a Variables,
+        records: &Records,
+        table: &'a PairTable,
+        levels: &'a [u16],
+    ) -> Self {
+        Self {
+            variables,
+            table,
+            levels,
+            independent: independent_passes(schema, variables, table),
+            population: records.population(),
+            step: table.len().div_ceil(MAX_FIT_PAIRS).max(1),
+        }
+    }
+
+    pub(super) fn run(&self) -> Mixture {
+        let mut model = self.maximise(&self.count(|pair| self.first_guess(pair)));
+        let mut before = 0.0;
+        for round in 1..=MAX_ROUNDS {
+            let counts = self
+                .count(|pair| responsibilities(&model, self.table.strata[pair], self.pair(pair)));
+            model = self.maximise(&counts);
+            let matches = model.report.expected_matches;
+            model.report.rounds = round;
+            if (matches - before).abs() <= SETTLED * matches {
+                model.report.converged = true;
+                break;
+            }
+            before = matches;
+        }
+        model
+    }
+
+    fn pair(&self, pair: usize) -> &[u16] {
+        let width = self.variables.len();
+        &self.levels[pair * width..(pair + 1) * width]
+    }
+
+    /// Which class a pair looks like before anything is known: agreement in what is a person's own
+    /// makes a match, agreement in what households share without it a household.
+    fn first_guess(&self, pair: usize) -> [f64; 3] {
+        let (mut personal, mut shared) = (Mean::default(), Mean::default());
+        for (variable, level) in self.variables.0.iter().zip(self.pair(pair)) {
+            if *level != UNKNOWN {
+                let agreement = variable.prior_agreement(usize::from(*level));
+                personal.add(agreement.personal);
+                shared.add(agreement.shared);
+            }
+        }
+        let (personal, shared) = (personal.value(), shared.value());
+        let class = if personal >= 0.75 && personal + shared >= 1.25 {
+            0
+        } else if shared >= 0.7 && personal <= 0.6 {
+            1
+        } else {
+            2
+        };
+        let mut guess = [DOUBT; 3];
+        guess[class] = 1.0 - 2.0 * DOUBT;
+        // A doubtful match is nearly always unrelated: there are so many more of them.
+        if class == 2 {
+            guess[0] = DOUBT * DOUBT;
+        }
+        guess
+    }
+
+    fn count(&self, responsible: impl Fn(usize) -> [f64; 3]) -> Counts {
+        let empty = || {
+            self.variables
+                .0
+                .iter()
+                .map(|v| vec![0.0; v.level_count()])
+                .collect::<Vec<_>>()
+        };
+        let mut counts = Counts {
+            levels: [empty(), empty(), empty()],
+            strata: vec![[0.0; 2]; self.population.len()],
+        };
+        for pair in (0..self.table.len()).step_by(self.step) {
+            counts.add(self, pair, responsible(pair));
+        }
+        counts
+    }
+
+    fn maximise(&self, counts: &Counts) -> Mixture {
+        let tables = counts.levels.each_ref().map(|class| {
+            let variables = self.variables.0.iter().zip(class);
+            variables
+                .map(|(variable, counts)| LevelTable::estimate(variable, counts))
+                .collect::<Vec<_>>()
+        });
+        let scale = self.step as f64;
+        let priors =
+            counts
+                .strata
+                .iter()
+                .zip(&self.population)
+                .map(|([matched, household], all)| {
+                    let share = |sum: &f64| ((sum * scale).max(LEAST_PAIRS) / all).min(0.5);
+                    let (matched, household) = (share(matched), share(household));
+                    [
+                        matched.ln(),
+                        household.ln(),
+                        (1.0 - matched - household).max(1e-9).ln(),
+                    ]
+                });
+        let expected_matches = counts
+            .strata
+            .iter()
+            .map(|[matched, _]| matched * scale)
+            .sum();
+        Mixture {
+            tables,
+            log_priors: priors.collect(),
+            report: FitReport {
+                rounds: 0,
+                converged: false,
+                expected_matches,
+            },
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, fit: &Fit<'_>, pair: usize, share: [f64; 3]) {
+        let stratum = &mut self.strata[usize::from(fit.table.strata[pair])];
+        stratum[0] += share[0];
+        stratum[1] += share[1];
+        let passes = fit.table.passes[pair];
+        for (variable, level) in fit.pair(pair).iter().enumerate() {
+            if *level == UNKNOWN {
+                continue;
+            }
+            for class in 0..Class::ALL.len() {
+                if Class::ALL[class] != Class::Unrelated || passes & fit.independent[variable] != 0
+                {
+                    self.levels[class][variable][usize::from(*level)] += share[class];
+                }
+            }
+        }
+    }
+}
+
+/// The posterior of each class for a pair.
+fn responsibilities(model: &Mixture, stratum: u16, levels: &[u16]) -> [f64; 3] {
+    let joint = model.log_joint(stratum, levels);
+    let total = log_sum(&joint);
+    joint.map(|log| (log - total).exp())
+}
+
+/// The mean of what is known.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: f64,
+}
+
+impl Mean {
+    fn add(&mut self, value: Option<f64>) {
+        if let Some(value) = value {
+            self.sum += value;
+            self.count += 1.0;
+        }
+    }
+
+    fn value(&self) -> f64 {
+        if self.count > 0.0 {
+            self.sum / self.count
+        } else {
+            0.5
+        }
+    }
+}
+
+fn independent_passes(
+    schema: &LinkageSchema,
+    variables: &Variables,
+    table: &PairTable,
+) -> Vec<u32> {
+    let met = table.passes.iter().fold(0, |all, passes| all | passes);
+    let blocked: Vec<u32> = schema
+        .passes
+        .iter()
+        .map(|pass| {
+            pass.components
+                .iter()
+                .fold(0, |fields, component| fields | 1 << component.field)
+        })
+        .collect();
+    let of = |fields: u32| {
+        let free = blocked
+            .iter()
+            .enumerate()
+            .filter(|(_, blocked)| **blocked & fields == 0);
+        free.fold(0, |passes, (pass, _)| passes | 1 << pass) & met
+    };
+    variables
+        .0
+        .iter()
+        .map(|variable| {
+            Some(of(variable.fields))
+                .filter(|free| *free != 0)
+                .unwrap_or(met)
+        })
+        .collect()
+}

@@ -1,0 +1,398 @@
+//! From mean grades to comparison levels: each variable of the model is one graded outcome.
+//!
+//! Values that hang together are one variable, so that the model counts their evidence once: given
+//! name, surname and full name; the parts of a date; a place and the units it lies in.
+
+use model::Layout;
+use model::layout::Comparator;
+use model::schema::{FieldKind, LinkageSchema};
+
+use super::pairs::FINENESS;
+use crate::comparison::{GRADES, MISSING};
+
+/// The level of a variable of which nothing is known for a pair.
+pub(crate) const UNKNOWN: u16 = u16::MAX;
+
+/// Mean grades a similarity is cut at, best first, in hundredths of Dice.
+const NAME_CUTS: [u8; 4] = [92, 78, 60, 40];
+const WHOLE_CUTS: [u8; 4] = [88, 72, 55, 38];
+const NUMBER_CUTS: [u8; 2] = [92, 60];
+/// A single token is there or not; half way between lies the cut.
+const SAME: u8 = 66;
+/// Years that differ by one share half of their tokens.
+const SAME_YEAR: u8 = 84;
+const NEAR_YEAR: u8 = 48;
+/// How much better the crosswise reading of given name and surname must be to count.
+const CROSS_MARGIN: u8 = 25;
+
+/// What a variable is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    Names {
+        given: usize,
+        surname: usize,
+        given_surname: usize,
+        surname_given: usize,
+        full: Option<usize>,
+    },
+    Date {
+        year: usize,
+        month: usize,
+        day: usize,
+        month_day: usize,
+        day_month: usize,
+    },
+    Within(Vec<usize>),
+    Cuts {
+        slot: usize,
+        cuts: &'static [u8],
+    },
+}
+
+/// One graded outcome of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// The field or fields it speaks of, for people.
+    pub name: String,
+    /// The fields it is made from, by bit; passes that block on one of them see it biased.
+    pub(crate) fields: u32,
+    /// Its levels fall into this grid; the product is the number of levels. A joint variable has one
+    /// axis for each of its parts.
+    pub(crate) axes: Vec<u16>,
+    source: Source,
+}
+
+/// The variables of a schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variables(pub Vec<Variable>);
+
+impl Variables {
+    /// The variables of comparisons laid out by `layout`.
+    pub fn of(schema: &LinkageSchema, layout: &Layout) -> Self {
+        let has_names = layout
+            .comparators
+            .iter()
+            .any(|c| matches!(c, Comparator::Names { .. }));
+        let full = has_names.then(|| full_name_slot(schema, layout)).flatten();
+        let variables = layout
+            .comparators
+            .iter()
+            .filter_map(|comparator| match comparator {
+                Comparator::Whole { slot, .. } if full == Some(*slot) => None,
+                other => Some(variable(schema, other, full)),
+            });
+        Self(variables.collect())
+    }
+
+    /// The level of each variable, in order.
+    pub(crate) fn levels<'a>(&'a self, grades: &'a [u8]) -> impl Iterator<Item = u16> + 'a {
+        self.0.iter().map(|variable| variable.level(grades))
+    }
+
+    /// How many variables there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The person's own full name: the first field of that kind that stands before any date.
+fn full_name_slot(schema: &LinkageSchema, layout: &Layout) -> Option<usize> {
+    let own = schema.first_of(FieldKind::FullName)?;
+    layout
+        .comparators
+        .iter()
+        .find_map(|comparator| match comparator {
+            Comparator::Whole {
+                field,
+                slot,
+                kind: FieldKind::FullName,
+            } if *field == own => Some(*slot),
+            _ => None,
+        })
+}
+
+fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>) -> Variable {
+    let named = |field: usize| schema.fields[field].name.to_string();
+    match comparator {
+        Comparator::Names {
+            given,
+            surname,
+            given_surname,
+            surname_given,
+        } => {
+            let source = Source::Names {
+                given: *given,
+                surname: *surname,
+                given_surname: *given_surname,
+                surname_given: *surname_given,
+                full,
+            };
+            let steps = NAME_CUTS.len() as u16 + 2;
+            let kinds = [FieldKind::GivenName, FieldKind::Surname];
+            let mut fields = kinds
+                .into_iter()
+                .filter_map(|kind| schema.first_of(kind))
+                .fold(0, |f, i| f | 1 << i);
+            if full.is_some() {
+                fields |= schema
+                    .first_of(FieldKind::FullName)
+                    .map_or(0, |index| 1 << index);
+            }
+            Variable {
+                name: "names".to_owned(),
+                fields,
+                axes: vec![2, steps, steps, steps],
+                source,
+            }
+        }
+        Comparator::Date {
+            field,
+            year,
+            month,
+            day,
+            month_day,
+            day_month,
+        } => Variable {
+            name: named(*field),
+            fields: 1 << field,
+            axes: vec![DATE_LEVELS],
+            source: Source::Date {
+                year: *year,
+                month: *month,
+                day: *day,
+                month_day: *month_day,
+                day_month: *day_month,
+            },
+        },
+        Comparator::Within { field, slots } => Variable {
+            name: named(*field),
+            fields: within_fields(schema, *field),
+            axes: vec![slots.len() as u16 + 1],
+            source: Source::Within(slots.clone()),
+        },
+        Comparator::Whole { field, kind, slot } => {
+            let cuts = cuts(*kind);
+            Variable {
+                name: named(*field),
+                fields: 1 << field,
+                axes: vec![cuts.len() as u16 + 1],
+                source: Source::Cuts { slot: *slot, cuts },
+            }
+        }
+    }
+}
+
+fn within_fields(schema: &LinkageSchema, finest: usize) -> u32 {
+    let units = std::iter::successors(Some(finest), |field| schema.fields[*field].within);
+    units.fold(0, |fields, field| fields | 1 << field)
+}
+
+fn cuts(kind: FieldKind) -> &'static [u8] {
+    match kind {
+        FieldKind::Sex | FieldKind::Code => &[SAME],
+        FieldKind::Phone | FieldKind::Identifier => &NUMBER_CUTS,
+        _ => &WHOLE_CUTS,
+    }
+}
+
+impl Variable {
+    fn level(&self, grades: &[u8]) -> u16 {
+        match &self.source {
+            Source::Names {
+                given,
+                surname,
+                given_surname,
+                surname_given,
+                full,
+            } => {
+                let cross = [grades[*given_surname], grades[*surname_given]];
+                let full = full.map_or(MISSING, |full| grades[full]);
+                names_level([grades[*given], grades[*surname]], cross, full)
+            }
+            Source::Date {
+                year,
+                month,
+                day,
+                month_day,
+                day_month,
+            } => date_level(
+                grades[*year],
+                [grades[*month], grades[*day]],
+                [grades[*month_day], grades[*day_month]],
+            ),
+            Source::Within(slots) => within_level(grades, slots),
+            Source::Cuts { slot, cuts } => match step(grades[*slot], cuts) {
+                None => UNKNOWN,
+                Some(step) => step,
+            },
+        }
+    }
+
+    /// How many levels the variable has.
+    pub(crate) fn level_count(&self) -> usize {
+        self.axes.iter().map(|axis| usize::from(*axis)).product()
+    }
+
+    /// Which of the joint variable's parts are unknown at `level`, by axis; levels are compared
+    /// only with levels that know the same.
+    pub(crate) fn unknown_axes(&self, level: usize) -> u32 {
+        if !matches!(self.source, Source::Names { .. }) {
+            return 0;
+        }
+        let places = self.places(level);
+        (1..places.len())
+            .filter(|axis| places[*axis] + 1 == self.axes[*axis])
+            .fold(0, |known, axis| known | 1 << axis)
+    }
+
+    /// The place of `level` on each axis.
+    pub(crate) fn places(&self, level: usize) -> Vec<u16> {
+        let mut rest = level;
+        let mut places = vec![0; self.axes.len()];
+        for (place, axis) in places.iter_mut().zip(&self.axes).rev() {
+            *place = (rest % usize::from(*axis)) as u16;
+            rest /= usize::from(*axis);
+        }
+        places
+    }
+
+    /// How well a pair agrees at `level`, 0 to 1, and whether a household shares the value: what
+    /// the fit starts from.
+    pub(crate) fn prior_agreement(&self, level: usize) -> Agreement {
+        let places = self.places(level);
+        let fall = |place: u16, axis: u16| 1.0 - f64::from(place) / f64::from(axis - 1);
+        match &self.source {
+            Source::Names { .. } => {
+                let steps = self.axes[1] - 1;
+                let of = |place: u16| (place < steps).then(|| fall(place, steps));
+                Agreement {
+                    personal: of(places[1]),
+                    shared: of(places[2]),
+                }
+            }
+            Source::Date { .. } => Agreement {
+                personal: Some(DATE_AGREEMENT[level]),
+                shared: None,
+            },
+            Source::Within(_) => Agreement {
+                personal: None,
+                shared: Some(fall(places[0], self.axes[0])),
+            },
+            Source::Cuts { .. } => {
+                let agreement = Some(fall(places[0], self.axes[0]));
+                if self.is_personal() {
+                    Agreement {
+                        personal: agreement,
+                        shared: None,
+                    }
+                } else {
+                    Agreement {
+                        personal: None,
+                        shared: agreement,
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_personal(&self) -> bool {
+        matches!(&self.source, Source::Cuts { cuts, .. } if cuts.len() <= 1)
+    }
+}
+
+/// How well a pair agrees in what is a person's own and in what a household shares.
+pub(crate) struct Agreement {
+    pub(crate) personal: Option<f64>,
+    pub(crate) shared: Option<f64>,
+}
+
+/// The first cut that `grade` reaches, counted from 0; the number of cuts when it reaches none.
+fn step(grade: u8, cuts: &[u8]) -> Option<u16> {
+    if grade == MISSING {
+        return None;
+    }
+    Some(
+        cuts.iter()
+            .position(|cut| reaches(grade, *cut))
+            .unwrap_or(cuts.len()) as u16,
+    )
+}
+
+/// Whether a mean grade reaches `cut` hundredths of Dice.
+fn reaches(grade: u8, cut: u8) -> bool {
+    u32::from(grade) * 100 >= u32::from(cut) * u32::from(GRADES) * u32::from(FINENESS)
+}
+
+fn names_level(straight: [u8; 2], cross: [u8; 2], full: u8) -> u16 {
+    let swapped = is_swapped(straight, cross);
+    let [given, surname] = if swapped { cross } else { straight };
+    if given == MISSING && surname == MISSING && full == MISSING {
+        return UNKNOWN;
+    }
+    let unknown = NAME_CUTS.len() as u16 + 1;
+    let axis = |grade| step(grade, &NAME_CUTS).unwrap_or(unknown);
+    let steps = unknown + 1;
+    ((u16::from(swapped) * steps + axis(given)) * steps + axis(surname)) * steps + axis(full)
+}
+
+fn is_swapped(straight: [u8; 2], cross: [u8; 2]) -> bool {
+    let known = |grades: [u8; 2]| !grades.contains(&MISSING);
+    let sum = |grades: [u8; 2]| grades.iter().map(|grade| u32::from(*grade)).sum::<u32>();
+    let margin = u32::from(CROSS_MARGIN) * 2 * u32::from(GRADES) * u32::from(FINENESS) / 100;
+    known(straight) && known(cross) && sum(cross) > sum(straight) + margin
+}
+
+const DATE_LEVELS: u16 = 12;
+
+/// How well a pair agrees at each level of a date.
+const DATE_AGREEMENT: [f64; DATE_LEVELS as usize] =
+    [1.0, 0.9, 0.8, 0.8, 0.7, 0.5, 0.6, 0.3, 0.4, 0.2, 0.1, 0.0];
+
+/// Equal; day and month exchanged; year and month; year and day; month and day in near and in other
+/// years; year alone known and equal; only the year equal; near year alone; near year; another year
+/// alone; nothing equal.
+fn date_level(year: u8, same: [u8; 2], cross: [u8; 2]) -> u16 {
+    if year == MISSING {
+        return UNKNOWN;
+    }
+    let (equal, near) = (reaches(year, SAME_YEAR), reaches(year, NEAR_YEAR));
+    if same.contains(&MISSING) {
+        return if equal {
+            6
+        } else if near {
+            8
+        } else {
+            10
+        };
+    }
+    let [month, day] = same.map(|grade| reaches(grade, SAME));
+    let exchanged = cross
+        .iter()
+        .all(|grade| *grade != MISSING && reaches(*grade, SAME));
+    match (equal, near, month, day) {
+        (true, _, true, true) => 0,
+        (true, ..) if exchanged => 1,
+        (true, _, true, false) => 2,
+        (true, _, false, true) => 3,
+        (false, true, true, true) => 4,
+        (false, false, true, true) => 5,
+        (true, _, false, false) => 7,
+        (false, true, ..) => 9,
+        _ => 11,
+    }
+}
+
+/// The finest unit in which the places agree.
+fn within_level(grades: &[u8], slots: &[usize]) -> u16 {
+    let known = |slot: &&usize| grades[**slot] != MISSING;
+    if !slots.iter().any(|slot| known(&slot)) {
+        return UNKNOWN;
+    }
+    let agrees = |slot: &usize| grades[*slot] != MISSING && reaches(grades[*slot], SAME);
+    slots.iter().position(agrees).unwrap_or(slots.len()) as u16
+}

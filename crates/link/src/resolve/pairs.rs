@@ -1,0 +1,241 @@
+//! Joining the passes: comparisons of rows become pairs of records, each with the mean of the grades
+//! its passes gave.
+//!
+//! Every pass has its own keys, so its grades carry independent noise; the mean is sharper than any
+//! of them.
+
+use std::collections::HashMap;
+
+use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
+use rayon::prelude::*;
+
+use super::{HandlePair, ResolveError, Variables};
+use crate::comparison::{Comparison, ComparisonLayout, MISSING};
+
+/// Steps of a mean grade per step of a grade.
+pub(crate) const FINENESS: u16 = 8;
+
+/// One party's handle map.
+#[derive(Debug, Clone)]
+pub struct RecordSet {
+    /// Whose.
+    pub party: PartyIndex,
+    /// Which row belongs to which record.
+    pub handles: Vec<HandlePair>,
+}
+
+/// All records of a run, numbered by party and then handle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    /// Whose each record is, and its handle, by number.
+    pub list: Vec<(PartyIndex, RecordHandle)>,
+    /// Records of each party, by party index.
+    pub by_party: Vec<u64>,
+}
+
+impl Records {
+    pub(super) fn of(schema: &LinkageSchema, sets: &[RecordSet]) -> Result<Self, ResolveError> {
+        let mut list: Vec<(PartyIndex, RecordHandle)> = sets
+            .iter()
+            .flat_map(|set| set.handles.iter().map(|(_, record)| (set.party, *record)))
+            .collect();
+        list.par_sort_unstable();
+        list.dedup();
+        if list.len() > u32::MAX as usize {
+            return Err(ResolveError::TooManyRecords);
+        }
+        let mut by_party = vec![0; schema.parties.len()];
+        list.iter()
+            .for_each(|(party, _)| by_party[party.index()] += 1);
+        Ok(Self { list, by_party })
+    }
+
+    /// The party of record `number`.
+    pub fn party(&self, number: u32) -> PartyIndex {
+        self.list[number as usize].0
+    }
+
+    /// Which two parties a pair of records belongs to.
+    pub(super) fn stratum(&self, left: u32, right: u32) -> u16 {
+        let (low, high) = (self.party(left).0, self.party(right).0);
+        u16::from(low.min(high)) * self.by_party.len() as u16 + u16::from(low.max(high))
+    }
+
+    /// By stratum: all pairs of records there are, compared or not.
+    pub(super) fn population(&self) -> Vec<f64> {
+        let size = |party: usize| self.by_party[party] as f64;
+        let parties = self.by_party.len();
+        let pairs = |stratum: usize| match (stratum / parties, stratum % parties) {
+            (low, high) if low == high => size(low) * (size(low) - 1.0) / 2.0,
+            (low, high) => size(low) * size(high),
+        };
+        (0..parties * parties)
+            .map(|stratum| pairs(stratum).max(1.0))
+            .collect()
+    }
+
+    /// The number of a record.
+    pub fn number(&self, party: PartyIndex, handle: RecordHandle) -> Option<u32> {
+        self.list
+            .binary_search(&(party, handle))
+            .ok()
+            .map(|number| number as u32)
+    }
+}
+
+/// One compared pair of records.
+struct Met<'a> {
+    pair: (u32, u32),
+    pass: u8,
+    turned: bool,
+    comparison: Comparison<'a>,
+}
+
+/// All compared pairs of records, ordered by their numbers.
+pub struct PairTable {
+    pub(super) pairs: Vec<(u32, u32)>,
+    /// The passes each pair met in, by bit.
+    pub(super) passes: Vec<u32>,
+    /// Mean grades in units of 1/[`FINENESS`], pair after pair.
+    grades: Vec<u8>,
+    slots: usize,
+    /// Each pair's stratum: which two parties its records belong to.
+    pub(super) strata: Vec<u16>,
+}
+
+impl PairTable {
+    /// Joins `comparisons` by the records their handles belong to.
+    ///
+    /// # Errors
+    /// [`ResolveError`] when a handle is unknown or comes twice, or bytes are missing.
+    pub(super) fn join<'a>(
+        schema: &LinkageSchema,
+        layout: &Layout,
+        records: &Records,
+        sets: &[RecordSet],
+        comparisons: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Result<Self, ResolveError> {
+        let rows = ComparisonLayout::of(layout);
+        let numbers = numbers(schema, records, sets)?;
+        let mut met: Vec<Met<'a>> = Vec::new();
+        for bytes in comparisons {
+            if !bytes.len().is_multiple_of(rows.row_bytes()) {
+                return Err(ResolveError::TornComparisons);
+            }
+            for comparison in rows.iter(bytes) {
+                met.extend(Met::of(comparison, &numbers)?);
+            }
+        }
+        // Within a pair, order by pass and grades, so that the mean does not depend on arrival.
+        met.par_sort_unstable_by(|a, b| {
+            (a.pair, a.pass, a.comparison.grades()).cmp(&(b.pair, b.pass, b.comparison.grades()))
+        });
+        let mut table = Self::mean(&met, &layout.mirrored(), rows.slots());
+        table.strata = table
+            .pairs
+            .iter()
+            .map(|(left, right)| records.stratum(*left, *right))
+            .collect();
+        Ok(table)
+    }
+
+    fn mean(met: &[Met<'_>], mirrored: &[usize], slots: usize) -> Self {
+        let mut table = Self {
+            pairs: Vec::new(),
+            passes: Vec::new(),
+            grades: Vec::new(),
+            slots,
+            strata: Vec::new(),
+        };
+        for same in met.chunk_by(|a, b| a.pair == b.pair) {
+            table.pairs.push(same[0].pair);
+            table
+                .passes
+                .push(same.iter().fold(0, |passes, met| passes | 1 << met.pass));
+            table.grades.extend((0..slots).map(|slot| {
+                let graded = same
+                    .iter()
+                    .map(|met| met.grade(slot, mirrored))
+                    .filter(|grade| *grade != MISSING);
+                let (sum, count) = graded.fold((0u32, 0u32), |(sum, count), grade| {
+                    (sum + u32::from(grade), count + 1)
+                });
+                let fine = sum * u32::from(FINENESS);
+                (fine + count / 2)
+                    .checked_div(count)
+                    .map_or(MISSING, |mean| mean as u8)
+            }));
+        }
+        table
+    }
+
+    /// How many pairs there are.
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether nothing was compared.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// The mean grades of pair `index`.
+    pub(super) fn grades(&self, index: usize) -> &[u8] {
+        &self.grades[index * self.slots..(index + 1) * self.slots]
+    }
+
+    /// The level of every variable for every pair, pair after pair.
+    pub(super) fn levels(&self, variables: &Variables) -> Vec<u16> {
+        (0..self.len())
+            .into_par_iter()
+            .flat_map_iter(|pair| variables.levels(self.grades(pair)))
+            .collect()
+    }
+}
+
+impl<'a> Met<'a> {
+    /// The pair of records behind a comparison; none when both rows are of the same record.
+    fn of(comparison: Comparison<'a>, numbers: &Numbers) -> Result<Option<Self>, ResolveError> {
+        let number = |(party, handle): (PartyIndex, PassHandle)| {
+            let known = numbers.get(party.index()).and_then(|map| map.get(&handle));
+            known.copied().ok_or(ResolveError::UnknownHandle { party })
+        };
+        let (left, right) = (number(comparison.left())?, number(comparison.right())?);
+        let pair = (left.min(right), left.max(right));
+        let met = Self {
+            pair,
+            pass: comparison.pass().0,
+            turned: left > right,
+            comparison,
+        };
+        Ok(Some(met).filter(|_| left != right))
+    }
+
+    fn grade(&self, slot: usize, mirrored: &[usize]) -> u8 {
+        self.comparison.grades()[if self.turned { mirrored[slot] } else { slot }]
+    }
+}
+
+type Numbers = Vec<HashMap<PassHandle, u32>>;
+
+fn numbers(
+    schema: &LinkageSchema,
+    records: &Records,
+    sets: &[RecordSet],
+) -> Result<Numbers, ResolveError> {
+    let mut numbers: Numbers = vec![HashMap::new(); schema.parties.len()];
+    for set in sets {
+        let map = &mut numbers[set.party.index()];
+        map.reserve(set.handles.len());
+        for (pass, record) in &set.handles {
+            // Every record of a set was numbered from this very set.
+            let Some(number) = records.number(set.party, *record) else {
+                continue;
+            };
+            if map.insert(*pass, number).is_some() {
+                return Err(ResolveError::RepeatedHandle { party: set.party });
+            }
+        }
+    }
+    Ok(numbers)
+}

@@ -1,0 +1,82 @@
+//! Probability tables over the levels of one variable, estimated from weighted counts.
+
+use super::levels::Variable;
+
+/// How many observations the smoothing is worth.
+const STRENGTH: f64 = 10.0;
+/// No probability is smaller: nothing is impossible in a registry.
+const LEAST: f64 = 1e-6;
+
+/// Log probabilities of the levels of one variable within one class.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LevelTable {
+    pub(crate) log: Vec<f64>,
+}
+
+impl LevelTable {
+    /// The table for weighted `counts` of the levels of `variable`.
+    ///
+    /// A joint variable is smoothed towards the product of its axes' own distributions, so that a
+    /// combination never seen gets what its parts suggest. Levels that know less than others are
+    /// normalised among themselves: what is missing says nothing.
+    pub(crate) fn estimate(variable: &Variable, counts: &[f64]) -> Self {
+        let smoothed = smooth(variable, counts);
+        let mut groups: Vec<(u32, f64)> = Vec::new();
+        for (level, weight) in smoothed.iter().enumerate() {
+            let unknown = variable.unknown_axes(level);
+            match groups.iter_mut().find(|(known, _)| *known == unknown) {
+                Some((_, sum)) => *sum += weight,
+                None => groups.push((unknown, *weight)),
+            }
+        }
+        let sum_of = |level: usize| {
+            let unknown = variable.unknown_axes(level);
+            groups
+                .iter()
+                .find(|(known, _)| *known == unknown)
+                .map_or(1.0, |(_, sum)| *sum)
+        };
+        let log = smoothed
+            .iter()
+            .enumerate()
+            .map(|(level, weight)| (weight / sum_of(level)).max(LEAST).ln());
+        Self { log: log.collect() }
+    }
+}
+
+fn smooth(variable: &Variable, counts: &[f64]) -> Vec<f64> {
+    let total: f64 = counts.iter().sum();
+    let marginals = marginals(variable, counts, total);
+    let backoff = |level: usize| -> f64 {
+        let places = variable.places(level);
+        places
+            .iter()
+            .zip(&marginals)
+            .map(|(place, marginal)| marginal[usize::from(*place)])
+            .product()
+    };
+    counts
+        .iter()
+        .enumerate()
+        .map(|(level, count)| count + STRENGTH * backoff(level))
+        .collect()
+}
+
+/// Each axis's own distribution, itself smoothed by one observation spread evenly.
+fn marginals(variable: &Variable, counts: &[f64], total: f64) -> Vec<Vec<f64>> {
+    let mut marginals: Vec<Vec<f64>> = variable
+        .axes
+        .iter()
+        .map(|axis| vec![1.0 / f64::from(*axis); usize::from(*axis)])
+        .collect();
+    for (level, count) in counts.iter().enumerate() {
+        for (marginal, place) in marginals.iter_mut().zip(variable.places(level)) {
+            marginal[usize::from(place)] += count;
+        }
+    }
+    marginals
+        .iter_mut()
+        .flatten()
+        .for_each(|share| *share /= total + 1.0);
+    marginals
+}
