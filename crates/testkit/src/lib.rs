@@ -1,0 +1,3 @@
+//! Synthetic people, fakes, faults, canaries, and a federation in one process.
+
+pub mod country;
