@@ -13,15 +13,17 @@ pub mod limits;
 mod messages;
 pub mod pki;
 mod proto;
+mod receipt;
 mod server;
 mod status;
 
 pub use client::{ClientError, NodeClient, NodeIdentity, ResultsSink, Retry, Target};
 pub use convert::{MessageError, Problem};
 pub use messages::{
-    Count, Description, Found, PartyProgress, Receipt, ResultsHeader, ResultsRow, Role,
-    RowsDigester, RunState, RunStatus, UploadState,
+    Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,
+    RunState, RunStatus, UploadState,
 };
+pub use receipt::{Receipt, ReceiptError};
 pub use server::{Admission, Fault, Intake, Results, RoleIdentity, ServeError, admit_chunk, serve};
 
 /// Has TLS use ring, the one provider in this workspace.

@@ -126,20 +126,6 @@ pub struct UploadState {
     pub accepted: bool,
 }
 
-/// What a node keeps to show that its batch was accepted and stands in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Receipt {
-    /// Names the batch.
-    pub manifest_digest: Digest,
-    /// The place in the log of the event that the batch was accepted.
-    pub leaf_index: u64,
-    /// The log's size just after.
-    pub tree_size: u64,
-    /// The log's Merkle root just after.
-    pub tree_root: Digest,
-}
-
 /// Where the current run stands, and who has delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunStatus {

@@ -11,6 +11,7 @@ use super::Target;
 use crate::convert::MessageError;
 use crate::identity::IdentityError;
 use crate::messages::Role;
+use crate::receipt::ReceiptError;
 use crate::status::{Verdict, chain, verdict};
 
 /// Why a call was not done.
@@ -141,6 +142,9 @@ pub enum ClientError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// The receipt proves nothing.
+    #[error("{0}; keep the batch, and tell the coordinator's operator and the auditor")]
+    BadReceipt(#[from] ReceiptError),
     /// The prepared batch could not be read.
     #[error("reading the prepared batch failed: {0}; prepare it again")]
     Source(#[source] io::Error),

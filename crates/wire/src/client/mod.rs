@@ -113,7 +113,7 @@ impl NodeClient {
         Ok(self.call(limits::CALL_TIMEOUT, call).await?.try_into()?)
     }
 
-    fn intake(&self) -> IntakeClient<Channel> {
+    pub(crate) fn intake(&self) -> IntakeClient<Channel> {
         IntakeClient::new(self.channel.clone())
             .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(limits::MAX_MESSAGE_BYTES)

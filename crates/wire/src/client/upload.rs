@@ -10,15 +10,16 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::retry::Attempts;
 use super::{ClientError, NodeClient};
 use crate::limits::{ACCEPT_TIMEOUT, CALL_TIMEOUT, STALL_TIMEOUT};
-use crate::messages::{Receipt, UploadState};
+use crate::messages::UploadState;
 use crate::proto::send_chunks_request::Part;
 use crate::proto::{AcceptBatchRequest, Chunk, OpenBatchRequest, SendChunksRequest};
+use crate::receipt::Receipt;
 
 /// Chunks read ahead of the connection.
 const CHUNKS_AHEAD: usize = 2;
 
 impl NodeClient {
-    /// Uploads the batch `source` holds and returns the receipt. What the role already has is not
+    /// Uploads the batch `source` holds and returns the receipt, checked. What the role already has is not
     /// sent again; a cut connection is made anew as [`super::Retry`] says. A batch accepted before
     /// gives its receipt again.
     ///
@@ -91,9 +92,7 @@ impl<S: Read + Seek + Send + 'static> Upload<'_, S> {
         let mut intake = self.client.intake();
         let call = intake.accept_batch(AcceptBatchRequest { manifest_digest });
         let receipt = Receipt::try_from(self.client.call(ACCEPT_TIMEOUT, call).await?)?;
-        if receipt.manifest_digest != self.digest {
-            return Err(self.contradiction("with the receipt of another batch"));
-        }
+        receipt.check(&self.digest)?;
         Ok(receipt)
     }
 

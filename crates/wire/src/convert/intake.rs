@@ -1,11 +1,14 @@
 //! Messages of the `Intake` service.
 
+use audit::event::EntryError;
+use audit::{Entry, TreeHead};
 use model::{BatchManifest, Epoch, KeyCheck, PartyName, RunNumber};
 
 use super::place::{MessageError, Problem, at};
-use crate::limits::MAX_PARTIES;
-use crate::messages::{Description, Receipt, Role, UploadState};
+use crate::limits::{MAX_PARTIES, MAX_PROOF_HASHES};
+use crate::messages::{Description, Role, UploadState};
 use crate::proto;
+use crate::receipt::Receipt;
 
 impl From<&Description> for proto::DescribeResponse {
     fn from(description: &Description) -> Self {
@@ -157,14 +160,19 @@ impl TryFrom<proto::SendChunksResponse> for UploadState {
     }
 }
 
-impl From<Receipt> for proto::Receipt {
-    fn from(receipt: Receipt) -> Self {
-        Self {
+impl TryFrom<&Receipt> for proto::Receipt {
+    type Error = EntryError;
+
+    fn try_from(receipt: &Receipt) -> Result<Self, EntryError> {
+        let path = receipt.proof.path.iter();
+        Ok(Self {
             manifest_digest: receipt.manifest_digest.as_bytes().to_vec(),
-            leaf_index: receipt.leaf_index,
-            tree_size: receipt.tree_size,
-            tree_root: receipt.tree_root.as_bytes().to_vec(),
-        }
+            entry: receipt.entry.to_bytes()?,
+            leaf_index: receipt.proof.index,
+            tree_size: receipt.proof.head.size,
+            tree_root: receipt.proof.head.root.as_bytes().to_vec(),
+            path: path.map(|hash| hash.as_bytes().to_vec()).collect(),
+        })
     }
 }
 
@@ -172,16 +180,33 @@ impl TryFrom<proto::AcceptBatchResponse> for Receipt {
     type Error = MessageError;
 
     fn try_from(message: proto::AcceptBatchResponse) -> Result<Self, MessageError> {
-        let receipt = at("AcceptBatchResponse", "receipt").present(message.receipt)?;
+        at("AcceptBatchResponse", "receipt")
+            .present(message.receipt)?
+            .try_into()
+    }
+}
+
+impl TryFrom<proto::Receipt> for Receipt {
+    type Error = MessageError;
+
+    fn try_from(message: proto::Receipt) -> Result<Self, MessageError> {
         let field = |name| at("Receipt", name);
-        if receipt.leaf_index >= receipt.tree_size {
-            return Err(field("leaf_index").wrong(Problem::Contradicts("tree_size")));
-        }
+        field("path").at_most(message.path.len() as u64, MAX_PROOF_HASHES as u64)?;
+        let path = message.path.iter().map(|hash| field("path").digest(hash));
+        let entry = Entry::from_bytes(&message.entry)
+            .map_err(|error| field("entry").wrong(Problem::Entry(error.to_string())))?;
+        let head = TreeHead {
+            size: message.tree_size,
+            root: field("tree_root").digest(&message.tree_root)?,
+        };
         Ok(Self {
-            manifest_digest: field("manifest_digest").digest(&receipt.manifest_digest)?,
-            leaf_index: receipt.leaf_index,
-            tree_size: receipt.tree_size,
-            tree_root: field("tree_root").digest(&receipt.tree_root)?,
+            manifest_digest: field("manifest_digest").digest(&message.manifest_digest)?,
+            entry,
+            proof: audit::Receipt {
+                index: message.leaf_index,
+                head,
+                path: path.collect::<Result<_, _>>()?,
+            },
         })
     }
 }

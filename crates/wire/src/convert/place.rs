@@ -50,9 +50,9 @@ pub enum Problem {
         /// How many there may be.
         limit: u64,
     },
-    /// It contradicts another field.
-    #[error("contradicts {0}")]
-    Contradicts(&'static str),
+    /// It is no log entry.
+    #[error("is no log entry: {0}")]
+    Entry(String),
 }
 
 impl From<MessageError> for Refusal {

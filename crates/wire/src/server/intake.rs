@@ -139,8 +139,10 @@ impl Service {
             .map_err(Refusal::from)?;
         let intake = Arc::clone(&self.0);
         let receipt = blocking(move || intake.accept_batch(&party, &digest)).await?;
-        let receipt = Some(receipt.into());
-        Ok(AcceptBatchResponse { receipt })
+        let receipt = (&receipt).try_into().map_err(Fault::failed)?;
+        Ok(AcceptBatchResponse {
+            receipt: Some(receipt),
+        })
     }
 }
 

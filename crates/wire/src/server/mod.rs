@@ -20,10 +20,11 @@ use tonic::{Request, Status};
 
 use crate::identity::party_of;
 use crate::limits;
-use crate::messages::{Description, Receipt, ResultsHeader, ResultsRow, RunStatus, UploadState};
+use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
 use crate::pki::PrivateKeyPem;
 use crate::proto::intake_server::IntakeServer;
 use crate::proto::results_server::ResultsServer;
+use crate::receipt::Receipt;
 use crate::status;
 
 /// Why a call was not done.

@@ -1,0 +1,260 @@
+//! A coordinator's role in memory, and the values tests send it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use audit::{Actor, Event, Log, MemoryStore};
+use model::{
+    BatchKind, BatchManifest, Digest, Epoch, KeyCheck, PartyName, Pseudonym, RecordHandle,
+    RefusalCode, RunNumber,
+};
+
+use crate::messages::*;
+use crate::receipt::Receipt;
+use crate::server::{Admission, Fault, Intake, Results, admit_chunk};
+
+/// The manifest of a batch with this payload.
+pub(crate) fn manifest(party: &str, payload: &[u8], chunk_bytes: u32) -> BatchManifest {
+    BatchManifest {
+        project: "census".parse().unwrap(),
+        run: RunNumber(1),
+        epoch: Epoch(1),
+        party: party.parse().unwrap(),
+        kind: BatchKind::Encodings,
+        schema_digest: Digest::of(b"schema"),
+        key_check: KeyCheck::new([7; 16]),
+        records: 1,
+        set_aside: 0,
+        rows: 1,
+        bytes: payload.len() as u64,
+        chunk_bytes,
+        payload_digest: Digest::of(payload),
+    }
+}
+
+/// The receipt of a batch accepted as the second thing that ever happened.
+pub(crate) fn receipt(manifest: &BatchManifest) -> Receipt {
+    let mut log = Log::open(MemoryStore::default()).unwrap();
+    accept(&mut log, &self::manifest("id", b"before", 4));
+    accept(&mut log, manifest)
+}
+
+fn accept(log: &mut Log<MemoryStore>, manifest: &BatchManifest) -> Receipt {
+    let event = Event::BatchAccepted {
+        run: manifest.run,
+        party: manifest.party.clone(),
+        kind: manifest.kind,
+        manifest_digest: manifest.digest(),
+        rows: manifest.rows,
+        bytes: manifest.bytes,
+    };
+    let entry = log.append(event, Actor::Coordinator, 1).unwrap();
+    let proof = log.receipt(entry.sequence).unwrap();
+    Receipt {
+        manifest_digest: manifest.digest(),
+        entry,
+        proof,
+    }
+}
+
+/// A role in memory.
+pub(super) struct Fake {
+    role: Role,
+    state: Mutex<State>,
+}
+
+pub(super) struct State {
+    log: Log<MemoryStore>,
+    batches: BTreeMap<PartyName, Batch>,
+    /// Chunks stored, of all parties.
+    pub(super) stored: u64,
+    /// Batches accepted, without repetitions.
+    pub(super) accepted: u64,
+    /// Makes the next call of `put_chunk` fail.
+    pub(super) disk_full: bool,
+    /// Results, the same for every party.
+    pub(super) rows: Vec<ResultsRow>,
+    /// Digest told in the results header, when it should not be the rows' own.
+    pub(super) told_digest: Option<Digest>,
+}
+
+struct Batch {
+    manifest: BatchManifest,
+    bytes: Vec<u8>,
+    next_chunk: u64,
+    receipt: Option<Receipt>,
+}
+
+impl Fake {
+    pub(super) fn new(role: Role) -> Self {
+        let state = State {
+            log: Log::open(MemoryStore::default()).unwrap(),
+            batches: BTreeMap::new(),
+            stored: 0,
+            accepted: 0,
+            disk_full: false,
+            rows: Vec::new(),
+            told_digest: None,
+        };
+        Self {
+            role,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl State {
+    fn batch(&mut self, party: &PartyName, digest: &Digest) -> Result<&mut Batch, Fault> {
+        self.batches
+            .get_mut(party)
+            .filter(|batch| batch.manifest.digest() == *digest)
+            .ok_or_else(|| Fault::refused(RefusalCode::WrongState, "no such batch is open"))
+    }
+}
+
+impl Intake for Fake {
+    fn describe(&self, _: &PartyName) -> Result<Description, Fault> {
+        Ok(Description {
+            project: "census".parse().unwrap(),
+            epoch: Epoch(1),
+            run: RunNumber(1),
+            state: RunState::Open,
+            schema_digest: Digest::of(b"schema"),
+            role: self.role,
+            resolver_key: (self.role == Role::Resolver).then_some([9; 32]),
+            parties: vec!["crvs".parse().unwrap(), "id".parse().unwrap()],
+        })
+    }
+
+    fn open_batch(
+        &self,
+        party: &PartyName,
+        manifest: &BatchManifest,
+    ) -> Result<UploadState, Fault> {
+        let mut state = self.state();
+        let new = || Batch {
+            manifest: manifest.clone(),
+            bytes: Vec::new(),
+            next_chunk: 0,
+            receipt: None,
+        };
+        let batch = state.batches.entry(party.clone()).or_insert_with(new);
+        if batch.manifest != *manifest {
+            if batch.receipt.is_some() {
+                return Err(Fault::refused(
+                    RefusalCode::AlreadyAccepted,
+                    "another batch",
+                ));
+            }
+            *batch = new();
+        }
+        Ok(UploadState {
+            next_chunk: batch.next_chunk,
+            accepted: batch.receipt.is_some(),
+        })
+    }
+
+    fn put_chunk(
+        &self,
+        party: &PartyName,
+        manifest_digest: &Digest,
+        index: u64,
+        bytes: &[u8],
+    ) -> Result<(), Fault> {
+        let mut state = self.state();
+        if std::mem::take(&mut state.disk_full) {
+            return Err(Fault::failed("/srv/matcher/state: no space left"));
+        }
+        let batch = state.batch(party, manifest_digest)?;
+        match admit_chunk(&batch.manifest, batch.next_chunk, index, bytes.len())? {
+            Admission::AlreadyStored => return Ok(()),
+            Admission::Store => batch.bytes.extend_from_slice(bytes),
+        }
+        batch.next_chunk += 1;
+        state.stored += 1;
+        Ok(())
+    }
+
+    fn accept_batch(&self, party: &PartyName, manifest_digest: &Digest) -> Result<Receipt, Fault> {
+        let mut state = self.state();
+        let batch = state.batch(party, manifest_digest)?;
+        if let Some(receipt) = &batch.receipt {
+            return Ok(receipt.clone());
+        }
+        if Digest::of(&batch.bytes) != batch.manifest.payload_digest {
+            batch.next_chunk = 0;
+            batch.bytes.clear();
+            return Err(Fault::refused(RefusalCode::DigestDiffers, "the batch"));
+        }
+        let manifest = batch.manifest.clone();
+        let receipt = accept(&mut state.log, &manifest);
+        state.batch(party, manifest_digest)?.receipt = Some(receipt.clone());
+        state.accepted += 1;
+        Ok(receipt)
+    }
+}
+
+impl Results for Fake {
+    fn run_status(&self, party: &PartyName) -> Result<RunStatus, Fault> {
+        Ok(RunStatus {
+            run: RunNumber(1),
+            state: RunState::Released,
+            detail: "results can be collected".to_owned(),
+            parties: vec![PartyProgress {
+                party: party.clone(),
+                encodings: true,
+                handle_map: true,
+            }],
+        })
+    }
+
+    fn results_header(&self, _: &PartyName, run: RunNumber) -> Result<ResultsHeader, Fault> {
+        if run != RunNumber(1) {
+            return Err(Fault::refused(
+                RefusalCode::WrongRun,
+                "there is no such run",
+            ));
+        }
+        let state = self.state();
+        let mut digester = RowsDigester::new();
+        state.rows.iter().for_each(|row| digester.add(row));
+        Ok(ResultsHeader {
+            run,
+            rows: state.rows.len() as u64,
+            rows_digest: state.told_digest.unwrap_or(digester.finish()),
+            records: 5,
+            clusters: Count::FewerThan(10),
+            found: Vec::new(),
+        })
+    }
+
+    fn results_rows(
+        &self,
+        _: &PartyName,
+        _: RunNumber,
+        from_row: u64,
+        limit: usize,
+    ) -> Result<Vec<ResultsRow>, Fault> {
+        let state = self.state();
+        let rows = state.rows.iter().skip(from_row as usize).take(limit);
+        Ok(rows.copied().collect())
+    }
+}
+
+/// Distinct rows.
+pub(super) fn rows(count: u32) -> Vec<ResultsRow> {
+    let wide = |number: u32, tag: u8| {
+        let mut bytes = [tag; 16];
+        bytes[..4].copy_from_slice(&number.to_le_bytes());
+        bytes
+    };
+    let row = |number| ResultsRow {
+        record: RecordHandle::new(wide(number, 1)),
+        pseudonym: Pseudonym::new(wide(number, 2)),
+    };
+    (0..count).map(row).collect()
+}
