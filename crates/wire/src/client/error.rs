@@ -9,6 +9,7 @@ use tonic::{Code, Status};
 
 use super::Target;
 use crate::convert::MessageError;
+use crate::convert::place::plain_text;
 use crate::identity::IdentityError;
 use crate::messages::Role;
 use crate::receipt::ReceiptError;
@@ -207,7 +208,7 @@ impl ClientError {
                 Self::NotServed { role: target.role }
             }
             Verdict::Trouble => {
-                tls_trouble(target, status).unwrap_or_else(|| Self::cut(target, chain(status)))
+                tls_trouble(target, status).unwrap_or_else(|| Self::cut(target, reason(status)))
             }
         }
     }
@@ -266,6 +267,14 @@ fn alert_in_text(target: &Target, error: &(dyn Error + 'static)) -> Option<Clien
         address: target.address.clone(),
         reason: reason.to_owned(),
     })
+}
+
+/// What lies under a status that came from no coordinator, in few words.
+fn reason(status: &Status) -> String {
+    match status.source() {
+        Some(source) => last_cause(source),
+        None => plain_text(status.message()),
+    }
 }
 
 fn last_cause(error: &(dyn Error + 'static)) -> String {

@@ -18,7 +18,7 @@ pub struct Retry {
 impl Default for Retry {
     fn default() -> Self {
         Self {
-            attempts: 8,
+            attempts: 12,
             first_wait: Duration::from_millis(500),
             longest_wait: Duration::from_secs(60),
         }

@@ -38,6 +38,7 @@ impl NodeClient {
             manifest,
             digest: manifest.digest(),
             source: Some(source),
+            durable: 0,
             told: 0,
             progress,
         };
@@ -45,7 +46,7 @@ impl NodeClient {
         loop {
             match upload.attempt().await {
                 Ok(receipt) => return Ok(receipt),
-                Err(error) => attempts.after(error, upload.told).await?,
+                Err(error) => attempts.after(error, upload.durable).await?,
             }
         }
     }
@@ -58,6 +59,9 @@ struct Upload<'a, S> {
     digest: Digest,
     /// Away while chunks are read on another thread.
     source: Option<S>,
+    /// Chunks the role had when it was last asked. What was merely sent is no sign of getting
+    /// further: it may have gone no farther than this machine's buffers.
+    durable: u64,
     /// Bytes the progress was told of; after a cut some are sent twice, but told once.
     told: u64,
     progress: &'a dyn Progress,
@@ -70,6 +74,7 @@ impl<S: Read + Seek + Send + 'static> Upload<'_, S> {
         if state.next_chunk > chunks {
             return Err(self.contradiction("that it has more chunks than the batch"));
         }
+        self.durable = state.next_chunk;
         self.tell(state.next_chunk);
         if !state.accepted && state.next_chunk < chunks {
             let state = self.send_from(state.next_chunk).await?;

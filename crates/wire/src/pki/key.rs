@@ -4,7 +4,8 @@ use rcgen::KeyPair;
 use zeroize::Zeroizing;
 
 /// A private key in PEM. It cannot be printed, compared or copied by accident, and is wiped when
-/// dropped.
+/// dropped. The copies that TLS works with belong to the TLS library, which keeps them for as long
+/// as it listens or dials.
 pub struct PrivateKeyPem(Zeroizing<String>);
 
 impl PrivateKeyPem {
@@ -21,4 +22,15 @@ impl PrivateKeyPem {
     pub fn expose(&self) -> &str {
         &self.0
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::{Debug, Display};
+
+    use static_assertions::assert_not_impl_any;
+
+    use super::PrivateKeyPem;
+
+    assert_not_impl_any!(PrivateKeyPem: Debug, Display, Clone, PartialEq, serde::Serialize);
 }

@@ -192,3 +192,14 @@ async fn damaged_files_are_told() {
     let error = error_of(connect(&identity, Role::Matcher, nowhere).await);
     assert!(matches!(error, ClientError::OwnCertificate(_)), "{error}");
 }
+
+#[tokio::test]
+async fn a_role_stops_when_asked_though_nodes_are_connected() {
+    let world = World::new();
+    let listening = world.listen(Role::Matcher).await;
+    let address = listening.address;
+    let client = world.connect("crvs", Role::Matcher, address).await.unwrap();
+    listening.stop().await;
+    let error = error_of(client.describe().await);
+    assert!(error.is_transient(), "{error}");
+}

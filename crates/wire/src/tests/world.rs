@@ -7,6 +7,7 @@ use std::time::Duration;
 use model::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::fake::Fake;
 use crate::client::{ClientError, NodeClient, NodeIdentity, Retry, Target};
@@ -23,7 +24,16 @@ pub(super) struct World {
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
     pub(super) fake: Arc<Fake>,
-    _stop: oneshot::Sender<()>,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Asks the role to stop and waits until it has.
+    pub(super) async fn stop(self) {
+        drop(self.stop);
+        self.serving.await.unwrap();
+    }
 }
 
 /// A clock that stands still.
@@ -83,7 +93,7 @@ impl World {
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(async move {
+        let serving = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
             serve(listener, &identity, intake, results, stopped)
                 .await
@@ -92,7 +102,8 @@ impl World {
         Listening {
             address,
             fake,
-            _stop: stop,
+            stop,
+            serving,
         }
     }
 
@@ -119,7 +130,7 @@ pub(super) async fn connect(
 ) -> Result<NodeClient, ClientError> {
     let client = NodeClient::connect(&target(role, address), identity, &SystemClock).await?;
     Ok(client.with_retry(Retry {
-        attempts: 3,
+        attempts: 5,
         first_wait: Duration::from_millis(5),
         longest_wait: Duration::from_millis(20),
     }))

@@ -1,0 +1,131 @@
+//! What a role implements, in domain types. The services beside this file do the rest.
+
+use std::cmp::Ordering;
+
+use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
+
+use super::Fault;
+use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
+use crate::receipt::Receipt;
+
+/// Takes batches. Each call is made on a thread that may block, with the party its caller's
+/// certificate names; calls of several nodes run at once.
+pub trait Intake: Send + Sync + 'static {
+    /// What a node has to know before it prepares a batch.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `NotAMember` when the party does not take part.
+    fn describe(&self, party: &PartyName) -> Result<Description, Fault>;
+
+    /// Announces a batch. The same manifest again resumes where durable data ends; another one
+    /// replaces the partial upload. Sizes are already held to the limits, and the manifest's party
+    /// is the caller.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `AlreadyAccepted` when another batch of the party was accepted in this run.
+    fn open_batch(&self, party: &PartyName, manifest: &BatchManifest)
+    -> Result<UploadState, Fault>;
+
+    /// Makes a chunk durable. Its digest has been checked, its place and length have not:
+    /// [`admit_chunk`] does that. After a cut, a late call of the old stream may overlap with the
+    /// first of the new one.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `WrongState` when no batch of this manifest is open.
+    fn put_chunk(
+        &self,
+        party: &PartyName,
+        manifest_digest: &Digest,
+        index: u64,
+        bytes: &[u8],
+    ) -> Result<(), Fault>;
+
+    /// Checks the whole batch and accepts it. Repeating it gives the same receipt.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `DigestDiffers` when the bytes are not those the manifest promised.
+    fn accept_batch(&self, party: &PartyName, manifest_digest: &Digest) -> Result<Receipt, Fault>;
+}
+
+/// Serves results. Called as [`Intake`] is.
+pub trait Results: Send + Sync + 'static {
+    /// Where the current run stands.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `NotAMember` when the party does not take part.
+    fn run_status(&self, party: &PartyName) -> Result<RunStatus, Fault>;
+
+    /// The totals of the party's results.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `WrongState` while the run is not released, `WrongRun` for an unknown one.
+    fn results_header(&self, party: &PartyName, run: RunNumber) -> Result<ResultsHeader, Fault>;
+
+    /// Up to `limit` of the party's rows from row `from_row`, always in the same order. Fewer only
+    /// at the end.
+    ///
+    /// # Errors
+    /// A [`Fault`], as for [`Results::results_header`].
+    fn results_rows(
+        &self,
+        party: &PartyName,
+        run: RunNumber,
+        from_row: u64,
+        limit: usize,
+    ) -> Result<Vec<ResultsRow>, Fault>;
+}
+
+/// What to do with a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It is the one expected next: make it durable.
+    Store,
+    /// It is durable already, and came again because the sender did not hear so before the
+    /// connection was cut: do nothing. The digest of the whole batch is checked all the same.
+    AlreadyStored,
+}
+
+/// Says what to do with chunk `index` of `len` bytes where `next_chunk` is expected.
+///
+/// # Errors
+/// The [`Refusal`] to answer with when the chunk has the wrong length or leaves a gap.
+pub fn admit_chunk(
+    manifest: &BatchManifest,
+    next_chunk: u64,
+    index: u64,
+    len: usize,
+) -> Result<Admission, Refusal> {
+    let refuse = |detail| Err(Refusal::new(RefusalCode::BadMessage, detail));
+    let Some(expected) = manifest.chunk_len(index) else {
+        return refuse(format!("the batch has no chunk {index}"));
+    };
+    if expected != len as u64 {
+        return refuse(format!(
+            "chunk {index} has {len} bytes instead of {expected}"
+        ));
+    }
+    match index.cmp(&next_chunk) {
+        Ordering::Less => Ok(Admission::AlreadyStored),
+        Ordering::Equal => Ok(Admission::Store),
+        Ordering::Greater => refuse(format!(
+            "chunk {index} came where chunk {next_chunk} is expected"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fake::manifest;
+
+    #[test]
+    fn chunks_are_admitted_in_order_and_whole() {
+        let manifest = manifest("crvs", b"ten bytes!", 4);
+        let admit = |index, len| admit_chunk(&manifest, 1, index, len).ok();
+        assert_eq!(admit(1, 4), Some(Admission::Store));
+        assert_eq!(admit(0, 4), Some(Admission::AlreadyStored));
+        for (index, len) in [(0, 3), (1, 3), (2, 2), (3, 0), (u64::MAX, 4)] {
+            assert_eq!(admit(index, len), None, "chunk {index} of {len}");
+        }
+    }
+}
