@@ -4,7 +4,9 @@
 //! `i / 8`. All counts are integers, so every decision made from them is exact on every machine.
 
 pub mod count;
+mod minhash;
 mod vector;
 
 pub use count::{and_count, hamming, popcount};
+pub use minhash::{MAX_SIGNATURE_BITS, minhash};
 pub use vector::{flip_bit, get_bit, set_bit};

@@ -162,7 +162,7 @@ impl<'a> Encoder<'a> {
             let signature = &mut row[part.range()];
             match &mut noise {
                 Some(noise) => {
-                    minhash(&filter, key.seed, signature);
+                    minhash(&mut filter, key.seed, signature);
                     flip(signature, noise);
                 }
                 None => plain(&filter, signature),

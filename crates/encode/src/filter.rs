@@ -37,7 +37,7 @@ impl FilterKey {
     }
 
     /// Adds the positions of `token` to `filter`, which is a list, not yet sorted.
-    pub(crate) fn insert(&self, token: &TokenDigest, shape: FilterShape, filter: &mut Vec<u16>) {
+    pub(crate) fn insert(&self, token: &TokenDigest, shape: FilterShape, filter: &mut Vec<u32>) {
         debug_assert!(shape.bits.is_power_of_two() && shape.bits <= 1 << 16);
         let mask = shape.bits - 1;
         for pair in 0..shape.hashes.div_ceil(2) {
@@ -45,16 +45,16 @@ impl FilterKey {
             hasher.write(token);
             hasher.write_u32(pair);
             let hash = hasher.finish();
-            filter.push((hash as u32 & mask) as u16);
+            filter.push(hash as u32 & mask);
             if pair * 2 + 1 < shape.hashes {
-                filter.push(((hash >> 32) as u32 & mask) as u16);
+                filter.push((hash >> 32) as u32 & mask);
             }
         }
     }
 }
 
 /// Brings a list of positions into the one form of a set: sorted, each once.
-pub(crate) fn settle(filter: &mut Vec<u16>) {
+pub(crate) fn settle(filter: &mut Vec<u32>) {
     filter.sort_unstable();
     filter.dedup();
 }
@@ -68,7 +68,7 @@ mod tests {
         hashes: 3,
     };
 
-    fn filter(key: u8, tokens: &[u8]) -> Vec<u16> {
+    fn filter(key: u8, tokens: &[u8]) -> Vec<u32> {
         let key = FilterKey::read(&[key; FILTER_KEY_BYTES]);
         let mut filter = Vec::new();
         tokens
@@ -82,11 +82,7 @@ mod tests {
     fn a_token_sets_its_number_of_positions_within_the_filter() {
         let positions = filter(1, &[5]);
         assert!((1..=3).contains(&positions.len()));
-        assert!(
-            positions
-                .iter()
-                .all(|position| u32::from(*position) < SHAPE.bits)
-        );
+        assert!(positions.iter().all(|position| *position < SHAPE.bits));
     }
 
     #[test]

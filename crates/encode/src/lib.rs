@@ -17,4 +17,6 @@ mod signature;
 mod token;
 
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
-pub use prepare::{HandleEntry, PrepareError, PrepareReport, Prepared, MAX_RECORDS, Preparer, ProblemCount};
+pub use prepare::{
+    HandleEntry, MAX_RECORDS, PrepareError, PrepareReport, Prepared, Preparer, ProblemCount,
+};

@@ -6,37 +6,25 @@
 //! `(1 + J) / 2`, where `J` is the Jaccard similarity of the filters.
 
 use bits::{flip_bit, set_bit};
+use zeroize::Zeroize;
 
 use crate::noise::Noise;
 
-/// The most bits of a signature.
-pub(crate) const MAX_BITS: usize = 1024;
-
 /// Writes the 1-bit MinHash of `filter` into `signature`, under a `seed` from the block's key.
-pub(crate) fn minhash(filter: &[u16], seed: u32, signature: &mut [u8]) {
-    let bits = signature.len() * 8;
-    debug_assert!(bits <= MAX_BITS && !filter.is_empty());
-    let mut smallest = [u32::MAX; MAX_BITS];
-    for position in filter {
-        let element = mix(u32::from(*position) ^ seed);
-        for (index, least) in smallest[..bits].iter_mut().enumerate() {
-            *least = (*least).min(mix(element ^ (index as u32).wrapping_mul(0x9e37_79b9)));
-        }
-    }
-    signature.fill(0);
-    for (index, least) in smallest[..bits].iter().enumerate() {
-        if least & 1 == 1 {
-            set_bit(signature, index);
-        }
-    }
+pub(crate) fn minhash(filter: &mut [u32], seed: u32, signature: &mut [u8]) {
+    filter
+        .iter_mut()
+        .for_each(|position| *position = mix(*position ^ seed));
+    bits::minhash(filter, signature);
+    filter.zeroize();
 }
 
 /// Writes the filter itself into `signature`.
-pub(crate) fn plain(filter: &[u16], signature: &mut [u8]) {
+pub(crate) fn plain(filter: &[u32], signature: &mut [u8]) {
     signature.fill(0);
     filter
         .iter()
-        .for_each(|position| set_bit(signature, usize::from(*position)));
+        .for_each(|position| set_bit(signature, *position as usize));
 }
 
 /// Flips bits of `signature` as `noise` says.
@@ -64,17 +52,17 @@ mod tests {
     use bits::{hamming, popcount};
     use proptest::prelude::*;
 
-    fn signature(filter: &[u16], seed: u32) -> [u8; 128] {
+    fn signature(filter: &[u32], seed: u32) -> [u8; 128] {
         let mut signature = [0; 128];
-        minhash(filter, seed, &mut signature);
+        minhash(&mut filter.to_vec(), seed, &mut signature);
         signature
     }
 
     proptest! {
         #[test]
-        fn agreement_estimates_jaccard(shared in 0u16..30, own in 1u16..20, seed: u32) {
-            let left: Vec<u16> = (0..shared + own).collect();
-            let right: Vec<u16> = (0..shared).chain(500..500 + own).collect();
+        fn agreement_estimates_jaccard(shared in 0u32..30, own in 1u32..20, seed: u32) {
+            let left: Vec<u32> = (0..shared + own).collect();
+            let right: Vec<u32> = (0..shared).chain(500..500 + own).collect();
             let differing = hamming(&signature(&left, seed), &signature(&right, seed));
             let agreement = 1.0 - f64::from(differing) / 1024.0;
             let jaccard = f64::from(shared) / f64::from(shared + 2 * own);
@@ -83,8 +71,8 @@ mod tests {
         }
 
         #[test]
-        fn weight_says_nothing_about_length(len in 1u16..60, seed: u32) {
-            let filter: Vec<u16> = (0..len).collect();
+        fn weight_says_nothing_about_length(len in 1u32..60, seed: u32) {
+            let filter: Vec<u32> = (0..len).collect();
             let weight = popcount(&signature(&filter, seed));
             prop_assert!((432..592).contains(&weight), "{}", weight);
         }

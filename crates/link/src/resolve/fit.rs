@@ -1,9 +1,7 @@
 //! Expectation–maximisation for the [`Mixture`].
 
-use model::LinkageSchema;
-
 use super::levels::{UNKNOWN, Variables};
-use super::mixture::{Class, FitReport, Mixture, log_sum};
+use super::mixture::{FitReport, Mixture, log_sum};
 use super::pairs::{PairTable, Records};
 use super::table::LevelTable;
 
@@ -23,10 +21,8 @@ pub(super) struct Fit<'a> {
     variables: &'a Variables,
     table: &'a PairTable,
     levels: &'a [u16],
-    /// By variable: the passes that do not block on it, by bit; all passes where there is none.
-    independent: Vec<u32>,
-    /// By stratum: all pairs of records, compared or not.
-    population: Vec<f64>,
+    /// By stratum: candidate pairs.
+    candidates: Vec<f64>,
     step: usize,
 }
 
@@ -40,7 +36,6 @@ struct Counts {
 
 impl<'a> Fit<'a> {
     pub(super) fn new(
-        schema: &LinkageSchema,
         variables: &'a Variables,
         records: &Records,
         table: &'a PairTable,
@@ -50,8 +45,7 @@ impl<'a> Fit<'a> {
             variables,
             table,
             levels,
-            independent: independent_passes(schema, variables, table),
-            population: records.population(),
+            candidates: candidates(records, table),
             step: table.len().div_ceil(MAX_FIT_PAIRS).max(1),
         }
     }
@@ -117,7 +111,7 @@ impl<'a> Fit<'a> {
         };
         let mut counts = Counts {
             levels: [empty(), empty(), empty()],
-            strata: vec![[0.0; 2]; self.population.len()],
+            strata: vec![[0.0; 2]; self.candidates.len()],
         };
         for pair in (0..self.table.len()).step_by(self.step) {
             counts.add(self, pair, responsible(pair));
@@ -137,9 +131,9 @@ impl<'a> Fit<'a> {
             counts
                 .strata
                 .iter()
-                .zip(&self.population)
+                .zip(&self.candidates)
                 .map(|([matched, household], all)| {
-                    let share = |sum: &f64| ((sum * scale).max(LEAST_PAIRS) / all).min(0.5);
+                    let share = |sum: &f64| ((sum * scale).max(LEAST_PAIRS) / all).min(0.95);
                     let (matched, household) = (share(matched), share(household));
                     [
                         matched.ln(),
@@ -169,16 +163,12 @@ impl Counts {
         let stratum = &mut self.strata[usize::from(fit.table.strata[pair])];
         stratum[0] += share[0];
         stratum[1] += share[1];
-        let passes = fit.table.passes[pair];
         for (variable, level) in fit.pair(pair).iter().enumerate() {
             if *level == UNKNOWN {
                 continue;
             }
-            for class in 0..Class::ALL.len() {
-                if Class::ALL[class] != Class::Unrelated || passes & fit.independent[variable] != 0
-                {
-                    self.levels[class][variable][usize::from(*level)] += share[class];
-                }
+            for (class, share) in share.iter().enumerate() {
+                self.levels[class][variable][usize::from(*level)] += share;
             }
         }
     }
@@ -215,35 +205,11 @@ impl Mean {
     }
 }
 
-fn independent_passes(
-    schema: &LinkageSchema,
-    variables: &Variables,
-    table: &PairTable,
-) -> Vec<u32> {
-    let met = table.passes.iter().fold(0, |all, passes| all | passes);
-    let blocked: Vec<u32> = schema
-        .passes
+fn candidates(records: &Records, table: &PairTable) -> Vec<f64> {
+    let mut candidates = vec![1.0; records.by_party.len().pow(2)];
+    table
+        .strata
         .iter()
-        .map(|pass| {
-            pass.components
-                .iter()
-                .fold(0, |fields, component| fields | 1 << component.field)
-        })
-        .collect();
-    let of = |fields: u32| {
-        let free = blocked
-            .iter()
-            .enumerate()
-            .filter(|(_, blocked)| **blocked & fields == 0);
-        free.fold(0, |passes, (pass, _)| passes | 1 << pass) & met
-    };
-    variables
-        .0
-        .iter()
-        .map(|variable| {
-            Some(of(variable.fields))
-                .filter(|free| *free != 0)
-                .unwrap_or(met)
-        })
-        .collect()
+        .for_each(|stratum| candidates[usize::from(*stratum)] += 1.0);
+    candidates
 }

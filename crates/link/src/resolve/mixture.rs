@@ -1,12 +1,8 @@
 //! The model: Fellegi–Sunter (1969) with a third class for people of one household, fitted by
 //! expectation–maximisation (Dempster, Laird and Rubin, 1977; Winkler, 1988) without truth.
 //!
-//! The model speaks of all pairs of records, compared or not. Candidate pairs agree on what they
-//! were blocked on, so the distribution of a variable among unrelated pairs (its u-probabilities)
-//! is taken from passes that do not block on it; m-probabilities come from all candidates, which
-//! hold nearly every match. Priors belong to each pair of parties and follow their sizes.
-
-use model::LinkageSchema;
+//! The model speaks of candidate pairs, those that met in some pass. Priors belong to each pair of
+//! parties, so they follow how large and how overlapping the registries are.
 
 use super::fit::Fit;
 use super::levels::{UNKNOWN, Variables};
@@ -71,13 +67,12 @@ impl Scored {
 
 impl Mixture {
     pub(super) fn fit(
-        schema: &LinkageSchema,
         variables: &Variables,
         records: &Records,
         table: &PairTable,
         levels: &[u16],
     ) -> Self {
-        Fit::new(schema, variables, records, table, levels).run()
+        Fit::new(variables, records, table, levels).run()
     }
 
     /// The log likelihood of a pair's levels in `class`.

@@ -97,7 +97,7 @@ pub fn resolve<'a>(
     progress.stage("fit the model", 0);
     let variables = Variables::of(schema, layout);
     let levels = table.levels(&variables);
-    let model = Mixture::fit(schema, &variables, &records, &table, &levels);
+    let model = Mixture::fit(&variables, &records, &table, &levels);
     progress.stage("form clusters", 0);
     let scored = model.score(&table, &levels);
     let (cluster_of, links) = cluster::form(schema, &records, &scored);

@@ -61,19 +61,6 @@ impl Records {
         u16::from(low.min(high)) * self.by_party.len() as u16 + u16::from(low.max(high))
     }
 
-    /// By stratum: all pairs of records there are, compared or not.
-    pub(super) fn population(&self) -> Vec<f64> {
-        let size = |party: usize| self.by_party[party] as f64;
-        let parties = self.by_party.len();
-        let pairs = |stratum: usize| match (stratum / parties, stratum % parties) {
-            (low, high) if low == high => size(low) * (size(low) - 1.0) / 2.0,
-            (low, high) => size(low) * size(high),
-        };
-        (0..parties * parties)
-            .map(|stratum| pairs(stratum).max(1.0))
-            .collect()
-    }
-
     /// The number of a record.
     pub fn number(&self, party: PartyIndex, handle: RecordHandle) -> Option<u32> {
         self.list

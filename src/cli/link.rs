@@ -1,0 +1,95 @@
+//! `symbolon link`: the whole pipeline on local files.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use model::{LinkageSchema, PartyIndex};
+
+use super::progress::Bars;
+use crate::evaluation;
+use crate::outcome;
+use crate::rehearsal::{PartyFile, Rehearsal};
+use crate::truth::Truth;
+
+/// What `symbolon link` takes.
+#[derive(Args)]
+pub(crate) struct LinkArguments {
+    /// The linkage schema.
+    schema: PathBuf,
+    /// A party of the schema and its registry, as CSV or gzip of it; once a party.
+    #[arg(long = "party", value_name = "NAME=FILE", required = true)]
+    parties: Vec<String>,
+    /// Where clusters.csv, links.csv and run.json go.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Who is who, to score the result: columns registry (or source), record_id, person_id (or true_id).
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// What the rehearsal's keys are made from. The same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many threads to use; all cores when not given.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
+    if let Some(threads) = arguments.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()?;
+    }
+    let text = std::fs::read_to_string(&arguments.schema)
+        .with_context(|| format!("the schema {} cannot be read", arguments.schema.display()))?;
+    let schema =
+        LinkageSchema::parse(&text).with_context(|| arguments.schema.display().to_string())?;
+    let files = party_files(&schema, &arguments.parties)?;
+    let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
+    let bars = Bars::new();
+    let linked = Rehearsal::new(schema, arguments.seed).run(&files, &bars)?;
+    drop(bars);
+    outcome::write(&arguments.out, &linked)?;
+    println!("{}", outcome::summary(&linked));
+    if let Some(truth) = truth {
+        println!("{}", evaluation::table(&linked.assignments(), &truth)?);
+    }
+    println!("written to {}", arguments.out.display());
+    Ok(())
+}
+
+fn party_files(schema: &LinkageSchema, given: &[String]) -> anyhow::Result<Vec<PartyFile>> {
+    let mut files: Vec<PartyFile> = Vec::new();
+    for text in given {
+        let Some((label, path)) = text.split_once('=') else {
+            bail!("`--party {text}` is not NAME=FILE");
+        };
+        let party = party_of(schema, label)?;
+        if files.iter().any(|file| file.party == party) {
+            bail!("the party `{label}` is given twice");
+        }
+        files.push(PartyFile {
+            party,
+            label: label.to_owned(),
+            path: path.into(),
+        });
+    }
+    files.sort_by_key(|file| file.party);
+    Ok(files)
+}
+
+fn party_of(schema: &LinkageSchema, label: &str) -> anyhow::Result<PartyIndex> {
+    let name = label.to_lowercase().parse().ok();
+    name.and_then(|name| schema.party_index(&name))
+        .with_context(|| {
+            let known: Vec<&str> = schema
+                .parties
+                .iter()
+                .map(|party| party.name.as_str())
+                .collect();
+            format!(
+                "the schema has no party `{label}`; it has: {}",
+                known.join(", ")
+            )
+        })
+}

@@ -1,0 +1,47 @@
+//! The command line: what can be typed, and the exit codes.
+
+mod evaluate;
+mod link;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Links the records of one person across registries without any registry showing another who
+/// that person is.
+///
+/// Without a command: a whole federation on this machine, on sample data.
+///
+///   symbolon link examples/four-registries/schema.toml --party crvs=crvs.csv.gz --party id=id.csv.gz \
+///       --truth truth.csv.gz --out linked
+#[derive(Parser)]
+#[command(name = "symbolon", version, verbatim_doc_comment)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Rehearse a linkage on local files: encode, match, cluster, and write who belongs together.
+    Link(link::LinkArguments),
+    /// Score clusters against truth.
+    Evaluate(evaluate::EvaluateArguments),
+}
+
+/// Runs what was typed. Exit codes: 0 done, 1 failed, 2 usage.
+pub(crate) fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        None => Ok(()),
+        Some(Command::Link(arguments)) => link::run(&arguments),
+        Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("symbolon: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What a rehearsal leaves behind: clusters.csv, links.csv and run.json.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use crate::rehearsal::{Linked, LinkedRecord};
+
+/// Writes all files into `dir`, which is made when it is not there.
+pub(crate) fn write(dir: &Path, linked: &Linked) -> anyhow::Result<()> {
+    fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+    in_file(dir, "clusters.csv", |out| write_clusters(out, linked))?;
+    in_file(dir, "links.csv", |out| write_links(out, linked))?;
+    in_file(dir, "run.json", |out| {
+        Ok(serde_json::to_writer_pretty(out, &run(linked))?)
+    })
+}
+
+fn in_file(
+    dir: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn Write) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let path = dir.join(name);
+    let unfinished = dir.join(format!("{name}.tmp"));
+    let mut file = BufWriter::new(
+        File::create(&unfinished).with_context(|| unfinished.display().to_string())?,
+    );
+    write(&mut file).with_context(|| path.display().to_string())?;
+    file.flush()?;
+    fs::rename(&unfinished, &path).with_context(|| path.display().to_string())
+}
+
+fn write_clusters(out: &mut dyn Write, linked: &Linked) -> anyhow::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record(["source", "record_id", "cluster_id"])?;
+    for (record, cluster) in linked.cluster_ids() {
+        csv.write_record([&record.label, &record.record_id, &cluster])?;
+    }
+    Ok(csv.flush()?)
+}
+
+fn write_links(out: &mut dyn Write, linked: &Linked) -> anyhow::Result<()> {
+    let mut by_number: Vec<Option<&LinkedRecord>> =
+        vec![None; linked.resolution.records.list.len()];
+    for record in &linked.records {
+        if let Some(number) = record.number {
+            by_number[number as usize] = Some(record);
+        }
+    }
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record([
+        "source_l",
+        "record_id_l",
+        "source_r",
+        "record_id_r",
+        "match_weight",
+        "probability",
+    ])?;
+    for link in &linked.resolution.links {
+        let (Some(left), Some(right)) = (
+            by_number[link.left as usize],
+            by_number[link.right as usize],
+        ) else {
+            continue;
+        };
+        let weight = format!("{:.3}", f64::from(link.weight_millibits) / 1000.0);
+        let probability = format!("{:.6}", f64::from(link.probability_ppm) / 1e6);
+        csv.write_record([
+            &left.label,
+            &left.record_id,
+            &right.label,
+            &right.record_id,
+            &weight,
+            &probability,
+        ])?;
+    }
+    Ok(csv.flush()?)
+}
+
+fn run(linked: &Linked) -> Value {
+    let resolution = &linked.resolution;
+    let parties: Vec<Value> = linked
+        .reports
+        .iter()
+        .map(|(label, report)| {
+            json!({
+                "party": label,
+                "records": report.records,
+                "rows": report.rows,
+                "set_aside": report.set_aside,
+                "set_aside_first_rows": report.set_aside_examples,
+                "problems": report.problems.iter().map(|problem| json!({
+                    "field": linked.schema.fields[problem.field].name,
+                    "kind": format!("{:?}", problem.kind),
+                    "rows": problem.rows,
+                    "first_rows": problem.examples,
+                })).collect::<Vec<_>>(),
+            })
+        })
+        .collect();
+    let passes: Vec<Value> = linked
+        .schema
+        .passes
+        .iter()
+        .enumerate()
+        .map(|(place, pass)| {
+            json!({
+                "pass": pass.name,
+                "pairs": linked.matched.pairs_by_pass[place],
+                "skipped_blocks": linked.matched.skipped_by_pass[place],
+            })
+        })
+        .collect();
+    json!({
+        "program": concat!("symbolon ", env!("CARGO_PKG_VERSION")),
+        "schema": linked.schema.name,
+        "schema_revision": linked.schema.revision,
+        "schema_digest": linked.schema.digest(),
+        "profile": linked.schema.profile,
+        "seed": linked.seed,
+        "parties": parties,
+        "passes": passes,
+        "pairs_of_rows": linked.matched.pairs,
+        "pairs_of_records": resolution.pairs,
+        "links": resolution.links.len(),
+        "clusters": resolution.clusters().len(),
+        "model": {
+            "rounds": resolution.model.report.rounds,
+            "converged": resolution.model.report.converged,
+            "expected_matches": resolution.model.report.expected_matches,
+        },
+    })
+}
+
+/// The result in a few lines for people.
+pub(crate) fn summary(linked: &Linked) -> String {
+    let resolution = &linked.resolution;
+    let clusters = resolution.clusters();
+    let several = clusters.iter().filter(|cluster| cluster.len() > 1).count();
+    let mut lines = vec![format!(
+        "{} records, {} pairs compared, {} links, {} clusters ({} of several records)",
+        linked.records.len(),
+        resolution.pairs,
+        resolution.links.len(),
+        clusters.len(),
+        several,
+    )];
+    for (label, report) in &linked.reports {
+        if report.set_aside > 0 {
+            let rows: Vec<String> = report
+                .set_aside_examples
+                .iter()
+                .map(u64::to_string)
+                .collect();
+            lines.push(format!(
+                "{label}: {} records set aside for want of identifiers, first in rows {}",
+                report.set_aside,
+                rows.join(", ")
+            ));
+        }
+    }
+    if !resolution.model.report.converged {
+        lines.push(
+            "warning: the model did not settle; look at the links before you use them".to_owned(),
+        );
+    }
+    let seconds = |duration: std::time::Duration| duration.as_secs_f64();
+    let timings = &linked.timings;
+    lines.push(format!(
+        "encode {:.1} s, compare {:.1} s, resolve {:.1} s",
+        seconds(timings.encode),
+        seconds(timings.compare),
+        seconds(timings.resolve),
+    ));
+    lines.join("\n")
+}
