@@ -1,1 +1,43 @@
-//! A custodian's daemon and command line.
+//! A custodian's program: from the registry's file to what is uploaded, and from released results
+//! back to the registry's own keys.
+//!
+//! Everything a node knows lives in one directory ([`Home`]): identity, keys, prepared batches, the
+//! vault, results and a log of its own. Each step of [`Node`] can be killed at any point and simply
+//! be repeated; what it makes is there whole or not at all. Nodes only dial out.
+
+pub mod cli;
+mod collect;
+mod enrol;
+mod error;
+mod files;
+mod handle_map;
+mod home;
+mod init;
+mod linkage_key;
+mod open;
+mod outbox;
+mod prepare;
+mod project;
+mod report;
+mod status;
+mod upload;
+mod vault;
+
+#[cfg(test)]
+mod tests;
+
+pub use collect::{CollectError, CollectOptions, CollectSummary};
+pub use enrol::EnrolError;
+pub use error::NodeError;
+pub use files::FileError;
+pub use home::{Home, HomeError};
+pub use init::{InitError, InitOptions};
+pub use linkage_key::{Fingerprint, LinkageKeyError, new_linkage_key};
+pub use open::{Node, NodeConfig};
+pub use outbox::OutboxError;
+pub use prepare::PrepareError;
+pub use project::{Project, ProjectError};
+pub use report::{FieldReport, PrepareReport, ProblemReport};
+pub use status::{RunProgress, Status};
+pub use upload::{BatchUpload, UploadError, UploadSummary};
+pub use vault::VaultError;

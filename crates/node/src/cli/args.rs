@@ -1,0 +1,260 @@
+//! The arguments; their comments are the help texts.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use model::{PartyName, ProjectName};
+
+/// How a node is used from beginning to end.
+const EXAMPLE: &str = "\
+A whole run, at the civil registry (`crvs`):
+
+  # once: make the node, send identity/request.csr to the coordinator's operator
+  symbolon-node init --dir /srv/node --party crvs --project census \\
+      --schema four-registries.toml \\
+      --matcher matcher.example:7401 --resolver resolver.example:7402
+  # once: install what the operator sends back
+  symbolon-node enrol --dir /srv/node --certificate node.pem --authority ca.pem
+
+  # once, at one custodian only: make the linkage key, hand it over to the others in person
+  symbolon-node key new --out linkage.key
+  # once, at every custodian: install it, then compare fingerprints by telephone
+  symbolon-node key install --dir /srv/node --from linkage.key
+  symbolon-node key check --dir /srv/node
+
+  # every run: prepare, upload, and collect the results when they are released
+  symbolon-node prepare --dir /srv/node --input births.csv.gz
+  symbolon-node upload  --dir /srv/node
+  symbolon-node collect --dir /srv/node --wait 86400 --out pseudonyms.csv
+  # or all three at once
+  symbolon-node run --dir /srv/node --input births.csv.gz --wait 86400
+
+Every command can be killed at any time and simply be given again.
+
+Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused.";
+
+/// A data custodian's node: links the custodian's registry with others without showing it to anyone.
+///
+/// The node turns a registry's file into encodings that only mean something together with a key the
+/// coordinator never holds, uploads them, and leads the pseudonyms that come back to the registry's
+/// own record ids. Nothing else leaves this machine.
+#[derive(Debug, Parser)]
+#[command(name = "symbolon-node", version, after_long_help = EXAMPLE, after_help = "See `--help` for a whole worked example.")]
+pub struct Args {
+    /// What is logged to standard error: error, warn, info, debug, trace.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    pub(super) log: String,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a node's directory, with its own secret and a request for its certificate.
+    Init(Init),
+    /// Make, install and compare the linkage key all custodians share.
+    Key {
+        #[command(subcommand)]
+        command: KeyCommand,
+    },
+    /// Install the node's certificate and the project's authority.
+    Enrol(Enrol),
+    /// Turn the registry's file into the batches of the current run.
+    Prepare(Prepare),
+    /// Send the prepared batches: encodings to the matcher, the handle map to the resolver.
+    Upload(Upload),
+    /// Fetch the released results and lead them back to the registry's record ids.
+    Collect(Collect),
+    /// Prepare if that is not done yet, upload, and collect.
+    Run(Run),
+    /// Show keys, certificate, batches and results here, and the coordinator's run.
+    Status(StatusArgs),
+}
+
+/// `init`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Init {
+    /// The directory to make; it may exist if it is empty.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// This registry's name in the linkage schema, as `crvs`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) party: PartyName,
+    /// The linkage project, as the coordinator's operator names it.
+    #[arg(long, value_name = "NAME")]
+    pub(super) project: ProjectName,
+    /// The linkage schema all members agreed on; it is copied.
+    #[arg(long, value_name = "FILE")]
+    pub(super) schema: PathBuf,
+    /// Where the coordinator's matcher listens.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) matcher: String,
+    /// Where the coordinator's resolver listens.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) resolver: String,
+}
+
+/// What can be done with the linkage key.
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make a new linkage key, at one custodian, to hand over to the others.
+    New {
+        /// The file to make, readable by its owner only.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Copy the linkage key into the node's directory.
+    Install {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The key file another custodian handed over.
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Print the linkage key's fingerprint, to compare with the other custodians.
+    Check {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+/// `enrol`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Enrol {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The certificate the operator issued for identity/request.csr.
+    #[arg(long, value_name = "FILE")]
+    pub(super) certificate: PathBuf,
+    /// The certificate of the project's authority.
+    #[arg(long, value_name = "FILE")]
+    pub(super) authority: PathBuf,
+}
+
+/// `prepare`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Prepare {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The registry: a CSV file in UTF-8 with a header, plain or gzip.
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: PathBuf,
+    /// Prepare for the run the resolver told of last, without asking it.
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// Replace what is prepared for the run; refused once it was accepted.
+    #[arg(long)]
+    pub(super) again: bool,
+    /// Print the report as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `upload`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Upload {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+}
+
+/// `collect`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Collect {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// How long to wait for the run to be released.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) wait: u64,
+    /// Where the results go; results/run-N.csv in the node's directory if not given.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `run`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Run {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The registry: a CSV file in UTF-8 with a header, plain or gzip.
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: PathBuf,
+    /// How long to wait for the run to be released.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) wait: u64,
+    /// Where the results go; results/run-N.csv in the node's directory if not given.
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+}
+
+/// `status`.
+#[derive(Debug, clap::Args)]
+pub(super) struct StatusArgs {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// Print it as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_has_a_whole_worked_example_and_every_command() {
+        let help = Args::command().render_long_help().to_string();
+        for command in [
+            "init", "key", "enrol", "prepare", "upload", "collect", "run", "status",
+        ] {
+            assert!(help.contains(&format!("\n  {command}")), "{command}");
+        }
+        assert!(help.contains("symbolon-node key new --out linkage.key"));
+        assert!(help.contains("Exit codes: 0 done"));
+    }
+
+    /// Every command of the example, line by line, is one the program takes.
+    #[test]
+    fn the_example_parses() {
+        let joined = EXAMPLE.replace("\\\n", " ");
+        let lines = joined.lines().map(str::trim);
+        let commands: Vec<_> = lines
+            .filter(|line| line.starts_with("symbolon-node"))
+            .collect();
+        assert_eq!(commands.len(), 9);
+        for command in commands {
+            let parsed = Args::try_parse_from(command.split_whitespace());
+            assert!(parsed.is_ok(), "{command}: {parsed:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_names_and_missing_arguments_are_usage_errors() {
+        for wrong in [
+            "symbolon-node",
+            "symbolon-node prepare --dir d",
+            "symbolon-node collect --dir d --wait soon",
+            "symbolon-node init --dir d --party CRVS --project p --schema s --matcher a:1 --resolver b:2",
+        ] {
+            let error = Args::try_parse_from(wrong.split_whitespace()).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{wrong}");
+        }
+    }
+}

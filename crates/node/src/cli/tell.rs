@@ -1,0 +1,213 @@
+//! Outcomes, for people on standard output or as JSON for programs.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::CliError;
+use crate::prepare::listed;
+use crate::{CollectSummary, FieldReport, Fingerprint, Node, PrepareReport, Status, UploadSummary};
+
+type Done = Result<(), CliError>;
+
+/// Prints one line.
+pub(super) fn line(text: &impl Display) -> Done {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// Prints `value` as JSON.
+pub(super) fn json(value: &impl Serialize) -> Done {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+pub(super) fn init(node: &Node) -> Done {
+    let (dir, request) = (node.home().root(), node.home().certificate_request());
+    let (dir, request) = (dir.display(), request.display());
+    line(&format_args!(
+        "made the node of `{}` in {dir}\n\n\
+         next:\n\
+         1. send {request} to the coordinator's operator, and install what comes back:\n   \
+         symbolon-node enrol --dir {dir} --certificate node.pem --authority ca.pem\n\
+         2. install the linkage key the custodians share:\n   \
+         symbolon-node key install --dir {dir} --from linkage.key",
+        node.config().party
+    ))
+}
+
+pub(super) fn new_key(out: &Path, fingerprint: Fingerprint) -> Done {
+    let out = out.display();
+    line(&format_args!(
+        "made the linkage key {out}, fingerprint {fingerprint}\n\
+         hand the file over to the other custodians in person or encrypted, never to the \
+         coordinator; each runs\n   symbolon-node key install --dir DIR --from {out}"
+    ))
+}
+
+pub(super) fn installed_key(fingerprint: Fingerprint) -> Done {
+    line(&format_args!(
+        "installed the linkage key, fingerprint {fingerprint}\n\
+         compare it with the other custodians by voice"
+    ))
+}
+
+pub(super) fn enrolled(status: &Status) -> Done {
+    let days = status.certificate_days.unwrap_or_default();
+    line(&format_args!(
+        "enrolled; the certificate holds for {days} days"
+    ))
+}
+
+pub(super) fn prepared(report: &PrepareReport) -> Done {
+    let mut out = io::stdout().lock();
+    write_prepared(report, &mut out)?;
+    Ok(())
+}
+
+fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()> {
+    let PrepareReport {
+        run,
+        records,
+        rows,
+        bytes,
+        ..
+    } = report;
+    writeln!(
+        out,
+        "prepared run {run}: {records} records, {rows} rows, {bytes} bytes to upload"
+    )?;
+    if report.set_aside > 0 {
+        let rows = listed(&report.set_aside_rows);
+        writeln!(
+            out,
+            "set aside, in no block: {} records, first rows {rows}",
+            report.set_aside
+        )?;
+    }
+    let present = report
+        .fields
+        .iter()
+        .filter(|field| !field.columns.is_empty());
+    present
+        .clone()
+        .try_for_each(|field| write_share(field, *records, out))?;
+    present
+        .clone()
+        .try_for_each(|field| write_problems(field, out))
+}
+
+fn write_share(field: &FieldReport, records: u64, out: &mut impl Write) -> io::Result<()> {
+    let permille = field.present.saturating_mul(1000) / records.max(1);
+    let (whole, tenth) = (permille / 10, permille % 10);
+    writeln!(out, "  {:<20} {whole:>3}.{tenth} % present", field.field)
+}
+
+fn write_problems(field: &FieldReport, out: &mut impl Write) -> io::Result<()> {
+    for problem in &field.problems {
+        let columns = field.columns.join(" + ");
+        let examples = listed(&problem.examples);
+        writeln!(
+            out,
+            "  {columns}: {} {}, as in rows {examples}",
+            problem.rows, problem.problem
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn upload(summary: &UploadSummary) -> Done {
+    for batch in &summary.batches {
+        let before = if batch.before { " before" } else { "" };
+        let (kind, bytes) = (batch.kind.as_str(), batch.bytes);
+        let (leaf, size) = (batch.receipt.proof.index, batch.receipt.proof.head.size);
+        line(&format_args!(
+            "run {}: {kind} accepted{before}, {bytes} bytes; entry {leaf} in a log of {size}",
+            summary.run
+        ))?;
+    }
+    Ok(())
+}
+
+pub(super) fn collected(summary: &CollectSummary) -> Done {
+    let mut out = io::stdout().lock();
+    write_collected(summary, &mut out)?;
+    Ok(())
+}
+
+fn write_collected(summary: &CollectSummary, out: &mut impl Write) -> io::Result<()> {
+    let CollectSummary {
+        run,
+        records,
+        with_pseudonym,
+        persons,
+        ..
+    } = summary;
+    writeln!(
+        out,
+        "run {run}: {with_pseudonym} of {records} records have a pseudonym"
+    )?;
+    writeln!(out, "they stand for {persons} persons; of these records")?;
+    for found in &summary.found {
+        writeln!(out, "  {} were found at {}", found.records, found.party)?;
+    }
+    writeln!(out, "results are in {}", summary.results.display())
+}
+
+/// Tells where the node stands.
+pub(super) fn status(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "party        {} in project {}",
+        status.party, status.project
+    )?;
+    writeln!(out, "schema       {}", status.schema_digest)?;
+    let key = status.linkage_key.as_deref().unwrap_or("not installed");
+    writeln!(out, "linkage key  {key}")?;
+    match status.certificate_days {
+        Some(days) if days < 0 => writeln!(out, "certificate  expired; enrol again")?,
+        Some(days) => writeln!(out, "certificate  holds for {days} days")?,
+        None => writeln!(out, "certificate  not enrolled")?,
+    }
+    write_local_run(status, out)?;
+    write_coordinator(status, out)
+}
+
+fn write_local_run(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    let Some(run) = status.run else {
+        return writeln!(out, "here         nothing prepared");
+    };
+    let done = |is: bool| if is { "yes" } else { "no" };
+    let (uploaded, collected) = (done(run.uploaded), done(run.collected));
+    writeln!(
+        out,
+        "here         run {} prepared, uploaded: {uploaded}, collected: {collected}",
+        run.run
+    )
+}
+
+fn write_coordinator(status: &Status, out: &mut impl Write) -> io::Result<()> {
+    if let Some(reason) = &status.unreachable {
+        return writeln!(out, "coordinator  {reason}");
+    }
+    let Some(run) = &status.coordinator else {
+        return writeln!(out, "coordinator  not asked");
+    };
+    writeln!(
+        out,
+        "coordinator  run {} is {}: {}",
+        run.run, run.state, run.detail
+    )?;
+    for party in &run.parties {
+        let has = |is: bool| if is { "accepted" } else { "missing" };
+        let (encodings, map) = (has(party.encodings), has(party.handle_map));
+        writeln!(
+            out,
+            "  {:<20} encodings {encodings}, handle map {map}",
+            party.party.as_str()
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,389 @@
+//! Collect: wait until the run is released, fetch the pseudonyms, and lead them back from record
+//! handles to the registry's own keys.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use audit::Event;
+use model::{BatchKind, BatchManifest, Progress, Pseudonym, RecordHandle, RunNumber};
+use records::LocalKey;
+use serde::Serialize;
+use wire::{
+    ClientError, Count, Found, NodeClient, ResultsHeader, ResultsRow, ResultsSink, Role, RunState,
+    RunStatus,
+};
+
+use crate::error::NodeError;
+use crate::files::{NewFile, io_error, write_json};
+use crate::open::Node;
+use crate::outbox::{Outbox, OutboxError};
+use crate::vault::Vault;
+
+/// The first wait between two looks at the run.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait between two looks at the run.
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Why results were not collected.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// The run is not released.
+    #[error("run {run} is {state} ({detail}); collect again later, or wait with --wait SECONDS")]
+    NotReleased {
+        /// The run.
+        run: RunNumber,
+        /// Where it stands.
+        state: RunState,
+        /// What it waits for.
+        detail: String,
+    },
+    /// The run will not be released any more.
+    #[error("run {run} is {state} ({detail}); there is nothing to collect")]
+    Over {
+        /// The run.
+        run: RunNumber,
+        /// Where it ended.
+        state: RunState,
+        /// Why.
+        detail: String,
+    },
+    /// The coordinator is at an earlier run.
+    #[error("the coordinator is at run {theirs}, run {ours} is prepared here; check the addresses")]
+    EarlierRun {
+        /// The coordinator's run.
+        theirs: RunNumber,
+        /// The run prepared here.
+        ours: RunNumber,
+    },
+    /// Results for records this node did not send.
+    #[error(
+        "{count} results are for records that the vault of run {run} does not hold; the registry \
+         was prepared anew after the upload, or tell the coordinator's operator"
+    )]
+    Strangers {
+        /// The run.
+        run: RunNumber,
+        /// How many.
+        count: u64,
+    },
+    /// The results file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: csv::Error,
+    },
+}
+
+impl CollectError {
+    pub(crate) fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Strangers { .. } | Self::Write { .. })
+    }
+}
+
+/// How to collect.
+#[derive(Debug, Clone, Default)]
+pub struct CollectOptions {
+    /// How long to wait for the run to be released.
+    pub wait: Duration,
+    /// Where the results go, if not into the node's directory.
+    pub out: Option<PathBuf>,
+}
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CollectSummary {
+    /// The run.
+    pub run: RunNumber,
+    /// Where the results are: `record_id,pseudonym`, in the registry's order.
+    pub results: PathBuf,
+    /// Records of the registry, each of which has a line there.
+    pub records: u64,
+    /// Records with a pseudonym.
+    pub with_pseudonym: u64,
+    /// Records set aside when the registry was prepared; their pseudonym is empty.
+    pub set_aside: u64,
+    /// Persons these records stand for.
+    pub persons: Count,
+    /// How many of the records were found at each other party.
+    pub found: Vec<Found>,
+}
+
+impl Node {
+    /// Collects the results of the latest prepared run.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the run is not released within the wait, or what comes back does not fit
+    /// the vault.
+    pub async fn collect(
+        &self,
+        options: &CollectOptions,
+        progress: &dyn Progress,
+    ) -> Result<CollectSummary, NodeError> {
+        let outbox = Outbox::latest(&self.home)?.ok_or(OutboxError::Empty)?;
+        let manifest = outbox.manifest(BatchKind::HandleMap)?;
+        progress.stage("wait for release", 0);
+        let client = self.released(outbox.run, options.wait).await?;
+        let mut results = Pseudonyms::at_most(manifest.records);
+        let header = client.collect(outbox.run, &mut results, progress).await?;
+        self.keep(&manifest, &header, results, options)
+    }
+
+    /// Waits until `run` is released. A connection that is cut meanwhile is made anew.
+    async fn released(&self, run: RunNumber, wait: Duration) -> Result<NodeClient, NodeError> {
+        let (mut left, mut pause) = (wait, FIRST_WAIT);
+        loop {
+            let error = match self.look(run).await {
+                Ok(client) => return Ok(client),
+                Err(error) => error,
+            };
+            if left.is_zero() || !may_pass(&error) {
+                return Err(error);
+            }
+            let now = pause.min(left);
+            tokio::time::sleep(now).await;
+            left -= now;
+            pause = (pause * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn look(&self, run: RunNumber) -> Result<NodeClient, NodeError> {
+        let client = self.connect(Role::Resolver).await?;
+        check_released(run, client.run_status().await?)?;
+        Ok(client)
+    }
+
+    fn keep(
+        &self,
+        manifest: &BatchManifest,
+        header: &ResultsHeader,
+        results: Pseudonyms,
+        options: &CollectOptions,
+    ) -> Result<CollectSummary, NodeError> {
+        let _lock = self.home.lock()?;
+        let run = manifest.run;
+        let own = self.home.results(run);
+        let path = options.out.clone().unwrap_or(own);
+        let mut vault = Vault::open(&self.home.vault(run), &self.vault_key(run)?)?;
+        let mut lines = Lines::create(&path, results)?;
+        loop {
+            let entries = vault.next_entries()?;
+            if entries.is_empty() {
+                break;
+            }
+            lines.write(&entries)?;
+        }
+        let event = Event::ResultsReceived {
+            run,
+            rows: header.rows,
+            digest: header.rows_digest,
+        };
+        let (records, with_pseudonym) = lines.finish(run, || {
+            Ok(self.home.record(&event, &self.config.party, &*self.clock)?)
+        })?;
+        let summary = CollectSummary {
+            run,
+            results: path,
+            records,
+            with_pseudonym,
+            set_aside: manifest.set_aside,
+            persons: header.clusters,
+            found: header.found.clone(),
+        };
+        write_json(&self.home.results_summary(run), &summary)?;
+        tracing::info!(%run, records, with_pseudonym, "collected");
+        Ok(summary)
+    }
+}
+
+/// Whether a later look may go better.
+fn may_pass(error: &NodeError) -> bool {
+    match error {
+        NodeError::Client(error) => ClientError::is_transient(error),
+        NodeError::Collect(CollectError::NotReleased { .. }) => true,
+        _ => false,
+    }
+}
+
+fn check_released(run: RunNumber, status: RunStatus) -> Result<(), CollectError> {
+    let (state, detail) = (status.state, status.detail);
+    if status.run < run {
+        return Err(CollectError::EarlierRun {
+            theirs: status.run,
+            ours: run,
+        });
+    }
+    match state {
+        // An earlier run than the current one may still have its results.
+        _ if status.run > run => Ok(()),
+        RunState::Released => Ok(()),
+        RunState::Destroyed | RunState::Cancelled | RunState::Failed => {
+            Err(CollectError::Over { run, state, detail })
+        }
+        RunState::Open | RunState::Sealed | RunState::Linking | RunState::Linked => {
+            Err(CollectError::NotReleased { run, state, detail })
+        }
+    }
+}
+
+/// The pseudonyms as they come, by record.
+struct Pseudonyms {
+    by_record: HashMap<RecordHandle, Pseudonym>,
+    limit: u64,
+}
+
+impl Pseudonyms {
+    fn at_most(limit: u64) -> Self {
+        Self {
+            by_record: HashMap::new(),
+            limit,
+        }
+    }
+}
+
+impl ResultsSink for Pseudonyms {
+    fn header(&mut self, header: &ResultsHeader) -> io::Result<()> {
+        if header.rows > self.limit {
+            let (rows, limit) = (header.rows, self.limit);
+            let text = format!("the resolver offers {rows} results for {limit} records");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[ResultsRow]) -> io::Result<()> {
+        for row in rows {
+            if self.by_record.insert(row.record, row.pseudonym).is_some() {
+                let text = "the resolver sent two results for one record";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The results file, written line by line.
+struct Lines {
+    path: PathBuf,
+    out: csv::Writer<NewFile>,
+    pseudonyms: HashMap<RecordHandle, Pseudonym>,
+    records: u64,
+    with_pseudonym: u64,
+}
+
+impl Lines {
+    fn create(path: &Path, results: Pseudonyms) -> Result<Self, NodeError> {
+        let mut lines = Self {
+            path: path.to_owned(),
+            out: csv::Writer::from_writer(NewFile::create(path)?),
+            pseudonyms: results.by_record,
+            records: 0,
+            with_pseudonym: 0,
+        };
+        lines.line("record_id", "pseudonym")?;
+        Ok(lines)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the custodian's own results file is where local keys and pseudonyms meet"
+    )]
+    fn write(&mut self, entries: &[(RecordHandle, LocalKey)]) -> Result<(), CollectError> {
+        for (handle, local) in entries {
+            let pseudonym = self.pseudonyms.remove(handle);
+            self.records += 1;
+            self.with_pseudonym += u64::from(pseudonym.is_some());
+            let text = pseudonym.map_or_else(String::new, |pseudonym| pseudonym.to_string());
+            self.line(local.expose(), &text)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, record_id: &str, pseudonym: &str) -> Result<(), CollectError> {
+        let written = self.out.write_record([record_id, pseudonym]);
+        written.map_err(|source| CollectError::Write {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Puts the file in place after `before` is done, and says how many records it has, and how
+    /// many with a pseudonym.
+    fn finish(
+        self,
+        run: RunNumber,
+        before: impl FnOnce() -> Result<(), NodeError>,
+    ) -> Result<(u64, u64), NodeError> {
+        if !self.pseudonyms.is_empty() {
+            let count = self.pseudonyms.len() as u64;
+            return Err(CollectError::Strangers { run, count }.into());
+        }
+        let written = self.out.into_inner();
+        let file = written.map_err(|error| {
+            io_error("write", &self.path)(io::Error::from(error.error().kind()))
+        })?;
+        before()?;
+        file.commit()?;
+        Ok((self.records, self.with_pseudonym))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Digest;
+
+    fn status(run: u32, state: RunState) -> RunStatus {
+        RunStatus {
+            run: RunNumber(run),
+            state,
+            detail: "waiting for ibr".into(),
+            parties: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_released_or_an_earlier_run_can_be_collected() {
+        let outcome = |state| check_released(RunNumber(2), status(2, state));
+        assert!(outcome(RunState::Released).is_ok());
+        for state in [
+            RunState::Open,
+            RunState::Sealed,
+            RunState::Linking,
+            RunState::Linked,
+        ] {
+            let error = outcome(state).unwrap_err();
+            assert!(matches!(error, CollectError::NotReleased { .. }));
+            assert!(error.to_string().contains("waiting for ibr"));
+        }
+        for state in [RunState::Destroyed, RunState::Cancelled, RunState::Failed] {
+            assert!(matches!(outcome(state), Err(CollectError::Over { .. })));
+        }
+        assert!(check_released(RunNumber(1), status(2, RunState::Open)).is_ok());
+        let ahead = check_released(RunNumber(3), status(2, RunState::Released));
+        assert!(matches!(ahead, Err(CollectError::EarlierRun { .. })));
+    }
+
+    #[test]
+    fn a_record_comes_once_and_no_more_come_than_were_sent() {
+        let row = ResultsRow {
+            record: RecordHandle::new([1; 16]),
+            pseudonym: Pseudonym::new([2; 16]),
+        };
+        let mut sink = Pseudonyms::at_most(2);
+        assert!(sink.rows(&[row]).is_ok());
+        assert!(sink.rows(&[row]).is_err());
+        let header = ResultsHeader {
+            run: RunNumber(1),
+            rows: 3,
+            rows_digest: Digest::of(b""),
+            records: 3,
+            clusters: Count::Exact(3),
+            found: Vec::new(),
+        };
+        assert!(sink.header(&header).is_err());
+    }
+}

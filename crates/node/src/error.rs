@@ -1,0 +1,91 @@
+//! What a node's steps can end with, and which exit code that is.
+
+use encode::PrepareError as EncodeError;
+use secret::key_file::KeyFileError;
+use service::Exit;
+use sources::SourceError;
+use wire::ClientError;
+
+use crate::{
+    CollectError, EnrolError, FileError, HomeError, InitError, LinkageKeyError, OutboxError,
+    PrepareError, ProjectError, UploadError, VaultError,
+};
+
+/// Why a step of a node was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The node's directory.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// Making a node.
+    #[error(transparent)]
+    Init(#[from] InitError),
+    /// A file of the node.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A key file.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The linkage key.
+    #[error(transparent)]
+    LinkageKey(#[from] LinkageKeyError),
+    /// The certificate.
+    #[error(transparent)]
+    Enrol(#[from] EnrolError),
+    /// What the resolver said of the project.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    /// The registry's file.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Encoding the records.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// Preparing.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The prepared batches.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// The vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Uploading.
+    #[error(transparent)]
+    Upload(#[from] UploadError),
+    /// Collecting.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// The coordinator, or the way to it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+impl NodeError {
+    /// Whether a rule said no, as opposed to something failing.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Home(error) => error.is_refusal(),
+            Self::Init(error) => error.is_refusal(),
+            Self::KeyFile(error) => !matches!(error, KeyFileError::Io { .. }),
+            Self::LinkageKey(error) => error.is_refusal(),
+            Self::Enrol(error) => error.is_refusal(),
+            Self::Source(error) => !matches!(error, SourceError::Io { .. }),
+            Self::Prepare(error) => error.is_refusal(),
+            Self::Vault(error) => error.is_refusal(),
+            Self::Collect(error) => error.is_refusal(),
+            Self::Client(error) => error.refusal().is_some(),
+            Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
+            Self::File(_) | Self::Upload(_) => false,
+        }
+    }
+
+    /// The exit code of a program that ends with this error.
+    pub fn exit(&self) -> Exit {
+        if self.is_refusal() {
+            Exit::Refused
+        } else {
+            Exit::Failed
+        }
+    }
+}

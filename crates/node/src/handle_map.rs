@@ -1,0 +1,112 @@
+//! The handle map on its way to the resolver: which rows belong to one record, sealed so that the
+//! matcher, should it ever see the file, learns nothing.
+//!
+//! ```text
+//! stream to the resolver's key, bound to project, run and party
+//! chunk = entry*        1 to MAX_CHUNK_ENTRIES entries, in the order of the rows
+//! entry = pass handle (16) | record handle (16)
+//! ```
+
+use std::io::Write;
+
+use encode::HandleEntry;
+use model::PartyName;
+use secret::sealed_stream::StreamError;
+use secret::{Entropy, RecipientKey, StreamWriter};
+
+use crate::project::Project;
+
+/// Bytes of one entry.
+pub(crate) const ENTRY_BYTES: usize = 32;
+/// The most entries in one chunk of the sealed stream.
+pub(crate) const MAX_CHUNK_ENTRIES: usize = 16_384;
+
+/// What the sealed handle map of this project, run, epoch and party is bound to. Names hold neither
+/// spaces nor `=`, so no two contexts read alike.
+pub(crate) fn context(project: &Project, party: &PartyName) -> String {
+    format!(
+        "symbolon handle map v1 project={} run={} epoch={} party={party}",
+        project.project, project.run, project.epoch
+    )
+}
+
+/// Seals `entries` to the resolver.
+///
+/// # Errors
+/// [`StreamError`] when the key cannot be used or the medium fails.
+pub(crate) fn seal<W: Write>(
+    entries: &[HandleEntry],
+    resolver: &RecipientKey,
+    context: &str,
+    out: W,
+    entropy: &mut dyn Entropy,
+) -> Result<W, StreamError> {
+    let mut writer = StreamWriter::to_recipient(out, resolver, context.as_bytes(), entropy)?;
+    let mut chunk = Vec::with_capacity(MAX_CHUNK_ENTRIES * ENTRY_BYTES);
+    for group in entries.chunks(MAX_CHUNK_ENTRIES) {
+        chunk.clear();
+        for entry in group {
+            chunk.extend_from_slice(entry.pass.as_bytes());
+            chunk.extend_from_slice(entry.record.as_bytes());
+        }
+        writer.write_chunk(&chunk)?;
+    }
+    writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Digest, Epoch, PassHandle, RecordHandle, RunNumber};
+    use secret::{RecipientSecret, SeededEntropy, StreamReader};
+
+    fn project(run: u32, resolver_key: RecipientKey) -> Project {
+        Project {
+            project: "census".parse().unwrap(),
+            epoch: Epoch(2),
+            run: RunNumber(run),
+            schema_digest: Digest::of(b"schema"),
+            resolver_key,
+            parties: Vec::new(),
+        }
+    }
+
+    fn entry(number: u32) -> HandleEntry {
+        let mut pass = [0; 16];
+        pass[..4].copy_from_slice(&number.to_le_bytes());
+        HandleEntry {
+            pass: PassHandle::new(pass),
+            record: RecordHandle::new([number as u8; 16]),
+        }
+    }
+
+    #[test]
+    fn the_resolver_reads_every_entry_in_order() {
+        let mut entropy = SeededEntropy::new(1);
+        let resolver = RecipientSecret::generate(&mut entropy);
+        let public = resolver.public();
+        let context = context(&project(3, public), &"crvs".parse().unwrap());
+        let entries: Vec<_> = (0..MAX_CHUNK_ENTRIES as u32 + 5).map(entry).collect();
+        let sealed = seal(&entries, &public, &context, Vec::new(), &mut entropy).unwrap();
+        let mut reader =
+            StreamReader::to_recipient(&sealed[..], &resolver, context.as_bytes()).unwrap();
+        let mut read = Vec::new();
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            assert!(chunk.len() <= MAX_CHUNK_ENTRIES * ENTRY_BYTES);
+            read.extend_from_slice(&chunk);
+        }
+        assert_eq!(read.len(), entries.len() * ENTRY_BYTES);
+        let last = &read[read.len() - ENTRY_BYTES..];
+        assert_eq!(&last[..16], entries[entries.len() - 1].pass.as_bytes());
+        assert_eq!(&last[16..], entries[entries.len() - 1].record.as_bytes());
+    }
+
+    /// The resolver opens what nodes of this version sealed: the form must not change.
+    #[test]
+    fn the_context_is_as_published() {
+        assert_eq!(
+            context(&project(3, RecipientKey([0; 32])), &"crvs".parse().unwrap()),
+            "symbolon handle map v1 project=census run=3 epoch=2 party=crvs"
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! The node's directory: where everything is, who may use it, and the node's own log.
+
+use std::path::{Path, PathBuf};
+
+use audit::{Actor, Event, FileStore, Log, LogError, StoreError};
+use model::schema::SchemaError;
+use model::{BatchKind, Clock, PartyName, RunNumber};
+use service::files::LockError;
+use service::{ConfigError, DirLock};
+
+/// Why the node's directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// There is no node there.
+    #[error("{} is not a node's directory; make one with `symbolon-node init`", .0.display())]
+    NotANode(PathBuf),
+    /// `node.toml` is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The linkage schema is wrong.
+    #[error("{}: {source}", path.display())]
+    Schema {
+        /// The schema file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SchemaError,
+    },
+    /// The schema does not know the node's party.
+    #[error("the linkage schema has no party `{party}`; it has: {known}")]
+    UnknownParty {
+        /// The node's party.
+        party: PartyName,
+        /// The parties there are.
+        known: String,
+    },
+    /// Another program works in the directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The node's log cannot be kept.
+    #[error("the node's log: {0}")]
+    Log(#[from] LogError),
+    /// The file of the node's log cannot be used.
+    #[error("the node's log: {0}")]
+    Store(#[from] StoreError),
+}
+
+impl HomeError {
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::UnknownParty { .. })
+    }
+}
+
+/// The paths of a node's directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// The node's directory at `root`.
+    pub fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The settings.
+    pub fn config(&self) -> PathBuf {
+        self.root.join("node.toml")
+    }
+
+    /// The private key of the node's certificate, in PEM.
+    pub fn tls_key(&self) -> PathBuf {
+        self.root.join("identity/node.key")
+    }
+
+    /// The request for the node's certificate, for the coordinator's operator.
+    pub fn certificate_request(&self) -> PathBuf {
+        self.root.join("identity/request.csr")
+    }
+
+    /// The node's certificate, there once it is enrolled.
+    pub fn certificate(&self) -> PathBuf {
+        self.root.join("identity/node.pem")
+    }
+
+    /// The project's certificate authority, there once the node is enrolled.
+    pub fn authority(&self) -> PathBuf {
+        self.root.join("identity/ca.pem")
+    }
+
+    /// The custodians' shared linkage key.
+    pub fn linkage_key(&self) -> PathBuf {
+        self.root.join("keys/linkage.key")
+    }
+
+    /// The node's own secret, from which handles, noise and the keys at rest derive.
+    pub fn node_secret(&self) -> PathBuf {
+        self.root.join("keys/node.key")
+    }
+
+    /// What the resolver last said of the project.
+    pub fn project(&self) -> PathBuf {
+        self.root.join("project.json")
+    }
+
+    /// The directory of prepared batches.
+    pub fn outbox(&self) -> PathBuf {
+        self.root.join("outbox")
+    }
+
+    /// The prepared batches of one run.
+    pub fn outbox_of(&self, run: RunNumber) -> PathBuf {
+        self.outbox().join(format!("run-{run}"))
+    }
+
+    /// The prepared batch of one kind.
+    pub fn batch(&self, run: RunNumber, kind: BatchKind) -> PathBuf {
+        self.outbox_of(run).join(batch_name(kind))
+    }
+
+    /// The sealed way back from record handles to local keys.
+    pub fn vault(&self, run: RunNumber) -> PathBuf {
+        self.root.join(format!("vault/run-{run}.sealed"))
+    }
+
+    /// The registry's rows with their pseudonyms.
+    pub fn results(&self, run: RunNumber) -> PathBuf {
+        self.root.join(format!("results/run-{run}.csv"))
+    }
+
+    /// The summary of the results.
+    pub fn results_summary(&self, run: RunNumber) -> PathBuf {
+        self.root.join(format!("results/run-{run}.json"))
+    }
+
+    /// The node's log.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Takes the directory for this program alone.
+    pub(crate) fn lock(&self) -> Result<DirLock, HomeError> {
+        Ok(DirLock::acquire(&self.root)?)
+    }
+
+    /// Puts `event` into the node's log unless it stands there already: a step that was killed
+    /// after it and is repeated does not count twice. The caller holds the directory's lock.
+    pub(crate) fn record(
+        &self,
+        event: &Event,
+        party: &PartyName,
+        clock: &dyn Clock,
+    ) -> Result<(), HomeError> {
+        let mut log = Log::open(FileStore::open(&self.log())?)?;
+        for index in 0..log.size() {
+            if log.entry(index)?.is_some_and(|entry| entry.event == *event) {
+                return Ok(());
+            }
+        }
+        let actor = Actor::Node(party.clone());
+        log.append(event.clone(), actor, clock.unix_millis())?;
+        Ok(())
+    }
+}
+
+/// The file name of a prepared batch.
+pub(crate) const fn batch_name(kind: BatchKind) -> &'static str {
+    match kind {
+        BatchKind::Encodings => "encodings.bin",
+        BatchKind::HandleMap => "handle-map.sealed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Digest;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn unix_millis(&self) -> u64 {
+            1_800_000_000_000
+        }
+    }
+
+    #[test]
+    fn an_event_recorded_twice_stands_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path());
+        let event = |rows| Event::ResultsReceived {
+            run: RunNumber(1),
+            rows,
+            digest: Digest::of(b"rows"),
+        };
+        let party = "crvs".parse().unwrap();
+        for rows in [1, 2, 1] {
+            home.record(&event(rows), &party, &Still).unwrap();
+        }
+        let log = Log::open(FileStore::open(&home.log()).unwrap()).unwrap();
+        assert_eq!(log.size(), 2);
+    }
+
+    #[test]
+    fn one_program_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = Home::new(dir.path());
+        let _first = home.lock().unwrap();
+        assert!(matches!(
+            home.lock(),
+            Err(HomeError::Lock(LockError::InUse { .. }))
+        ));
+    }
+}
