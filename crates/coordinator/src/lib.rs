@@ -1,1 +1,41 @@
-//! The linkage unit in two roles, matcher and resolver.
+//! The linkage unit in two roles, matcher and resolver, within one program.
+//!
+//! ```text
+//! node --encodings--> matcher --comparisons--> resolver --pseudonyms--> node
+//! node --sealed handle map-------------------> resolver
+//! ```
+//!
+//! The matcher compares encodings and never learns which rows belong to one record; the resolver
+//! joins and links records and never sees an encoding or a block token. Each role has a directory,
+//! keys, a certificate, a listener and a log of its own. The modules [`matcher`] and [`resolver`] do
+//! not know each other: what passes between them is [`handover::Handover`], one way.
+
+mod context;
+mod coordinator;
+pub mod directory;
+pub mod enrol;
+pub mod handover;
+pub mod init;
+mod intake;
+mod journal;
+mod lifecycle;
+pub mod matcher;
+mod outputs;
+mod progress;
+pub mod project;
+pub mod resolver;
+mod rules;
+pub mod status;
+pub mod store;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+pub use coordinator::{Coordinator, Listeners, OpenError, ServeError};
+pub use directory::{Settings, StateDir};
+pub use enrol::{EnrolError, Enrolled, enrol};
+pub use init::{InitError, Setup, init};
+pub use lifecycle::{OutOfTurn, StageError};
+pub use project::Project;
+pub use status::{Status, StatusError, status};

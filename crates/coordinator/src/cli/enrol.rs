@@ -1,0 +1,71 @@
+//! `symbolon-coordinator enrol`.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use coordinator::{StateDir, enrol};
+use model::{PartyName, SystemClock};
+use service::files::write_atomic;
+use wire::limits::MAX_PEM_BYTES;
+
+use super::Dir;
+
+/// What `enrol` takes.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    dir: Dir,
+    /// The node's certificate request (PEM), as `symbolon-node enrol` makes it.
+    #[arg(long, value_name = "FILE")]
+    request: PathBuf,
+    /// Whose node it is, as the linkage schema names the party.
+    #[arg(long, value_name = "NAME")]
+    party: PartyName,
+    /// Where the certificate goes: a file, or a directory that gets `<NAME>.pem` and `ca.pem`.
+    #[arg(long, value_name = "PATH")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let directory = args.dir.open();
+    let request = read(&args.request)?;
+    let enrolled = enrol(&directory, &request, &args.party, &SystemClock)?;
+    let (certificate, authority) = places(args, &directory);
+    write_atomic(&certificate, enrolled.certificate_pem.as_bytes())?;
+    if args.out.is_dir() {
+        write_atomic(&authority, enrolled.authority_pem.as_bytes())?;
+    }
+    println!("certificate  {}", certificate.display());
+    println!("fingerprint  {}", enrolled.fingerprint);
+    println!("authority    {}", authority.display());
+    println!("fingerprint  {}", enrolled.authority_fingerprint);
+    println!(
+        "next         hand both files to {}; compare the fingerprints by voice",
+        args.party
+    );
+    Ok(())
+}
+
+/// Where the node's certificate goes, and where the authority's lies.
+fn places(args: &Args, directory: &StateDir) -> (PathBuf, PathBuf) {
+    if args.out.is_dir() {
+        let certificate = args.out.join(format!("{}.pem", args.party));
+        (certificate, args.out.join("ca.pem"))
+    } else {
+        (args.out.clone(), directory.authority_certificate())
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let context = || format!("cannot read the certificate request {}", path.display());
+    let file = File::open(path).with_context(context)?;
+    let mut text = String::new();
+    // One byte over the limit is enough for the request to be refused as too long.
+    let limit = MAX_PEM_BYTES as u64 + 1;
+    file.take(limit)
+        .read_to_string(&mut text)
+        .with_context(context)?;
+    Ok(text)
+}

@@ -1,0 +1,109 @@
+//! What either role works with: the project, its store, its log and its directory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use audit::{Event, LogError};
+use model::{Clock, Digest, RunNumber};
+use wire::Role;
+
+use crate::directory::RoleDir;
+use crate::journal::Journal;
+use crate::lifecycle::{Lifecycle, Runs};
+use crate::project::Project;
+use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
+
+/// Why a role did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RoleError {
+    /// The store cannot be used.
+    #[error("the store of the {role} cannot be used")]
+    Store {
+        /// Whose.
+        role: Role,
+        /// Why.
+        source: StoreError,
+    },
+    /// The log cannot be used.
+    #[error("the log of the {role} cannot be used")]
+    Log {
+        /// Whose.
+        role: Role,
+        /// Why.
+        source: LogError,
+    },
+}
+
+/// What one role works with.
+pub(crate) struct RoleContext<L> {
+    pub(crate) role: Role,
+    pub(crate) project: Arc<Project>,
+    pub(crate) batches: Arc<dyn BatchStore>,
+    pub(crate) runs: Runs<L>,
+    pub(crate) journal: Journal,
+    outputs: PathBuf,
+}
+
+impl<L: Lifecycle> RoleContext<L> {
+    /// Opens store and log in the role's directory.
+    pub(crate) fn open(
+        role: Role,
+        directory: &RoleDir,
+        project: Arc<Project>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RoleError> {
+        let store = SqliteStore::open(directory)
+            .map(Arc::new)
+            .map_err(|source| RoleError::Store { role, source })?;
+        let journal = Journal::open(directory.log(), role, clock)
+            .map_err(|source| RoleError::Log { role, source })?;
+        Ok(Self {
+            role,
+            project,
+            batches: store.clone(),
+            runs: Runs::new(store),
+            journal,
+            outputs: directory.runs(),
+        })
+    }
+
+    /// Where the role writes what it makes of `run`.
+    pub(crate) fn outputs(&self, run: RunNumber) -> PathBuf {
+        self.outputs.join(run.to_string())
+    }
+
+    /// Where the open run stands.
+    pub(crate) fn state(&self) -> Result<L, StoreError> {
+        self.runs.state(self.project.run)
+    }
+
+    /// The accepted batches of the open run in the schema's order, once every party's is there.
+    pub(crate) fn complete(&self) -> Result<Option<Vec<StoredBatch>>, StoreError> {
+        let mut accepted = self.batches.list(self.project.run)?;
+        accepted.retain(StoredBatch::is_accepted);
+        let place = |batch: &StoredBatch| self.project.schema.party_index(&batch.manifest.party);
+        accepted.sort_by_key(place);
+        let whole = accepted.len() == self.project.schema.parties.len();
+        Ok(whole.then_some(accepted))
+    }
+
+    /// The batches a sealed run holds.
+    pub(crate) fn sealed(&self, manifests: &[Digest]) -> Result<Vec<StoredBatch>, StoreError> {
+        let find = |digest: &Digest| {
+            let found = self.batches.find(digest)?;
+            found.ok_or(StoreError::UnknownBatch(*digest))
+        };
+        manifests.iter().map(find).collect()
+    }
+
+    /// Logs that the run's input is final, and returns the digests of its manifests.
+    pub(crate) fn log_sealed(&self, batches: &[StoredBatch]) -> Result<Vec<Digest>, LogError> {
+        let digests = batches.iter().map(|batch| batch.manifest.digest());
+        let manifest_digests: Vec<Digest> = digests.collect();
+        self.journal.record_once(Event::RunSealed {
+            run: self.project.run,
+            manifest_digests: manifest_digests.clone(),
+        })?;
+        Ok(manifest_digests)
+    }
+}

@@ -1,0 +1,214 @@
+//! The state directory: what lies where, and the settings file in it.
+//!
+//! ```text
+//! coordinator.toml     project, epoch, open run, listen addresses, schema file
+//! schema.toml          the linkage schema
+//! authority/           ca.pem ca.key
+//! matcher/             cert.pem key.pem matcher.db batches/ runs/ log
+//! resolver/            cert.pem key.pem handle-map.key pseudonym.key resolver.db batches/ runs/ log
+//! ```
+
+use std::io::{self, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use model::schema::{MAX_SCHEMA_BYTES, SchemaError};
+use model::{Epoch, LinkageSchema, ProjectName, RunNumber};
+use serde::{Deserialize, Serialize};
+use service::{ConfigError, ConfigFile};
+use wire::Role;
+
+use crate::project::Project;
+
+/// What stands in `coordinator.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The project.
+    pub project: ProjectName,
+    /// The epoch whose keys encode.
+    pub epoch: Epoch,
+    /// The open run. A higher number opens the next one when the program starts again.
+    pub run: RunNumber,
+    /// The linkage schema, seen from this file.
+    pub schema: PathBuf,
+    /// Where the roles listen.
+    pub listen: Listen,
+}
+
+/// Where the roles listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// For encodings.
+    pub matcher: SocketAddr,
+    /// For handle maps and results.
+    pub resolver: SocketAddr,
+}
+
+/// Why the project's settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// `coordinator.toml` is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The schema file cannot be read.
+    #[error("cannot read the linkage schema {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The schema is wrong.
+    #[error("the linkage schema {} cannot be used", path.display())]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: SchemaError,
+    },
+}
+
+/// A state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateDir(PathBuf);
+
+impl StateDir {
+    /// The state directory at `path`.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// `coordinator.toml`.
+    pub fn settings(&self) -> PathBuf {
+        self.0.join("coordinator.toml")
+    }
+
+    /// The copy of the linkage schema.
+    pub fn schema(&self) -> PathBuf {
+        self.0.join("schema.toml")
+    }
+
+    /// The project's certificate authority.
+    pub fn authority(&self) -> PathBuf {
+        self.0.join("authority")
+    }
+
+    /// The authority's certificate, which every member needs.
+    pub fn authority_certificate(&self) -> PathBuf {
+        self.authority().join("ca.pem")
+    }
+
+    /// The authority's private key.
+    pub fn authority_key(&self) -> PathBuf {
+        self.authority().join("ca.key")
+    }
+
+    /// What belongs to one role.
+    pub fn role(&self, role: Role) -> RoleDir {
+        RoleDir {
+            path: self.0.join(role.as_str()),
+            role,
+        }
+    }
+
+    /// Reads settings and schema.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the file, and what is wrong with it.
+    pub fn load(&self) -> Result<(Settings, Project), SettingsError> {
+        let config = ConfigFile::<Settings>::load(&self.settings())?;
+        let schema = read_schema(&config.resolve(&config.settings.schema))?.0;
+        let settings = config.settings;
+        let project = Project::new(
+            settings.project.clone(),
+            settings.epoch,
+            settings.run,
+            schema,
+        );
+        Ok((settings, project))
+    }
+}
+
+/// One role's part of the state directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleDir {
+    path: PathBuf,
+    role: Role,
+}
+
+impl RoleDir {
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The role's certificate.
+    pub fn certificate(&self) -> PathBuf {
+        self.path.join("cert.pem")
+    }
+
+    /// The certificate's private key.
+    pub fn key(&self) -> PathBuf {
+        self.path.join("key.pem")
+    }
+
+    /// What the role knows of batches and runs.
+    pub fn database(&self) -> PathBuf {
+        self.path.join(format!("{}.db", self.role))
+    }
+
+    /// The batches' bytes.
+    pub fn batches(&self) -> PathBuf {
+        self.path.join("batches")
+    }
+
+    /// What the role makes of each run.
+    pub fn runs(&self) -> PathBuf {
+        self.path.join("runs")
+    }
+
+    /// The role's log.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// The resolver's key for handle maps.
+    pub fn handle_map_key(&self) -> PathBuf {
+        self.path.join("handle-map.key")
+    }
+
+    /// The resolver's key for pseudonyms.
+    pub fn pseudonym_key(&self) -> PathBuf {
+        self.path.join("pseudonym.key")
+    }
+}
+
+/// Reads a linkage schema, and gives its text back too.
+///
+/// # Errors
+/// [`SettingsError`] names the file.
+pub fn read_schema(path: &Path) -> Result<(LinkageSchema, String), SettingsError> {
+    let unreadable = |source| SettingsError::Unreadable {
+        path: path.to_path_buf(),
+        source,
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    // One byte over the limit is enough for the schema to be refused as too long.
+    let read = file
+        .take(MAX_SCHEMA_BYTES as u64 + 1)
+        .read_to_string(&mut text);
+    read.map_err(unreadable)?;
+    let schema = LinkageSchema::parse(&text).map_err(|source| SettingsError::Schema {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok((schema, text))
+}

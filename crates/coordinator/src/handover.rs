@@ -1,0 +1,46 @@
+//! What the matcher hands to the resolver, and all the resolver ever asks of it.
+
+use std::error::Error;
+use std::io::Read;
+
+use model::{Digest, PartyName, RunNumber};
+
+/// Why the matcher gave no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the matcher cannot be asked")]
+pub struct HandoverError(#[from] pub Box<dyn Error + Send + Sync>);
+
+/// The matcher's side, as the resolver knows it.
+pub trait Handover: Send + Sync {
+    /// Whose encodings were accepted for `run`.
+    ///
+    /// # Errors
+    /// [`HandoverError`] when the matcher cannot tell.
+    fn delivered(&self, run: RunNumber) -> Result<Vec<PartyName>, HandoverError>;
+
+    /// What became of comparing.
+    ///
+    /// # Errors
+    /// [`HandoverError`] when the matcher cannot tell.
+    fn outcome(&self, run: RunNumber) -> Result<Outcome, HandoverError>;
+}
+
+/// What became of comparing a run's encodings.
+pub enum Outcome {
+    /// Not done yet.
+    Pending,
+    /// Done.
+    Ready(Comparisons),
+    /// It cannot be done.
+    Failed(String),
+}
+
+/// All comparisons of a run.
+pub struct Comparisons {
+    /// How many.
+    pub pairs: u64,
+    /// Digest of their bytes.
+    pub digest: Digest,
+    /// Their bytes: whole rows as `link::comparison` lays them out.
+    pub bytes: Box<dyn Read + Send>,
+}

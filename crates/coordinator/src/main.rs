@@ -1,0 +1,9 @@
+//! `symbolon-coordinator`: the linkage unit's program.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,111 @@
+//! The matcher: takes encodings, compares rows that share a block, and hands the comparisons over.
+//! It never sees which rows belong to one record.
+
+mod compare;
+mod state;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{Clock, PartyName, RunNumber};
+use service::Shutdown;
+use tokio::sync::Notify;
+use wire::{Intake, Role};
+
+pub use state::{MatcherState, MatcherStep};
+
+use crate::context::{RoleContext, RoleError};
+use crate::directory::RoleDir;
+use crate::handover::{Comparisons, Handover, HandoverError, Outcome};
+use crate::intake::Desk;
+use crate::lifecycle::StageError;
+use crate::project::Project;
+use crate::store::StoredBatch;
+
+/// The matcher of one project.
+pub struct Matcher {
+    context: Arc<RoleContext<MatcherState>>,
+}
+
+impl Matcher {
+    /// Opens the matcher in its directory.
+    ///
+    /// # Errors
+    /// [`RoleError`] when its store or log cannot be used.
+    pub fn open(
+        directory: &RoleDir,
+        project: Arc<Project>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RoleError> {
+        let context = RoleContext::open(Role::Matcher, directory, project, clock)?;
+        Ok(Self {
+            context: Arc::new(context),
+        })
+    }
+
+    /// What takes its batches; `wake` is told of every accepted one.
+    pub fn intake(&self, wake: Arc<Notify>) -> Arc<dyn Intake> {
+        Arc::new(Desk::new(self.context.clone(), None, wake))
+    }
+
+    /// Takes the open run one step further, and says whether there was a step to take.
+    ///
+    /// # Errors
+    /// [`StageError`] when the step could not be taken now and should be tried again.
+    pub fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
+        let state = self.context.state()?;
+        let step = match &state {
+            MatcherState::Open => self.seal(),
+            MatcherState::Sealed { manifests } => self.compare(manifests, shutdown).map(Some),
+            MatcherState::Matched { .. } | MatcherState::Failed { .. } => Ok(None),
+        };
+        let step = match step {
+            Err(StageError::Input(reason)) => Some(MatcherStep::Fail { reason }),
+            other => other?,
+        };
+        let Some(step) = step else { return Ok(false) };
+        let state = state.apply(step)?;
+        self.context.runs.save(self.context.project.run, &state)?;
+        state.tell();
+        Ok(true)
+    }
+
+    fn seal(&self) -> Result<Option<MatcherStep>, StageError> {
+        let Some(batches) = self.context.complete()? else {
+            return Ok(None);
+        };
+        let manifests = self.context.log_sealed(&batches)?;
+        Ok(Some(MatcherStep::Seal { manifests }))
+    }
+
+    fn comparisons(&self, run: RunNumber) -> PathBuf {
+        self.context.outputs(run).join("comparisons.bin")
+    }
+}
+
+impl Handover for Matcher {
+    fn delivered(&self, run: RunNumber) -> Result<Vec<PartyName>, HandoverError> {
+        let batches = self.context.batches.list(run).map_err(no_answer)?;
+        let accepted = batches.into_iter().filter(StoredBatch::is_accepted);
+        Ok(accepted.map(|batch| batch.manifest.party).collect())
+    }
+
+    fn outcome(&self, run: RunNumber) -> Result<Outcome, HandoverError> {
+        Ok(match self.context.runs.state(run).map_err(no_answer)? {
+            MatcherState::Open | MatcherState::Sealed { .. } => Outcome::Pending,
+            MatcherState::Failed { reason } => Outcome::Failed(reason),
+            MatcherState::Matched {
+                comparisons, pairs, ..
+            } => Outcome::Ready(Comparisons {
+                pairs,
+                digest: comparisons,
+                bytes: Box::new(File::open(self.comparisons(run)).map_err(no_answer)?),
+            }),
+        })
+    }
+}
+
+fn no_answer(error: impl std::error::Error + Send + Sync + 'static) -> HandoverError {
+    HandoverError(Box::new(error))
+}

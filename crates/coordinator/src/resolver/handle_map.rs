@@ -1,0 +1,161 @@
+//! A party's handle map as it travels: entries of 32 bytes, `pass handle | record handle`, sealed to
+//! the resolver as a stream whose context says which project, run, epoch and party it is for.
+
+use std::io::Read;
+
+use model::{BatchManifest, PassHandle, RecordHandle};
+use secret::sealed_stream::StreamError;
+use secret::{RecipientSecret, StreamReader};
+
+use link::resolve::HandlePair;
+
+const ENTRY: usize = crate::rules::HANDLE_ENTRY as usize;
+
+/// Why a handle map cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleMapError {
+    /// It does not open.
+    #[error("the sealed stream does not open")]
+    Sealed(#[from] StreamError),
+    /// A chunk that is not whole entries.
+    #[error("chunk {chunk} has {bytes} bytes, which are not whole entries")]
+    Torn {
+        /// Which chunk.
+        chunk: u64,
+        /// Its length.
+        bytes: usize,
+    },
+    /// Another number of entries than the manifest says.
+    #[error("it has {found} entries where the manifest says {promised}")]
+    Count {
+        /// What it has, or one more than promised.
+        found: u64,
+        /// What was promised.
+        promised: u64,
+    },
+}
+
+/// The context a handle map is sealed in. Names hold neither spaces nor `=`, so no two runs or
+/// parties share one.
+pub fn context(manifest: &BatchManifest) -> String {
+    format!(
+        "symbolon handle map v1 project={} run={} epoch={} party={}",
+        manifest.project, manifest.run, manifest.epoch, manifest.party
+    )
+}
+
+/// Opens the handle map of `manifest`.
+///
+/// # Errors
+/// [`HandleMapError`] for anything but the entries the manifest promises, sealed for this place.
+pub fn open(
+    manifest: &BatchManifest,
+    sealed: impl Read,
+    secret: &RecipientSecret,
+) -> Result<Vec<HandlePair>, HandleMapError> {
+    let mut reader = StreamReader::to_recipient(sealed, secret, context(manifest).as_bytes())?;
+    let mut pairs = Vec::new();
+    let mut chunk = 0;
+    while let Some(bytes) = reader.next_chunk()? {
+        if !bytes.len().is_multiple_of(ENTRY) {
+            let bytes = bytes.len();
+            return Err(HandleMapError::Torn { chunk, bytes });
+        }
+        pairs.extend(bytes.chunks_exact(ENTRY).map(entry));
+        check_count(manifest, pairs.len(), |found, promised| found <= promised)?;
+        chunk += 1;
+    }
+    check_count(manifest, pairs.len(), |found, promised| found == promised)?;
+    Ok(pairs)
+}
+
+fn check_count(
+    manifest: &BatchManifest,
+    found: usize,
+    fits: impl Fn(u64, u64) -> bool,
+) -> Result<(), HandleMapError> {
+    let (found, promised) = (found as u64, manifest.rows);
+    if fits(found, promised) {
+        return Ok(());
+    }
+    Err(HandleMapError::Count { found, promised })
+}
+
+fn entry(bytes: &[u8]) -> HandlePair {
+    let (mut pass, mut record) = ([0; 16], [0; 16]);
+    pass.copy_from_slice(&bytes[..16]);
+    record.copy_from_slice(&bytes[16..]);
+    (PassHandle::new(pass), RecordHandle::new(record))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::fixture;
+    use secret::{SeededEntropy, StreamWriter};
+
+    fn seal(manifest: &BatchManifest, chunks: &[&[u8]]) -> Vec<u8> {
+        let recipient = secret().public();
+        let context = context(manifest);
+        let entropy = &mut SeededEntropy::new(4);
+        let mut writer =
+            StreamWriter::to_recipient(Vec::new(), &recipient, context.as_bytes(), entropy)
+                .unwrap();
+        chunks
+            .iter()
+            .for_each(|chunk| writer.write_chunk(chunk).unwrap());
+        writer.finish().unwrap()
+    }
+
+    fn secret() -> RecipientSecret {
+        RecipientSecret::generate(&mut SeededEntropy::new(3))
+    }
+
+    fn manifest(rows: u64) -> BatchManifest {
+        BatchManifest {
+            rows,
+            ..fixture::manifest(wire::Role::Resolver, "a", b"")
+        }
+    }
+
+    #[test]
+    fn entries_come_back_over_any_whole_chunks() {
+        let entries: Vec<u8> = (0..96).collect();
+        let sealed = seal(&manifest(3), &[&entries[..32], &entries[32..]]);
+        let pairs = open(&manifest(3), &sealed[..], &secret()).unwrap();
+        let second = (
+            PassHandle::new(entries[32..48].try_into().unwrap()),
+            RecordHandle::new(entries[48..64].try_into().unwrap()),
+        );
+        assert_eq!((pairs.len(), pairs[1]), (3, second));
+    }
+
+    #[test]
+    fn torn_miscounted_and_foreign_maps_are_refused() {
+        let entries = [7; 64];
+        let opened = |manifest: &BatchManifest, sealed: &[u8]| open(manifest, sealed, &secret());
+        let torn = seal(&manifest(2), &[&entries[..40]]);
+        assert!(matches!(
+            opened(&manifest(2), &torn),
+            Err(HandleMapError::Torn {
+                chunk: 0,
+                bytes: 40
+            })
+        ));
+        let two = seal(&manifest(2), &[&entries]);
+        for promised in [1, 3] {
+            assert!(matches!(
+                opened(&manifest(promised), &two),
+                Err(HandleMapError::Count { found: 2, .. })
+            ));
+        }
+        let foreign = BatchManifest {
+            party: "b".parse().unwrap(),
+            ..manifest(2)
+        };
+        assert!(matches!(
+            opened(&foreign, &two),
+            Err(HandleMapError::Sealed(_))
+        ));
+    }
+}

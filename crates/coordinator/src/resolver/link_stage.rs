@@ -1,0 +1,128 @@
+//! The resolver's long stage: comparisons and handle maps become clusters in one file.
+
+use std::io::{self, Read};
+
+use audit::Event;
+use link::Resolution;
+use link::resolve::RecordSet;
+use model::Digest;
+use serde::Serialize;
+
+use super::state::Totals;
+use super::{Resolver, ResolverStep, clusters, handle_map};
+use crate::handover::Comparisons;
+use crate::lifecycle::StageError;
+use crate::outputs::{self, OutputFile};
+use crate::progress::Logged;
+use crate::store::StoredBatch;
+
+/// What is told of a linking, in `summary.json`.
+#[derive(Serialize)]
+struct Summary<'a> {
+    #[serde(flatten)]
+    totals: &'a Totals,
+    records_by_party: &'a [u64],
+    comparisons_digest: Digest,
+    fit_rounds: usize,
+    fit_converged: bool,
+    expected_matches: f64,
+}
+
+impl Resolver {
+    /// Links the run. Starting over gives the same bytes.
+    pub(super) fn link(
+        &self,
+        manifests: &[Digest],
+        comparisons: Comparisons,
+    ) -> Result<ResolverStep, StageError> {
+        let batches = self.context.sealed(manifests)?;
+        let sets = self.record_sets(&batches)?;
+        let comparisons_digest = comparisons.digest;
+        let rows = take(comparisons)?;
+        let project = &self.context.project;
+        let progress = Logged::new(self.context.role);
+        let inputs = [rows.as_slice()];
+        let linked = link::resolve(&project.schema, &project.layout, &sets, inputs, &progress);
+        let resolution = linked.map_err(StageError::input)?;
+        let totals = self.write(&resolution, comparisons_digest)?;
+        self.context.journal.record_once(Event::RunResolved {
+            run: project.run,
+            links: totals.links,
+            clusters: totals.clusters,
+            clusters_digest: totals.clusters_digest,
+        })?;
+        Ok(ResolverStep::Link { totals })
+    }
+
+    fn record_sets(&self, batches: &[StoredBatch]) -> Result<Vec<RecordSet>, StageError> {
+        let parties = self.context.project.schema.party_indices();
+        let set = |(party, batch): (_, &StoredBatch)| {
+            let manifest = &batch.manifest;
+            let sealed = self.context.batches.read(&manifest.digest())?;
+            let handles = handle_map::open(manifest, sealed, &self.keys.secret);
+            let handles = handles.map_err(|error| unusable(batch, &error))?;
+            Ok(RecordSet { party, handles })
+        };
+        parties.zip(batches).map(set).collect()
+    }
+
+    fn write(&self, resolution: &Resolution, compared: Digest) -> Result<Totals, StageError> {
+        let directory = self.context.outputs(self.context.project.run);
+        outputs::prepare(&directory)?;
+        let rows = clusters::rows(&resolution.records, &resolution.cluster_of);
+        let mut file = OutputFile::create(&directory.join("clusters.bin"))?;
+        file.write(&clusters::encode(rows))?;
+        let totals = Totals {
+            records: resolution.records.list.len() as u64,
+            pairs: resolution.pairs,
+            links: resolution.links.len() as u64,
+            clusters: count_clusters(&resolution.cluster_of),
+            clusters_digest: file.finish()?,
+        };
+        let fit = &resolution.model.report;
+        let summary = Summary {
+            totals: &totals,
+            records_by_party: &resolution.records.by_party,
+            comparisons_digest: compared,
+            fit_rounds: fit.rounds,
+            fit_converged: fit.converged,
+            expected_matches: fit.expected_matches,
+        };
+        outputs::write_json(&directory.join("summary.json"), &summary)?;
+        Ok(totals)
+    }
+}
+
+/// A cluster is counted at its first record.
+fn count_clusters(cluster_of: &[u32]) -> u64 {
+    let is_first = |(place, first): &(usize, &u32)| **first as usize == *place;
+    cluster_of.iter().enumerate().filter(is_first).count() as u64
+}
+
+/// All comparisons, held to their digest.
+fn take(comparisons: Comparisons) -> Result<Vec<u8>, StageError> {
+    let Comparisons {
+        digest, mut bytes, ..
+    } = comparisons;
+    let mut rows = Vec::new();
+    bytes.read_to_end(&mut rows)?;
+    if Digest::of(&rows) == digest {
+        return Ok(rows);
+    }
+    let text = "the comparisons are not those the matcher made; restore its state directory";
+    Err(StageError::Input(text.to_owned()))
+}
+
+/// A medium that fails is tried again; a handle map that is wrong fails the run.
+fn unusable(batch: &StoredBatch, error: &handle_map::HandleMapError) -> StageError {
+    use secret::sealed_stream::StreamError;
+    let party = &batch.manifest.party;
+    if let handle_map::HandleMapError::Sealed(StreamError::Io(error)) = error {
+        return StageError::File(io::Error::new(error.kind(), error.to_string()));
+    }
+    let cause =
+        std::error::Error::source(error).map_or(String::new(), |cause| format!(": {cause}"));
+    StageError::Input(format!(
+        "the handle map of {party} cannot be used: {error}{cause}; have it prepared again for a new run"
+    ))
+}

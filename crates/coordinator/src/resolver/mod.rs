@@ -1,0 +1,126 @@
+//! The resolver: opens handle maps, joins comparisons to records, forms clusters, and serves each
+//! party its pseudonyms. It never sees an encoding or a block token.
+
+pub mod clusters;
+pub mod handle_map;
+mod link_stage;
+mod pseudonym;
+mod release;
+mod results;
+mod state;
+
+use std::sync::Arc;
+
+use model::Clock;
+use secret::key_file::{self, KeyFileError, Purpose};
+use secret::{Key32, RecipientSecret};
+use service::Shutdown;
+use tokio::sync::Notify;
+use wire::{Intake, Role};
+
+pub use state::{ResolverState, ResolverStep};
+
+use crate::context::{RoleContext, RoleError};
+use crate::directory::RoleDir;
+use crate::handover::{Handover, Outcome};
+use crate::intake::Desk;
+use crate::lifecycle::StageError;
+use crate::project::Project;
+
+/// The resolver's keys.
+pub struct ResolverKeys {
+    secret: RecipientSecret,
+    pseudonym: Key32,
+}
+
+impl ResolverKeys {
+    /// Reads both key files of the resolver's directory.
+    ///
+    /// # Errors
+    /// [`KeyFileError`] names the file.
+    pub fn read(directory: &RoleDir) -> Result<Self, KeyFileError> {
+        let handle_map = key_file::read(&directory.handle_map_key(), Purpose::HandleMap)?;
+        Ok(Self {
+            secret: RecipientSecret::from_key(&handle_map),
+            pseudonym: key_file::read(&directory.pseudonym_key(), Purpose::Pseudonym)?,
+        })
+    }
+}
+
+/// The resolver of one project.
+pub struct Resolver {
+    context: Arc<RoleContext<ResolverState>>,
+    keys: ResolverKeys,
+    handover: Arc<dyn Handover>,
+}
+
+impl Resolver {
+    /// Opens the resolver in its directory.
+    ///
+    /// # Errors
+    /// [`RoleError`] when its store or log cannot be used.
+    pub fn open(
+        directory: &RoleDir,
+        keys: ResolverKeys,
+        project: Arc<Project>,
+        handover: Arc<dyn Handover>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, RoleError> {
+        let context = RoleContext::open(Role::Resolver, directory, project, clock)?;
+        Ok(Self {
+            context: Arc::new(context),
+            keys,
+            handover,
+        })
+    }
+
+    /// What takes its batches; `wake` is told of every accepted one.
+    pub fn intake(&self, wake: Arc<Notify>) -> Arc<dyn Intake> {
+        let recipient = self.keys.secret.public().0;
+        Arc::new(Desk::new(self.context.clone(), Some(recipient), wake))
+    }
+
+    /// Takes the open run one step further, and says whether there was a step to take.
+    ///
+    /// # Errors
+    /// [`StageError`] when the step could not be taken now and should be tried again.
+    pub fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
+        if shutdown.is_requested() {
+            return Ok(false);
+        }
+        let state = self.context.state()?;
+        let step = match self.next_step(&state) {
+            Err(StageError::Input(reason)) => Some(ResolverStep::Fail { reason }),
+            other => other?,
+        };
+        let Some(step) = step else { return Ok(false) };
+        let state = state.apply(step)?;
+        self.context.runs.save(self.context.project.run, &state)?;
+        state.tell();
+        Ok(true)
+    }
+
+    fn next_step(&self, state: &ResolverState) -> Result<Option<ResolverStep>, StageError> {
+        match state {
+            ResolverState::Open => self.seal(),
+            ResolverState::Sealed { manifests } => {
+                let run = self.context.project.run;
+                match self.handover.outcome(run).map_err(std::io::Error::other)? {
+                    Outcome::Pending => Ok(None),
+                    Outcome::Failed(reason) => Err(StageError::Input(reason)),
+                    Outcome::Ready(comparisons) => self.link(manifests, comparisons).map(Some),
+                }
+            }
+            ResolverState::Linked { totals, .. } => self.release(totals).map(Some),
+            ResolverState::Released { .. } | ResolverState::Failed { .. } => Ok(None),
+        }
+    }
+
+    fn seal(&self) -> Result<Option<ResolverStep>, StageError> {
+        let Some(batches) = self.context.complete()? else {
+            return Ok(None);
+        };
+        let manifests = self.context.log_sealed(&batches)?;
+        Ok(Some(ResolverStep::Seal { manifests }))
+    }
+}

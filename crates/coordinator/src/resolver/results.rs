@@ -1,0 +1,167 @@
+//! What a party may know of a run, served: where it stands, and its own rows.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+
+use audit::Event;
+use model::{PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
+use wire::limits::{MAX_PAGE_ROWS, MAX_TEXT};
+use wire::{Fault, Found, PartyProgress, Results, ResultsHeader, ResultsRow, RunState, RunStatus};
+
+use super::release::PartyTotals;
+use super::{Resolver, ResolverState};
+use crate::intake::failed;
+use crate::lifecycle::Lifecycle as _;
+use crate::store::StoredBatch;
+
+const ROW: usize = 32;
+
+impl Results for Resolver {
+    fn run_status(&self, party: &PartyName) -> Result<RunStatus, Fault> {
+        self.context.project.member(party)?;
+        let state = self.context.state().map_err(failed)?;
+        let parties = self.progress()?;
+        let shown = shown(&state, &parties);
+        let mut detail = detail(&state, &parties);
+        detail.truncate(detail.floor_char_boundary(MAX_TEXT));
+        Ok(RunStatus {
+            run: self.context.project.run,
+            state: shown,
+            detail,
+            parties,
+        })
+    }
+
+    fn results_header(&self, party: &PartyName, run: RunNumber) -> Result<ResultsHeader, Fault> {
+        let totals = self.totals(party, run)?;
+        let event = Event::ResultsCollected {
+            run,
+            party: party.clone(),
+            rows: totals.rows,
+            digest: totals.rows_digest,
+        };
+        self.context.journal.record(event).map_err(failed)?;
+        let found = totals.found.into_iter();
+        Ok(ResultsHeader {
+            run,
+            rows: totals.rows,
+            rows_digest: totals.rows_digest,
+            records: totals.rows,
+            clusters: totals.clusters,
+            found: found
+                .map(|(party, records)| Found { party, records })
+                .collect(),
+        })
+    }
+
+    fn results_rows(
+        &self,
+        party: &PartyName,
+        run: RunNumber,
+        from_row: u64,
+        limit: usize,
+    ) -> Result<Vec<ResultsRow>, Fault> {
+        let totals = self.totals(party, run)?;
+        let left = totals.rows.saturating_sub(from_row);
+        let rows = left.min(limit.min(MAX_PAGE_ROWS) as u64) as usize;
+        let mut bytes = vec![0; rows * ROW];
+        let file = File::open(self.release_files(run, party).rows)?;
+        file.read_exact_at(&mut bytes, from_row.saturating_mul(ROW as u64))?;
+        Ok(bytes.chunks_exact(ROW).map(results_row).collect())
+    }
+}
+
+impl Resolver {
+    /// The totals of a released run.
+    fn totals(&self, party: &PartyName, run: RunNumber) -> Result<PartyTotals, Fault> {
+        self.context.project.member(party)?;
+        match self.find_state(run)? {
+            ResolverState::Released { .. } => {}
+            other => {
+                let detail = format!("run {run} is {}", other.run_state());
+                return Err(Fault::refused(RefusalCode::WrongState, detail));
+            }
+        }
+        let text = std::fs::read(self.release_files(run, party).totals)?;
+        serde_json::from_slice(&text).map_err(failed)
+    }
+
+    fn find_state(&self, run: RunNumber) -> Result<ResolverState, Fault> {
+        let state = self.context.runs.find(run).map_err(failed)?;
+        match state {
+            Some(state) => Ok(state),
+            None if run == self.context.project.run => Ok(ResolverState::Open),
+            None => {
+                let detail = format!("there is no run {run}");
+                Err(Fault::refused(RefusalCode::WrongRun, detail))
+            }
+        }
+    }
+
+    fn progress(&self) -> Result<Vec<PartyProgress>, Fault> {
+        let project = &self.context.project;
+        let encodings = self.handover.delivered(project.run).map_err(failed)?;
+        let encodings: HashSet<PartyName> = encodings.into_iter().collect();
+        let batches = self.context.batches.list(project.run).map_err(failed)?;
+        let handle_maps: HashSet<PartyName> = batches
+            .into_iter()
+            .filter(StoredBatch::is_accepted)
+            .map(|batch| batch.manifest.party)
+            .collect();
+        let progress = |party: PartyName| PartyProgress {
+            encodings: encodings.contains(&party),
+            handle_map: handle_maps.contains(&party),
+            party,
+        };
+        Ok(project.parties().into_iter().map(progress).collect())
+    }
+}
+
+/// A run that has all it needs from both sides is being linked.
+fn shown(state: &ResolverState, parties: &[PartyProgress]) -> RunState {
+    let complete = parties.iter().all(|party| party.encodings);
+    match state {
+        ResolverState::Sealed { .. } if complete => RunState::Linking,
+        other => other.run_state(),
+    }
+}
+
+fn detail(state: &ResolverState, parties: &[PartyProgress]) -> String {
+    match state {
+        ResolverState::Open | ResolverState::Sealed { .. } => waits_for(parties),
+        ResolverState::Linked { .. } => "results are being written".to_owned(),
+        ResolverState::Released { .. } => "results can be collected".to_owned(),
+        ResolverState::Failed { reason } => reason.clone(),
+    }
+}
+
+fn waits_for(parties: &[PartyProgress]) -> String {
+    let missing = |what: &str, has: fn(&PartyProgress) -> bool| {
+        let names = parties.iter().filter(|party| !has(party));
+        let names: Vec<&str> = names.map(|party| party.party.as_str()).collect();
+        (!names.is_empty()).then(|| format!("{what} of {}", names.join(", ")))
+    };
+    let missing: Vec<String> = [
+        missing("encodings", |party| party.encodings),
+        missing("the handle map", |party| party.handle_map),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if missing.is_empty() {
+        "pairs are being compared and linked".to_owned()
+    } else {
+        format!("waits for {}", missing.join(" and "))
+    }
+}
+
+fn results_row(bytes: &[u8]) -> ResultsRow {
+    let (mut record, mut pseudonym) = ([0; 16], [0; 16]);
+    record.copy_from_slice(&bytes[..16]);
+    pseudonym.copy_from_slice(&bytes[16..]);
+    ResultsRow {
+        record: RecordHandle::new(record),
+        pseudonym: Pseudonym::new(pseudonym),
+    }
+}

@@ -1,0 +1,108 @@
+//! The rules a batch has to keep, as plain functions over what is known: each says yes or refuses.
+
+use model::{BatchKind, BatchManifest, PartyName, Refusal, RefusalCode};
+use wire::Role;
+
+use crate::project::Project;
+use crate::store::StoredBatch;
+
+/// Bytes of one entry of a handle map: pass handle and record handle.
+pub(crate) const HANDLE_ENTRY: u64 = 32;
+
+/// Holds a manifest to the project.
+pub(crate) fn check_manifest(
+    project: &Project,
+    role: Role,
+    party: &PartyName,
+    manifest: &BatchManifest,
+) -> Result<(), Refusal> {
+    project.member(party)?;
+    if manifest.party != *party {
+        let detail = format!("a batch of {} sent by {party}", manifest.party);
+        return refuse(RefusalCode::WrongParty, detail);
+    }
+    check_run(project, manifest)?;
+    if manifest.schema_digest != project.schema.digest() {
+        let detail = format!(
+            "the batch was prepared under schema {}, the project's is {}",
+            manifest.schema_digest,
+            project.schema.digest()
+        );
+        return refuse(RefusalCode::SchemaDiffers, detail);
+    }
+    manifest.check_limits()?;
+    check_counts(project, role, manifest)
+}
+
+fn check_run(project: &Project, manifest: &BatchManifest) -> Result<(), Refusal> {
+    let sent = (&manifest.project, manifest.run, manifest.epoch);
+    if sent == (&project.name, project.run, project.epoch) {
+        return Ok(());
+    }
+    let detail = format!(
+        "the batch is for project {}, run {}, epoch {}; open is project {}, run {}, epoch {}",
+        manifest.project, manifest.run, manifest.epoch, project.name, project.run, project.epoch
+    );
+    refuse(RefusalCode::WrongRun, detail)
+}
+
+fn check_counts(project: &Project, role: Role, manifest: &BatchManifest) -> Result<(), Refusal> {
+    if manifest.kind != role.batch_kind() {
+        let detail = format!("the {role} takes no {}", manifest.kind.as_str());
+        return refuse(RefusalCode::BadManifest, detail);
+    }
+    let fits = match manifest.kind {
+        BatchKind::Encodings => {
+            let row = project.layout.row_bytes as u64;
+            manifest.rows.checked_mul(row) == Some(manifest.bytes)
+        }
+        // Sealing adds to the entries.
+        BatchKind::HandleMap => manifest
+            .rows
+            .checked_mul(HANDLE_ENTRY)
+            .is_some_and(|entries| entries < manifest.bytes),
+    };
+    if fits {
+        return Ok(());
+    }
+    let detail = format!(
+        "{} rows do not make {} bytes",
+        manifest.rows, manifest.bytes
+    );
+    refuse(RefusalCode::BadManifest, detail)
+}
+
+/// Holds a new batch to those the run has already, in the order they were opened.
+pub(crate) fn check_beside(
+    others: &[StoredBatch],
+    manifest: &BatchManifest,
+) -> Result<(), Refusal> {
+    let own = |batch: &&StoredBatch| batch.manifest.party == manifest.party;
+    if others.iter().filter(own).any(StoredBatch::is_accepted) {
+        let detail = format!("another batch of {} was accepted before", manifest.party);
+        return refuse(RefusalCode::AlreadyAccepted, detail);
+    }
+    match fixing(others, &manifest.party) {
+        Some(first) if first.manifest.key_check != manifest.key_check => {
+            let detail = format!(
+                "the linkage key of {} is not the one {} used",
+                manifest.party, first.manifest.party
+            );
+            refuse(RefusalCode::KeyDiffers, detail)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The batch that fixes the run's linkage key for `party`: the first accepted one of another party,
+/// else the first opened. A party's own partial upload does not hold it to a key it has corrected.
+fn fixing<'a>(others: &'a [StoredBatch], party: &PartyName) -> Option<&'a StoredBatch> {
+    let foreign = |batch: &&StoredBatch| batch.manifest.party != *party;
+    let accepted = |batch: &&StoredBatch| batch.is_accepted();
+    let mut accepted = others.iter().filter(foreign).filter(accepted);
+    accepted.next().or_else(|| others.iter().find(foreign))
+}
+
+fn refuse<T>(code: RefusalCode, detail: String) -> Result<T, Refusal> {
+    Err(Refusal::new(code, detail))
+}

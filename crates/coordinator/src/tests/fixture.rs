@@ -1,0 +1,183 @@
+//! A small project of two parties, and batches made by hand for it.
+
+use std::sync::Arc;
+
+use model::layout::{ROW_HEADER, write_header};
+use model::{
+    BatchManifest, BlockToken, Clock, Digest, Epoch, KeyCheck, LinkageSchema, PassHandle,
+    PassIndex, RecordHandle, RunNumber,
+};
+use secret::{RecipientKey, SeededEntropy, StreamWriter};
+use wire::{Intake, Receipt, Role};
+
+use crate::project::Project;
+use crate::resolver::handle_map;
+
+pub(crate) const SCHEMA: &str = r#"
+format = 1
+name = "s"
+revision = 1
+profile = "standard"
+latest_year = 2025
+release = { count_floor = 5 }
+field = [
+  { name = "given", kind = "given-name" },
+  { name = "surname", kind = "surname" },
+  { name = "born", kind = "date" },
+]
+pass = [
+  { name = "born", block = ["born"] },
+  { name = "named", block = ["surname.code"] },
+]
+[[party]]
+name = "a"
+title = "A"
+duplicates = false
+record_id = "id"
+map = { given = { columns = ["g"] }, surname = { columns = ["s"] }, born = { columns = ["b"], formats = ["YYYY-MM-DD"] } }
+[[party]]
+name = "b"
+title = "B"
+duplicates = false
+record_id = "id"
+map = { given = { columns = ["g"] }, surname = { columns = ["s"] }, born = { columns = ["b"], formats = ["YYYY-MM-DD"] } }
+"#;
+
+/// A clock that stands still.
+pub(crate) struct Still;
+
+impl Clock for Still {
+    fn unix_millis(&self) -> u64 {
+        1_700_000_000_000
+    }
+}
+
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(Still)
+}
+
+pub(crate) fn project() -> Project {
+    let schema = LinkageSchema::parse(SCHEMA).unwrap();
+    Project::new("p".parse().unwrap(), Epoch(1), RunNumber(1), schema)
+}
+
+/// The manifest of `payload` from `party`, in chunks of 100 bytes.
+pub(crate) fn manifest(role: Role, party: &str, payload: &[u8]) -> BatchManifest {
+    let project = project();
+    let rows = match role {
+        Role::Matcher => payload.len() / project.layout.row_bytes,
+        Role::Resolver => payload.len().saturating_sub(64) / 32,
+    };
+    BatchManifest {
+        project: project.name,
+        run: project.run,
+        epoch: project.epoch,
+        party: party.parse().unwrap(),
+        kind: role.batch_kind(),
+        schema_digest: project.schema.digest(),
+        key_check: KeyCheck::new([7; 16]),
+        records: rows as u64,
+        set_aside: 0,
+        rows: rows as u64,
+        bytes: payload.len() as u64,
+        chunk_bytes: 100,
+        payload_digest: Digest::of(payload),
+    }
+}
+
+/// Opens, sends what is missing, and accepts.
+pub(crate) fn upload(intake: &dyn Intake, manifest: &BatchManifest, payload: &[u8]) -> Receipt {
+    let digest = manifest.digest();
+    let state = intake.open_batch(&manifest.party, manifest).unwrap();
+    let chunks = payload.chunks(manifest.chunk_bytes as usize).enumerate();
+    for (index, chunk) in chunks.skip(state.next_chunk as usize) {
+        intake
+            .put_chunk(&manifest.party, &digest, index as u64, chunk)
+            .unwrap();
+    }
+    intake.accept_batch(&manifest.party, &digest).unwrap()
+}
+
+/// Persons whose records are in the registry of a party, by number.
+pub(crate) struct Registry {
+    pub(crate) party: &'static str,
+    pub(crate) persons: std::ops::Range<u64>,
+}
+
+impl Registry {
+    /// One row a person and pass: the first pass has a block for each person, the second one for
+    /// every ten. Signatures are those of the person, with nothing in common between two.
+    pub(crate) fn rows(&self) -> Vec<u8> {
+        let layout = project().layout;
+        let mut rows = Vec::new();
+        for person in self.persons.clone() {
+            for (pass, block) in [(0, person), (1, person / 10)] {
+                let mut row = vec![0; layout.row_bytes];
+                let token = BlockToken::new(bytes16("token", &[pass.into(), block]));
+                let handle = self.pass_handle(pass, person);
+                write_header(&mut row, PassIndex(pass), handle, token, u64::MAX);
+                let signatures = stream(person, layout.row_bytes - ROW_HEADER);
+                row[ROW_HEADER..].copy_from_slice(&signatures);
+                rows.extend(row);
+            }
+        }
+        rows
+    }
+
+    pub(crate) fn record(&self, person: u64) -> RecordHandle {
+        RecordHandle::new(bytes16(self.party, &[99, person]))
+    }
+
+    fn pass_handle(&self, pass: u8, person: u64) -> PassHandle {
+        PassHandle::new(bytes16(self.party, &[pass.into(), person]))
+    }
+
+    /// The sealed handle map and its manifest.
+    pub(crate) fn handle_map(&self, recipient: [u8; 32]) -> (BatchManifest, Vec<u8>) {
+        let entries: Vec<u8> = self
+            .persons
+            .clone()
+            .flat_map(|person| [0, 1].map(|pass| (pass, person)))
+            .flat_map(|(pass, person)| {
+                let handle = self.pass_handle(pass, person);
+                [*handle.as_bytes(), *self.record(person).as_bytes()].concat()
+            })
+            .collect();
+        let mut manifest = manifest(Role::Resolver, self.party, &[]);
+        let sealed = seal(&manifest, recipient, &entries);
+        manifest.rows = entries.len() as u64 / 32;
+        manifest.bytes = sealed.len() as u64;
+        manifest.chunk_bytes = 1000;
+        manifest.payload_digest = Digest::of(&sealed);
+        (manifest, sealed)
+    }
+
+    pub(crate) fn encodings(&self) -> (BatchManifest, Vec<u8>) {
+        let rows = self.rows();
+        let mut manifest = manifest(Role::Matcher, self.party, &rows);
+        manifest.chunk_bytes = 4096;
+        (manifest, rows)
+    }
+}
+
+fn seal(manifest: &BatchManifest, recipient: [u8; 32], entries: &[u8]) -> Vec<u8> {
+    let entropy = &mut SeededEntropy::new(11);
+    let context = handle_map::context(manifest);
+    let recipient = RecipientKey(recipient);
+    let mut writer =
+        StreamWriter::to_recipient(Vec::new(), &recipient, context.as_bytes(), entropy).unwrap();
+    writer.write_chunk(entries).unwrap();
+    writer.finish().unwrap()
+}
+
+/// 16 bytes that depend on a word and numbers.
+fn bytes16(word: &str, numbers: &[u64]) -> [u8; 16] {
+    let digest = Digest::of(format!("{word} {numbers:?}").as_bytes());
+    digest.as_bytes()[..16].try_into().unwrap()
+}
+
+/// Bytes that depend on a seed.
+fn stream(seed: u64, length: usize) -> Vec<u8> {
+    let block = |n| *Digest::of(format!("{seed} {n}").as_bytes()).as_bytes();
+    (0_u64..).flat_map(block).take(length).collect()
+}

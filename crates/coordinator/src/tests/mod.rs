@@ -1,0 +1,3 @@
+//! Tests of the roles together: a run from batches to results, cut off and taken up again.
+
+pub(crate) mod fixture;
