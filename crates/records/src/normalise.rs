@@ -139,12 +139,12 @@ impl Normaliser {
     fn age(&self, plan: &FieldPlan, raw: &RawRecord) -> Option<PartialDate> {
         let (age, at) = plan.age?;
         let years: u16 = raw.fields[age]
-            .expose()
+            .text()
             .trim()
             .parse()
             .ok()
             .filter(|years| *years <= 130)?;
-        let asked = raw.fields[at].expose().trim();
+        let asked = raw.fields[at].text().trim();
         let formats = [&plan.source.formats[..], &iso_dates()].concat();
         match read(asked, &formats, self.latest_year) {
             Reading::Whole(asked) => PartialDate::from_age(years, asked),
@@ -185,7 +185,7 @@ fn joined(plan: &FieldPlan, raw: &RawRecord) -> Zeroizing<String> {
         if !text.is_empty() {
             text.push(' ');
         }
-        text.extend(raw.fields[*column].expose().chars().take(MAX_VALUE));
+        text.extend(raw.fields[*column].text().chars().take(MAX_VALUE));
     }
     text
 }

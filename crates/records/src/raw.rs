@@ -29,6 +29,11 @@ impl RawField {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// The value, for normalising it.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 impl LocalKey {

@@ -159,3 +159,6 @@ impl Grader {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

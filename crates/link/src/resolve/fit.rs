@@ -6,7 +6,7 @@ use super::pairs::{PairTable, Records};
 use super::table::LevelTable;
 
 /// The most rounds.
-const MAX_ROUNDS: usize = 60;
+const MAX_ROUNDS: usize = 200;
 /// The fit has settled when the expected number of matches moves by less than this share a round.
 const SETTLED: f64 = 1e-4;
 /// The most pairs the fit looks at; of more, every n-th is taken.

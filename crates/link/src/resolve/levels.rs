@@ -396,3 +396,55 @@ fn within_level(grades: &[u8], slots: &[usize]) -> u16 {
     let agrees = |slot: &usize| grades[*slot] != MISSING && reaches(grades[*slot], SAME);
     slots.iter().position(agrees).unwrap_or(slots.len()) as u16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: u8 = GRADES * FINENESS as u8;
+
+    #[test]
+    fn dates_fall_into_their_levels() {
+        let near = (u32::from(FULL) * 66 / 100) as u8;
+        let cases = [
+            ((FULL, [FULL, FULL], [0, 0]), 0),
+            ((FULL, [0, 0], [FULL, FULL]), 1),
+            ((FULL, [FULL, 0], [0, 0]), 2),
+            ((FULL, [0, FULL], [0, 0]), 3),
+            ((near, [FULL, FULL], [0, 0]), 4),
+            ((0, [FULL, FULL], [0, 0]), 5),
+            ((FULL, [MISSING, MISSING], [MISSING, MISSING]), 6),
+            ((FULL, [0, 0], [0, 0]), 7),
+            ((near, [MISSING, 0], [MISSING, MISSING]), 8),
+            ((near, [FULL, 0], [0, 0]), 9),
+            ((0, [MISSING, MISSING], [MISSING, MISSING]), 10),
+            ((0, [0, 0], [0, 0]), 11),
+            ((MISSING, [FULL, FULL], [0, 0]), UNKNOWN),
+        ];
+        for ((year, same, cross), level) in cases {
+            assert_eq!(date_level(year, same, cross), level);
+        }
+    }
+
+    #[test]
+    fn swapped_names_are_seen_only_when_clearly_better() {
+        assert!(is_swapped([0, 0], [FULL, FULL]));
+        assert!(!is_swapped([FULL, FULL], [FULL, FULL]));
+        assert!(!is_swapped([0, MISSING], [FULL, FULL]));
+    }
+
+    #[test]
+    fn a_name_of_which_nothing_is_known_has_no_level() {
+        assert_eq!(names_level([MISSING; 2], [MISSING; 2], MISSING), UNKNOWN);
+        assert_ne!(names_level([MISSING; 2], [MISSING; 2], FULL), UNKNOWN);
+    }
+
+    #[test]
+    fn the_finest_agreeing_unit_counts() {
+        assert_eq!(within_level(&[FULL, FULL, FULL], &[0, 1, 2]), 0);
+        assert_eq!(within_level(&[0, FULL, FULL], &[0, 1, 2]), 1);
+        assert_eq!(within_level(&[MISSING, 0, FULL], &[0, 1, 2]), 2);
+        assert_eq!(within_level(&[0, 0, 0], &[0, 1, 2]), 3);
+        assert_eq!(within_level(&[MISSING; 3], &[0, 1, 2]), UNKNOWN);
+    }
+}

@@ -110,3 +110,6 @@ pub fn resolve<'a>(
         variables,
     })
 }
+
+#[cfg(test)]
+mod tests;

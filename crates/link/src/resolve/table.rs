@@ -80,3 +80,41 @@ fn marginals(variable: &Variable, counts: &[f64], total: f64) -> Vec<Vec<f64>> {
         .for_each(|share| *share /= total + 1.0);
     marginals
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resolve::Variables;
+    use model::{Layout, LinkageSchema};
+    use proptest::prelude::*;
+
+    fn names() -> Variable {
+        let schema: LinkageSchema = crate::matcher::tests::schema();
+        Variables::of(&schema, &Layout::of(&schema)).0.remove(0)
+    }
+
+    proptest! {
+        #[test]
+        fn levels_that_know_the_same_sum_to_one(counts in proptest::collection::vec(0.0f64..100.0, 432)) {
+            let variable = names();
+            prop_assert_eq!(variable.level_count(), counts.len());
+            let table = LevelTable::estimate(&variable, &counts);
+            let mut sums = std::collections::BTreeMap::new();
+            for (level, log) in table.log.iter().enumerate() {
+                *sums.entry(variable.unknown_axes(level)).or_insert(0.0) += log.exp();
+            }
+            for (unknown, sum) in sums {
+                prop_assert!((sum - 1.0f64).abs() < 1e-3, "{unknown:b}: {sum}");
+            }
+        }
+    }
+
+    #[test]
+    fn more_counts_mean_more_probability() {
+        let variable = names();
+        let mut counts = vec![1.0; variable.level_count()];
+        counts[0] = 50.0;
+        let table = LevelTable::estimate(&variable, &counts);
+        assert!(table.log[0] > table.log[1]);
+    }
+}
