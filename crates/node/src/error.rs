@@ -68,15 +68,15 @@ impl NodeError {
             Self::Home(error) => error.is_refusal(),
             Self::Init(error) => error.is_refusal(),
             Self::KeyFile(error) => !matches!(error, KeyFileError::Io { .. }),
-            Self::LinkageKey(error) => error.is_refusal(),
             Self::Enrol(error) => error.is_refusal(),
             Self::Source(error) => !matches!(error, SourceError::Io { .. }),
             Self::Prepare(error) => error.is_refusal(),
             Self::Vault(error) => error.is_refusal(),
             Self::Collect(error) => error.is_refusal(),
             Self::Client(error) => error.refusal().is_some(),
-            Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
-            Self::File(_) | Self::Upload(_) => false,
+            Self::File(error) => error.is_refusal(),
+            Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
+            Self::Upload(_) => false,
         }
     }
 

@@ -56,6 +56,12 @@ pub enum FileError {
     },
 }
 
+impl FileError {
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::TooLong { .. } | Self::Exposed { .. })
+    }
+}
+
 /// Turns the system's error into one that says what was tried on which file.
 pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
     let path = path.to_owned();

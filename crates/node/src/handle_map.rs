@@ -67,7 +67,6 @@ mod tests {
             run: RunNumber(run),
             schema_digest: Digest::of(b"schema"),
             resolver_key,
-            parties: Vec::new(),
         }
     }
 

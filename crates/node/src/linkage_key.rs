@@ -37,12 +37,6 @@ pub enum LinkageKeyError {
     None,
 }
 
-impl LinkageKeyError {
-    pub(crate) fn is_refusal(&self) -> bool {
-        true
-    }
-}
-
 /// What people read to each other to see that they hold the same linkage key. Derived one-way from
 /// the key; whoever hears it learns nothing of the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

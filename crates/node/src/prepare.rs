@@ -22,7 +22,7 @@ use crate::home::batch_name;
 use crate::open::Node;
 use crate::outbox::{Outbox, manifest_name};
 use crate::project::Project;
-use crate::report::{FieldReport, PrepareReport};
+use crate::report::{FieldReport, PrepareReport, listed};
 use crate::vault;
 
 /// Records read and encoded at once.
@@ -178,12 +178,6 @@ fn formats_differ(field: &FieldReport) -> PrepareError {
         non_empty: field.non_empty(),
         examples: listed(examples),
     }
-}
-
-/// Row numbers for people.
-pub(crate) fn listed<'a>(rows: impl IntoIterator<Item = &'a u64>) -> String {
-    let rows = rows.into_iter().map(u64::to_string);
-    rows.collect::<Vec<_>>().join(", ")
 }
 
 /// Everything it takes to write a prepared run.

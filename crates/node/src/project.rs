@@ -1,7 +1,7 @@
 //! What the resolver says of the project: asked before preparing, and kept for work without a
 //! connection.
 
-use model::{Digest, Epoch, PartyName, ProjectName, RunNumber};
+use model::{Digest, Epoch, ProjectName, RunNumber};
 use secret::RecipientKey;
 use serde::{Deserialize, Serialize};
 use wire::{Description, Role, RunState};
@@ -65,8 +65,6 @@ pub struct Project {
     /// The resolver's public key, to which handle maps are sealed.
     #[serde(with = "recipient")]
     pub resolver_key: RecipientKey,
-    /// The members, in the linkage schema's order.
-    pub parties: Vec<PartyName>,
 }
 
 impl TryFrom<Description> for Project {
@@ -79,7 +77,6 @@ impl TryFrom<Description> for Project {
             run: told.run,
             schema_digest: told.schema_digest,
             resolver_key: RecipientKey(told.resolver_key.ok_or(ProjectError::NoKey)?),
-            parties: told.parties,
         })
     }
 }

@@ -116,3 +116,9 @@ fn describe(kind: ProblemKind) -> &'static str {
         ProblemKind::NothingUsable => "text without a letter or digit that counts",
     }
 }
+
+/// Row numbers for people.
+pub(crate) fn listed<'a>(rows: impl IntoIterator<Item = &'a u64>) -> String {
+    let rows = rows.into_iter().map(u64::to_string);
+    rows.collect::<Vec<_>>().join(", ")
+}

@@ -86,6 +86,15 @@ fn with_causes(error: &dyn Error) -> String {
     text
 }
 
+/// What `prepare` tells people, for tests.
+#[cfg(test)]
+pub(crate) fn prepared_text(report: &crate::PrepareReport) -> String {
+    let mut text = Vec::new();
+    // Writing to memory does not fail, and what is written is text.
+    drop(tell::write_prepared(report, &mut text));
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::CliError;
-use crate::prepare::listed;
+use crate::report::listed;
 use crate::{CollectSummary, FieldReport, Fingerprint, Node, PrepareReport, Status, UploadSummary};
 
 type Done = Result<(), CliError>;
@@ -67,7 +67,7 @@ pub(super) fn prepared(report: &PrepareReport) -> Done {
     Ok(())
 }
 
-fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()> {
     let PrepareReport {
         run,
         records,
@@ -138,18 +138,17 @@ pub(super) fn collected(summary: &CollectSummary) -> Done {
 }
 
 fn write_collected(summary: &CollectSummary, out: &mut impl Write) -> io::Result<()> {
-    let CollectSummary {
-        run,
-        records,
-        with_pseudonym,
-        persons,
-        ..
-    } = summary;
+    let (run, records) = (summary.run, summary.records);
+    let (with, aside) = (summary.with_pseudonym, summary.set_aside);
     writeln!(
         out,
-        "run {run}: {with_pseudonym} of {records} records have a pseudonym"
+        "run {run}: {with} of {records} records have a pseudonym, {aside} were set aside"
     )?;
-    writeln!(out, "they stand for {persons} persons; of these records")?;
+    writeln!(
+        out,
+        "they stand for {} persons; of these records",
+        summary.persons
+    )?;
     for found in &summary.found {
         writeln!(out, "  {} were found at {}", found.records, found.party)?;
     }

@@ -1,0 +1,257 @@
+//! A coordinator in memory: takes batches as the wire's rules say, and gives every record a
+//! pseudonym that follows from its handle.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use audit::{Actor, Event, Log, MemoryStore};
+use model::{BatchManifest, Digest, PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
+use secret::StreamReader;
+use tokio::net::TcpListener;
+use wire::pki::{Authority, Validity};
+use wire::{
+    Admission, Count, Description, Fault, Found, Intake, Receipt, Results, ResultsHeader,
+    ResultsRow, Role, RoleIdentity, RowsDigester, RunState, RunStatus, UploadState, admit_chunk,
+    serve,
+};
+
+use super::fixture::{At, now, resolver};
+use crate::{Project, handle_map};
+
+struct Batch {
+    manifest: BatchManifest,
+    bytes: Vec<u8>,
+    receipt: Option<Receipt>,
+}
+
+/// One role of the coordinator.
+pub(super) struct Fake {
+    role: Role,
+    project: Project,
+    batches: Mutex<BTreeMap<Digest, Batch>>,
+    log: Mutex<Log<MemoryStore>>,
+    /// Whether the run is released.
+    pub(super) released: AtomicBool,
+    /// Chunks that were made durable.
+    pub(super) chunks: AtomicU64,
+    /// Whether the next chunk after the first fails.
+    pub(super) fails: AtomicBool,
+}
+
+impl Fake {
+    /// Starts the role on a port of its own; gives itself and the port's address.
+    pub(super) async fn start(
+        role: Role,
+        project: &Project,
+        authority: &Authority,
+    ) -> (Arc<Self>, String) {
+        let fake = Arc::new(Self {
+            role,
+            project: project.clone(),
+            batches: Mutex::default(),
+            log: Mutex::new(Log::open(MemoryStore::default()).unwrap()),
+            released: AtomicBool::new(false),
+            chunks: AtomicU64::new(0),
+            fails: AtomicBool::new(false),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let identity = identity(role, authority);
+        let intake: Arc<dyn Intake> = fake.clone();
+        let results: Arc<dyn Results> = fake.clone();
+        let results = (role == Role::Resolver).then_some(results);
+        tokio::spawn(async move {
+            let forever = std::future::pending::<()>();
+            serve(listener, &identity, intake, results, forever)
+                .await
+                .unwrap();
+        });
+        (fake, address)
+    }
+
+    /// The record handles of the accepted handle map, opened as the resolver does.
+    fn records(&self) -> Vec<RecordHandle> {
+        let batches = self.batches.lock().unwrap();
+        let mut records = BTreeSet::new();
+        for batch in batches.values().filter(|batch| batch.receipt.is_some()) {
+            let context = handle_map::context(&self.project, &batch.manifest.party);
+            let resolver = resolver();
+            let stream =
+                StreamReader::to_recipient(&batch.bytes[..], &resolver, context.as_bytes());
+            let mut stream = stream.unwrap();
+            while let Some(chunk) = stream.next_chunk().unwrap() {
+                let entries = chunk.chunks_exact(handle_map::ENTRY_BYTES);
+                let record = |entry: &[u8]| RecordHandle::new(entry[16..].try_into().unwrap());
+                records.extend(entries.map(record));
+            }
+        }
+        records.into_iter().collect()
+    }
+
+    fn rows(&self) -> Vec<ResultsRow> {
+        let row = |record: RecordHandle| ResultsRow {
+            record,
+            pseudonym: Pseudonym::new(record.as_bytes().map(|byte| !byte)),
+        };
+        self.records().into_iter().map(row).collect()
+    }
+
+    fn state(&self) -> RunState {
+        match self.released.load(Ordering::SeqCst) {
+            true => RunState::Released,
+            false => RunState::Open,
+        }
+    }
+
+    fn accept(&self, batch: &Batch, digest: &Digest) -> Receipt {
+        let BatchManifest {
+            run,
+            kind,
+            rows,
+            bytes,
+            ..
+        } = batch.manifest;
+        let event = Event::BatchAccepted {
+            run,
+            party: batch.manifest.party.clone(),
+            kind,
+            manifest_digest: *digest,
+            rows,
+            bytes,
+        };
+        let mut log = self.log.lock().unwrap();
+        let entry = log.append(event, Actor::Coordinator, now() * 1000).unwrap();
+        let proof = log.receipt(entry.sequence).unwrap();
+        Receipt {
+            manifest_digest: *digest,
+            entry,
+            proof,
+        }
+    }
+}
+
+fn identity(role: Role, authority: &Authority) -> RoleIdentity {
+    let issued = authority
+        .issue_role(role, Validity::days(&At(now()), 30))
+        .unwrap();
+    RoleIdentity {
+        certificate_pem: issued.certificate_pem,
+        key: issued.key,
+        authority_pem: authority.certificate_pem().to_owned(),
+    }
+}
+
+impl Intake for Fake {
+    fn describe(&self, party: &PartyName) -> Result<Description, Fault> {
+        let key = (self.role == Role::Resolver).then_some(self.project.resolver_key.0);
+        Ok(Description {
+            project: self.project.project.clone(),
+            epoch: self.project.epoch,
+            run: self.project.run,
+            state: self.state(),
+            schema_digest: self.project.schema_digest,
+            role: self.role,
+            resolver_key: key,
+            parties: vec![party.clone()],
+        })
+    }
+
+    fn open_batch(&self, _: &PartyName, manifest: &BatchManifest) -> Result<UploadState, Fault> {
+        let mut batches = self.batches.lock().unwrap();
+        let batch = batches.entry(manifest.digest()).or_insert_with(|| Batch {
+            manifest: manifest.clone(),
+            bytes: Vec::new(),
+            receipt: None,
+        });
+        Ok(UploadState {
+            next_chunk: batch.bytes.len() as u64 / u64::from(manifest.chunk_bytes),
+            accepted: batch.receipt.is_some(),
+        })
+    }
+
+    fn put_chunk(
+        &self,
+        _: &PartyName,
+        digest: &Digest,
+        index: u64,
+        bytes: &[u8],
+    ) -> Result<(), Fault> {
+        if index > 0 && self.fails.swap(false, Ordering::SeqCst) {
+            return Err(Fault::failed("the disk is full"));
+        }
+        let mut batches = self.batches.lock().unwrap();
+        let batch = batches
+            .get_mut(digest)
+            .ok_or_else(|| Fault::failed("not open"))?;
+        let next = batch.bytes.len() as u64 / u64::from(batch.manifest.chunk_bytes);
+        if admit_chunk(&batch.manifest, next, index, bytes.len())? == Admission::Store {
+            batch.bytes.extend_from_slice(bytes);
+            self.chunks.fetch_add(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    fn accept_batch(&self, _: &PartyName, digest: &Digest) -> Result<Receipt, Fault> {
+        let mut batches = self.batches.lock().unwrap();
+        let batch = batches
+            .get_mut(digest)
+            .ok_or_else(|| Fault::failed("not open"))?;
+        if Digest::of(&batch.bytes) != batch.manifest.payload_digest {
+            return Err(Fault::refused(RefusalCode::DigestDiffers, "the batch"));
+        }
+        if batch.receipt.is_none() {
+            batch.receipt = Some(self.accept(batch, digest));
+        }
+        batch
+            .receipt
+            .clone()
+            .ok_or_else(|| Fault::failed("no receipt"))
+    }
+}
+
+impl Results for Fake {
+    fn run_status(&self, _: &PartyName) -> Result<RunStatus, Fault> {
+        Ok(RunStatus {
+            run: self.project.run,
+            state: self.state(),
+            detail: "waiting for sr".into(),
+            parties: Vec::new(),
+        })
+    }
+
+    fn results_header(&self, _: &PartyName, run: RunNumber) -> Result<ResultsHeader, Fault> {
+        if !self.released.load(Ordering::SeqCst) {
+            return Err(Fault::refused(RefusalCode::WrongState, "the run"));
+        }
+        let rows = self.rows();
+        let mut digester = RowsDigester::new();
+        rows.iter().for_each(|row| digester.add(row));
+        Ok(ResultsHeader {
+            run,
+            rows: rows.len() as u64,
+            rows_digest: digester.finish(),
+            records: rows.len() as u64,
+            clusters: Count::floored(rows.len() as u64, 10),
+            found: vec![Found {
+                party: "sr".parse().unwrap(),
+                records: Count::FewerThan(10),
+            }],
+        })
+    }
+
+    fn results_rows(
+        &self,
+        _: &PartyName,
+        _: RunNumber,
+        from_row: u64,
+        limit: usize,
+    ) -> Result<Vec<ResultsRow>, Fault> {
+        Ok(self
+            .rows()
+            .into_iter()
+            .skip(from_row as usize)
+            .take(limit)
+            .collect())
+    }
+}

@@ -1,0 +1,10 @@
+//! A node on made-up registries: prepared without a connection, and against a coordinator in
+//! memory.
+
+mod enrol;
+mod fake;
+mod federation;
+mod fixture;
+mod keys;
+mod prepare;
+mod tell;
