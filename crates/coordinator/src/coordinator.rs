@@ -21,7 +21,7 @@ use crate::lifecycle::StageError;
 use crate::matcher::Matcher;
 use crate::project::Project;
 use crate::resolver::{Resolver, ResolverKeys};
-use crate::worker::{Worker, step};
+use crate::worker::{Stages, Worker};
 
 /// Why a coordinator did not start.
 #[derive(Debug, thiserror::Error)]
@@ -89,13 +89,27 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     bound.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
 }
 
+/// What the roles' workers wait for.
+#[derive(Default)]
+struct Wakes {
+    matcher: Arc<Notify>,
+    resolver: Arc<Notify>,
+}
+
+/// What takes the roles' batches.
+struct Desks {
+    matcher: Arc<dyn Intake>,
+    resolver: Arc<dyn Intake>,
+}
+
 /// Matcher and resolver of one project.
 pub struct Coordinator {
     directory: StateDir,
     settings: Settings,
     matcher: Arc<Matcher>,
     resolver: Arc<Resolver>,
-    wake: Arc<Notify>,
+    desks: Desks,
+    wakes: Wakes,
     identities: [RoleIdentity; 2],
     lock: DirLock,
 }
@@ -112,13 +126,18 @@ impl Coordinator {
         let at = directory.role(Role::Matcher);
         let matcher = Arc::new(Matcher::open(&at, project.clone(), clock.clone())?);
         let resolver = open_resolver(&directory, project, matcher.clone(), clock)?;
+        let wakes = Wakes::default();
         let identity = |role| identity(&directory, role);
         Ok(Self {
             identities: [identity(Role::Matcher)?, identity(Role::Resolver)?],
+            desks: Desks {
+                matcher: matcher.intake(wakes.matcher.clone()),
+                resolver: resolver.intake(wakes.resolver.clone()),
+            },
             settings,
             matcher,
             resolver: Arc::new(resolver),
-            wake: Arc::new(Notify::new()),
+            wakes,
             directory,
             lock,
         })
@@ -142,8 +161,8 @@ impl Coordinator {
     /// What takes a role's batches, for calls without a connection.
     pub fn intake(&self, role: Role) -> Arc<dyn Intake> {
         match role {
-            Role::Matcher => self.matcher.intake(self.wake.clone()),
-            Role::Resolver => self.resolver.intake(self.wake.clone()),
+            Role::Matcher => self.desks.matcher.clone(),
+            Role::Resolver => self.desks.resolver.clone(),
         }
     }
 
@@ -152,13 +171,23 @@ impl Coordinator {
         self.resolver.clone()
     }
 
+    #[cfg(test)]
+    pub(crate) fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    #[cfg(test)]
+    pub(crate) fn resolver(&self) -> &Resolver {
+        &self.resolver
+    }
+
     /// Takes the run as many steps further as it can go now. [`Coordinator::serve`] does so by
     /// itself.
     ///
     /// # Errors
     /// [`StageError`] when a step should be tried again.
     pub fn advance(&self, shutdown: &Shutdown) -> Result<(), StageError> {
-        while step(&self.matcher, &self.resolver, shutdown)? {}
+        while self.matcher.advance(shutdown)? || self.resolver.advance(shutdown)? {}
         Ok(())
     }
 
@@ -182,12 +211,19 @@ impl Coordinator {
             wire::serve(listeners.resolver, &resolver, resolver_desk, results, stop).await
         });
         let worker = Worker {
-            matcher: self.matcher,
-            resolver: self.resolver,
-            wake: self.wake,
+            role: self.matcher,
+            wake: self.wakes.matcher,
+            next: Some(self.wakes.resolver.clone()),
+            shutdown: shutdown.clone(),
+        };
+        tasks.spawn("the matcher's worker", worker.run());
+        let worker = Worker {
+            role: self.resolver,
+            wake: self.wakes.resolver,
+            next: None,
             shutdown,
         };
-        tasks.spawn("linking", worker.run());
+        tasks.spawn("the resolver's worker", worker.run());
         let served = tasks.run().await;
         drop(self.lock);
         Ok(served?)

@@ -8,7 +8,7 @@ use model::{Digest, PartyName, RunNumber};
 /// Why the matcher gave no answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the matcher cannot be asked")]
-pub struct HandoverError(#[from] pub Box<dyn Error + Send + Sync>);
+pub struct HandoverError(#[source] pub Box<dyn Error + Send + Sync>);
 
 /// The matcher's side, as the resolver knows it.
 pub trait Handover: Send + Sync {

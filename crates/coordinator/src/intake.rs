@@ -26,8 +26,8 @@ pub(crate) struct Desk<L> {
     recipient: Option<[u8; 32]>,
     /// By party: held while anything happens to its batches.
     parties: Vec<Mutex<()>>,
-    /// Held while a new batch is compared with the others.
-    opening: Mutex<()>,
+    /// Held while a batch is compared with the others and taken up or accepted.
+    deciding: Mutex<()>,
     /// Told of every accepted batch.
     wake: Arc<Notify>,
 }
@@ -43,7 +43,7 @@ impl<L: Lifecycle> Desk<L> {
             parties: parties.map(|_| Mutex::new(())).collect(),
             context,
             recipient,
-            opening: Mutex::new(()),
+            deciding: Mutex::new(()),
             wake,
         }
     }
@@ -54,17 +54,22 @@ impl<L: Lifecycle> Desk<L> {
     }
 
     fn open(&self, manifest: &BatchManifest) -> Result<UploadState, Fault> {
-        let _opening = lock(&self.opening);
+        let _deciding = lock(&self.deciding);
         let batches = &self.context.batches;
         let known = batches.find(&manifest.digest()).map_err(failed)?;
         if let Some(known) = known.filter(StoredBatch::is_accepted) {
             return Ok(upload_state(&known));
         }
-        let others = batches.list(self.context.project.run).map_err(failed)?;
-        check_beside(&others, manifest)?;
-        self.check_open()?;
+        self.check_beside(manifest)?;
         let opened = batches.open(manifest).map_err(failed)?;
         Ok(upload_state(&opened))
+    }
+
+    /// Holds a batch to the run as it stands now.
+    fn check_beside(&self, manifest: &BatchManifest) -> Result<(), Fault> {
+        let others = self.context.batches.list(self.context.project.run);
+        check_beside(&others.map_err(failed)?, manifest)?;
+        self.check_open()
     }
 
     fn check_open(&self) -> Result<(), Fault> {
@@ -92,9 +97,18 @@ impl<L: Lifecycle> Desk<L> {
         if let Some(receipt) = batch.receipt {
             return Ok(receipt);
         }
-        self.check_open()?;
         self.check_whole(&batch, digest)?;
-        let logged = self.context.journal.record_once(accepted(&batch, digest));
+        let receipt = self.take(&batch, digest)?;
+        tracing::info!(role = %self.context.role, %party, rows = batch.manifest.rows, "batch accepted");
+        self.wake.notify_one();
+        Ok(receipt)
+    }
+
+    /// Accepts a batch that is whole, if it still may be.
+    fn take(&self, batch: &StoredBatch, digest: &Digest) -> Result<Receipt, Fault> {
+        let _deciding = lock(&self.deciding);
+        self.check_beside(&batch.manifest)?;
+        let logged = self.context.journal.record_once(accepted(batch, digest));
         let Logged { entry, proof } = logged.map_err(failed)?;
         let receipt = Receipt {
             manifest_digest: *digest,
@@ -102,8 +116,6 @@ impl<L: Lifecycle> Desk<L> {
             proof,
         };
         self.context.batches.accept(&receipt).map_err(failed)?;
-        tracing::info!(role = %self.context.role, %party, rows = batch.manifest.rows, "batch accepted");
-        self.wake.notify_one();
         Ok(receipt)
     }
 

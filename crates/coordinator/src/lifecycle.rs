@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::RunState;
 
+use crate::handover::HandoverError;
 use crate::store::{RunStore, StoreError};
 
 /// Where a run stands in one role. The default is a run nothing has happened to.
@@ -46,6 +47,9 @@ pub enum StageError {
     /// A file failed.
     #[error("cannot write or read the run's files")]
     File(#[from] std::io::Error),
+    /// The matcher cannot be asked.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
     /// Two things happened to the run at once.
     #[error(transparent)]
     OutOfTurn(#[from] OutOfTurn),

@@ -72,35 +72,28 @@ fn check_counts(project: &Project, role: Role, manifest: &BatchManifest) -> Resu
     refuse(RefusalCode::BadManifest, detail)
 }
 
-/// Holds a new batch to those the run has already, in the order they were opened.
+/// Holds a batch to those the run has already, both when it is opened and when it is accepted.
+///
+/// The first accepted batch fixes the run's linkage key. One that is only opened does not: two
+/// parties that opened theirs under a wrong key could then never correct it.
 pub(crate) fn check_beside(
     others: &[StoredBatch],
     manifest: &BatchManifest,
 ) -> Result<(), Refusal> {
-    let own = |batch: &&StoredBatch| batch.manifest.party == manifest.party;
-    if others.iter().filter(own).any(StoredBatch::is_accepted) {
-        let detail = format!("another batch of {} was accepted before", manifest.party);
+    let mut accepted = others.iter().filter(|batch| batch.is_accepted());
+    let party = &manifest.party;
+    if accepted.clone().any(|batch| batch.manifest.party == *party) {
+        let detail = format!("another batch of {party} was accepted before");
         return refuse(RefusalCode::AlreadyAccepted, detail);
     }
-    match fixing(others, &manifest.party) {
+    match accepted.next() {
         Some(first) if first.manifest.key_check != manifest.key_check => {
-            let detail = format!(
-                "the linkage key of {} is not the one {} used",
-                manifest.party, first.manifest.party
-            );
+            let first = &first.manifest.party;
+            let detail = format!("the linkage key of {party} is not the one {first} used");
             refuse(RefusalCode::KeyDiffers, detail)
         }
         _ => Ok(()),
     }
-}
-
-/// The batch that fixes the run's linkage key for `party`: the first accepted one of another party,
-/// else the first opened. A party's own partial upload does not hold it to a key it has corrected.
-fn fixing<'a>(others: &'a [StoredBatch], party: &PartyName) -> Option<&'a StoredBatch> {
-    let foreign = |batch: &&StoredBatch| batch.manifest.party != *party;
-    let accepted = |batch: &&StoredBatch| batch.is_accepted();
-    let mut accepted = others.iter().filter(foreign).filter(accepted);
-    accepted.next().or_else(|| others.iter().find(foreign))
 }
 
 fn refuse<T>(code: RefusalCode, detail: String) -> Result<T, Refusal> {

@@ -66,14 +66,23 @@ pub struct PartyBatch {
     pub kind: BatchKind,
     /// Whether it is all there and accepted.
     pub accepted: bool,
-    /// Chunks durable, and chunks in all; nothing before the upload begins.
-    pub chunks: Option<(u64, u64)>,
+    /// How far the upload is; nothing before it begins.
+    pub chunks: Option<Chunks>,
     /// Records that went in, as the party says.
     pub records: Option<u64>,
     /// Rows in the batch.
     pub rows: Option<u64>,
     /// Bytes in the batch.
     pub bytes: Option<u64>,
+}
+
+/// How far an upload is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Chunks {
+    /// Chunks that are durable.
+    pub durable: u64,
+    /// Chunks in all.
+    pub all: u64,
 }
 
 /// Reads where the open run stands.
@@ -125,7 +134,10 @@ fn party_batch(party: PartyName, kind: BatchKind, batch: Option<&StoredBatch>) -
         party,
         kind,
         accepted: batch.is_some_and(StoredBatch::is_accepted),
-        chunks: batch.map(|batch| (batch.next_chunk, batch.manifest.chunks())),
+        chunks: batch.map(|batch| Chunks {
+            durable: batch.next_chunk,
+            all: batch.manifest.chunks(),
+        }),
         records: manifest.map(|manifest| manifest.records),
         rows: manifest.map(|manifest| manifest.rows),
         bytes: manifest.map(|manifest| manifest.bytes),

@@ -1,6 +1,7 @@
-//! The background worker: takes the run from stage to stage, off the runtime's threads, whenever a
-//! batch was accepted and when the program starts.
+//! The background workers, one a role: each takes the run from stage to stage, off the runtime's
+//! threads, whenever a batch was accepted or the role before it got further.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,43 +10,52 @@ use tokio::sync::Notify;
 use tokio::task::JoinError;
 
 use crate::lifecycle::StageError;
-use crate::matcher::Matcher;
-use crate::resolver::Resolver;
 
-/// How long the worker waits before it tries a stage again that failed.
+/// How long a worker waits before it tries a stage again that failed.
 const RETRY: Duration = Duration::from_secs(30);
 
-/// Both roles' stages.
+/// A role whose runs go from stage to stage.
+pub(crate) trait Stages: Send + Sync + 'static {
+    /// Takes the open run one step further, and says whether there was a step to take.
+    fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError>;
+}
+
+/// Works on one role's stages.
 pub(crate) struct Worker {
-    pub(crate) matcher: Arc<Matcher>,
-    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) role: Arc<dyn Stages>,
+    /// Told when there may be something to do.
     pub(crate) wake: Arc<Notify>,
+    /// Told after every step.
+    pub(crate) next: Option<Arc<Notify>>,
     pub(crate) shutdown: Shutdown,
 }
 
 impl Worker {
-    /// Works until the shutdown. A stage that fails is told in the log and tried again later.
-    pub(crate) async fn run(self) -> Result<(), JoinError> {
+    /// Works until the shutdown. A stage that fails, or panics, is told in the log and tried again
+    /// later: the program goes on serving.
+    pub(crate) async fn run(self) -> Result<(), Infallible> {
         while !self.shutdown.is_requested() {
-            match self.advance().await? {
-                Ok(true) => {}
-                Ok(false) => self.wait(None).await,
-                Err(error) => {
-                    tracing::error!(error = %chain(&error), "a stage failed and is tried again");
-                    self.wait(Some(RETRY)).await;
-                }
+            match self.advance().await {
+                Ok(Ok(true)) => self.next.iter().for_each(|next| next.notify_one()),
+                Ok(Ok(false) | Err(StageError::Stopped)) => self.wait(None).await,
+                Ok(Err(error)) => self.give_up_for_now(&chain(&error)).await,
+                Err(panic) => self.give_up_for_now(&panic.to_string()).await,
             }
         }
         Ok(())
     }
 
     async fn advance(&self) -> Result<Result<bool, StageError>, JoinError> {
-        let (matcher, resolver) = (self.matcher.clone(), self.resolver.clone());
-        let shutdown = self.shutdown.clone();
-        tokio::task::spawn_blocking(move || step(&matcher, &resolver, &shutdown)).await
+        let (role, shutdown) = (self.role.clone(), self.shutdown.clone());
+        tokio::task::spawn_blocking(move || role.advance(&shutdown)).await
     }
 
-    /// Until something is accepted, the time is over, or the program should stop.
+    async fn give_up_for_now(&self, error: &str) {
+        tracing::error!(error, "a stage failed and will be tried again");
+        self.wait(Some(RETRY)).await;
+    }
+
+    /// Until there may be something to do, the time is over, or the program should stop.
     async fn wait(&self, limit: Option<Duration>) {
         let time = async {
             match limit {
@@ -58,19 +68,6 @@ impl Worker {
             () = time => {}
             () = self.shutdown.requested() => {}
         }
-    }
-}
-
-/// Takes one step in either role, the matcher's first.
-pub(crate) fn step(
-    matcher: &Matcher,
-    resolver: &Resolver,
-    shutdown: &Shutdown,
-) -> Result<bool, StageError> {
-    match matcher.advance(shutdown) {
-        Ok(false) => resolver.advance(shutdown),
-        Err(StageError::Stopped) => Ok(false),
-        other => other,
     }
 }
 

@@ -59,6 +59,6 @@ fn batch_line(batch: &PartyBatch) -> String {
     match batch.chunks {
         None => format!("  {party:<12} nothing yet"),
         Some(_) if batch.accepted => format!("  {party:<12} accepted, {rows} rows"),
-        Some((have, all)) => format!("  {party:<12} {have} of {all} chunks"),
+        Some(chunks) => format!("  {party:<12} {} of {} chunks", chunks.durable, chunks.all),
     }
 }

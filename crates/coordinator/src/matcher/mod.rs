@@ -22,6 +22,7 @@ use crate::intake::Desk;
 use crate::lifecycle::StageError;
 use crate::project::Project;
 use crate::store::StoredBatch;
+use crate::worker::Stages;
 
 /// The matcher of one project.
 pub struct Matcher {
@@ -49,11 +50,21 @@ impl Matcher {
         Arc::new(Desk::new(self.context.clone(), None, wake))
     }
 
-    /// Takes the open run one step further, and says whether there was a step to take.
-    ///
-    /// # Errors
-    /// [`StageError`] when the step could not be taken now and should be tried again.
-    pub fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
+    fn seal(&self) -> Result<Option<MatcherStep>, StageError> {
+        let Some(batches) = self.context.complete()? else {
+            return Ok(None);
+        };
+        let manifests = self.context.log_sealed(&batches)?;
+        Ok(Some(MatcherStep::Seal { manifests }))
+    }
+
+    fn comparisons(&self, run: RunNumber) -> PathBuf {
+        self.context.outputs(run).join("comparisons.bin")
+    }
+}
+
+impl Stages for Matcher {
+    fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
         let state = self.context.state()?;
         let step = match &state {
             MatcherState::Open => self.seal(),
@@ -69,18 +80,6 @@ impl Matcher {
         self.context.runs.save(self.context.project.run, &state)?;
         state.tell();
         Ok(true)
-    }
-
-    fn seal(&self) -> Result<Option<MatcherStep>, StageError> {
-        let Some(batches) = self.context.complete()? else {
-            return Ok(None);
-        };
-        let manifests = self.context.log_sealed(&batches)?;
-        Ok(Some(MatcherStep::Seal { manifests }))
-    }
-
-    fn comparisons(&self, run: RunNumber) -> PathBuf {
-        self.context.outputs(run).join("comparisons.bin")
     }
 }
 

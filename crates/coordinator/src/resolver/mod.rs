@@ -26,6 +26,7 @@ use crate::handover::{Handover, Outcome};
 use crate::intake::Desk;
 use crate::lifecycle::StageError;
 use crate::project::Project;
+use crate::worker::Stages;
 
 /// The resolver's keys.
 pub struct ResolverKeys {
@@ -80,11 +81,38 @@ impl Resolver {
         Arc::new(Desk::new(self.context.clone(), Some(recipient), wake))
     }
 
-    /// Takes the open run one step further, and says whether there was a step to take.
-    ///
-    /// # Errors
-    /// [`StageError`] when the step could not be taken now and should be tried again.
-    pub fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
+    fn next_step(&self, state: &ResolverState) -> Result<Option<ResolverStep>, StageError> {
+        match state {
+            ResolverState::Open => match self.outcome()? {
+                Outcome::Failed(reason) => Err(StageError::Input(reason)),
+                Outcome::Pending | Outcome::Ready(_) => self.seal(),
+            },
+            ResolverState::Sealed { manifests } => match self.outcome()? {
+                Outcome::Failed(reason) => Err(StageError::Input(reason)),
+                Outcome::Pending => Ok(None),
+                Outcome::Ready(comparisons) => self.link(manifests, comparisons).map(Some),
+            },
+            ResolverState::Linked { totals, .. } => self.release(totals).map(Some),
+            ResolverState::Released { .. } | ResolverState::Failed { .. } => Ok(None),
+        }
+    }
+
+    /// What became of the matcher's part.
+    fn outcome(&self) -> Result<Outcome, StageError> {
+        Ok(self.handover.outcome(self.context.project.run)?)
+    }
+
+    fn seal(&self) -> Result<Option<ResolverStep>, StageError> {
+        let Some(batches) = self.context.complete()? else {
+            return Ok(None);
+        };
+        let manifests = self.context.log_sealed(&batches)?;
+        Ok(Some(ResolverStep::Seal { manifests }))
+    }
+}
+
+impl Stages for Resolver {
+    fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
         if shutdown.is_requested() {
             return Ok(false);
         }
@@ -98,29 +126,5 @@ impl Resolver {
         self.context.runs.save(self.context.project.run, &state)?;
         state.tell();
         Ok(true)
-    }
-
-    fn next_step(&self, state: &ResolverState) -> Result<Option<ResolverStep>, StageError> {
-        match state {
-            ResolverState::Open => self.seal(),
-            ResolverState::Sealed { manifests } => {
-                let run = self.context.project.run;
-                match self.handover.outcome(run).map_err(std::io::Error::other)? {
-                    Outcome::Pending => Ok(None),
-                    Outcome::Failed(reason) => Err(StageError::Input(reason)),
-                    Outcome::Ready(comparisons) => self.link(manifests, comparisons).map(Some),
-                }
-            }
-            ResolverState::Linked { totals, .. } => self.release(totals).map(Some),
-            ResolverState::Released { .. } | ResolverState::Failed { .. } => Ok(None),
-        }
-    }
-
-    fn seal(&self) -> Result<Option<ResolverStep>, StageError> {
-        let Some(batches) = self.context.complete()? else {
-            return Ok(None);
-        };
-        let manifests = self.context.log_sealed(&batches)?;
-        Ok(Some(ResolverStep::Seal { manifests }))
     }
 }

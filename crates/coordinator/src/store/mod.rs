@@ -1,6 +1,7 @@
 //! Where a role keeps batches and the state of its runs: two narrow traits, one implementation with
 //! SQLite and files, and one suite that every implementation has to pass.
 
+mod batch_files;
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod suite;

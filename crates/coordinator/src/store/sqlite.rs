@@ -7,18 +7,15 @@
 //!
 //! A crash between any two leaves more bytes than are counted, never fewer; opening cuts them.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::io::Read;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use model::{BatchManifest, Digest, RunNumber};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
-use service::files::sync_dir;
 use wire::Receipt;
 
+use super::batch_files::BatchFiles;
 use super::{BatchStore, RunStore, StoreError, StoredBatch};
 use crate::directory::RoleDir;
 use crate::sync::lock;
@@ -49,7 +46,7 @@ const SELECT: &str = "SELECT manifest, chunks, receipt FROM batch LEFT JOIN rece
 /// One role's batches and runs.
 pub struct SqliteStore {
     database: Mutex<Connection>,
-    batches: PathBuf,
+    files: BatchFiles,
 }
 
 impl SqliteStore {
@@ -64,13 +61,11 @@ impl SqliteStore {
         database.pragma_update(None, "synchronous", "FULL")?;
         database.pragma_update(None, "foreign_keys", true)?;
         prepare(&database)?;
-        let batches = role.batches();
-        service::files::create_dir_private(&batches)
-            .map_err(|source| file_error("create", &batches, source))?;
         let store = Self {
             database: Mutex::new(database),
-            batches,
+            files: BatchFiles::at(role.batches()),
         };
+        store.files.prepare()?;
         store.recover()?;
         Ok(store)
     }
@@ -86,7 +81,7 @@ impl SqliteStore {
         check_version(version(&database)?)?;
         Ok(Self {
             database: Mutex::new(database),
-            batches: role.batches(),
+            files: BatchFiles::at(role.batches()),
         })
     }
 
@@ -96,44 +91,19 @@ impl SqliteStore {
         for batch in known.iter().filter(|batch| !batch.is_accepted()) {
             self.reconcile(batch)?;
         }
-        let digests: Vec<String> = known
-            .iter()
-            .map(|batch| batch.manifest.digest().to_string())
-            .collect();
-        self.sweep(&digests)
+        let digests = known.iter().map(|batch| batch.manifest.digest());
+        self.files.sweep(&digests.collect::<Vec<_>>())
     }
 
     /// Counts only chunks whose bytes are there, and cuts bytes that are not counted.
     fn reconcile(&self, batch: &StoredBatch) -> Result<(), StoreError> {
         let digest = batch.manifest.digest();
-        let file = self.file(&digest)?;
-        let path = self.path(&digest);
-        let metadata = file
-            .metadata()
-            .map_err(|source| file_error("read", &path, source))?;
-        let whole = whole_chunks(&batch.manifest, metadata.len()).min(batch.next_chunk);
+        let length = self.files.length(&digest)?;
+        let whole = whole_chunks(&batch.manifest, length).min(batch.next_chunk);
         if whole < batch.next_chunk {
             self.count(&digest, whole)?;
         }
-        let length = start_of(&batch.manifest, whole);
-        let cut = file.set_len(length).and_then(|()| file.sync_all());
-        cut.map_err(|source| file_error("cut", &path, source))
-    }
-
-    /// Removes files of batches that are not known any more.
-    fn sweep(&self, known: &[String]) -> Result<(), StoreError> {
-        let entries = std::fs::read_dir(&self.batches)
-            .map_err(|source| file_error("read", &self.batches, source))?;
-        for entry in entries {
-            let path = entry
-                .map_err(|source| file_error("read", &self.batches, source))?
-                .path();
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy());
-            if !stem.is_some_and(|stem| known.iter().any(|digest| *digest == *stem)) {
-                remove(&path)?;
-            }
-        }
-        Ok(())
+        self.files.cut(&digest, start_of(&batch.manifest, whole))
     }
 
     fn select(
@@ -180,34 +150,6 @@ impl SqliteStore {
         change.commit()?;
         Ok(old.map(Digest::new))
     }
-
-    /// Where the batch's bytes are: under their final name once the batch was whole.
-    fn path(&self, digest: &Digest) -> PathBuf {
-        let whole = self.whole_path(digest);
-        if whole.exists() {
-            whole
-        } else {
-            self.batches.join(format!("{digest}.part"))
-        }
-    }
-
-    fn whole_path(&self, digest: &Digest) -> PathBuf {
-        self.batches.join(format!("{digest}.batch"))
-    }
-
-    fn file(&self, digest: &Digest) -> Result<File, StoreError> {
-        let path = self.path(digest);
-        let mut options = OpenOptions::new();
-        options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600);
-        options
-            .open(&path)
-            .map_err(|source| file_error("open", &path, source))
-    }
 }
 
 impl BatchStore for SqliteStore {
@@ -217,10 +159,9 @@ impl BatchStore for SqliteStore {
             return Ok(known);
         }
         if let Some(old) = self.replace(manifest)? {
-            remove(&self.path(&old))?;
+            self.files.remove(&old)?;
         }
-        self.file(&digest)?;
-        sync_dir(&self.batches).map_err(|source| file_error("sync", &self.batches, source))?;
+        self.files.create(&digest)?;
         self.known(&digest)
     }
 
@@ -236,36 +177,28 @@ impl BatchStore for SqliteStore {
 
     fn append(&self, manifest_digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
         let batch = self.known(manifest_digest)?;
-        let file = self.file(manifest_digest)?;
-        let written = file
-            .write_all_at(bytes, start_of(&batch.manifest, batch.next_chunk))
-            .and_then(|()| file.sync_data());
-        written.map_err(|source| file_error("write", &self.path(manifest_digest), source))?;
+        let start = start_of(&batch.manifest, batch.next_chunk);
+        self.files.write(manifest_digest, start, bytes)?;
         self.count(manifest_digest, batch.next_chunk + 1)
     }
 
     fn read(&self, manifest_digest: &Digest) -> Result<Box<dyn Read + Send>, StoreError> {
         let batch = self.known(manifest_digest)?;
-        let path = self.path(manifest_digest);
-        let file = File::open(&path).map_err(|source| file_error("open", &path, source))?;
         let durable = start_of(&batch.manifest, batch.next_chunk);
-        Ok(Box::new(file.take(durable)))
+        self.files.read(manifest_digest, durable)
     }
 
     fn discard(&self, manifest_digest: &Digest) -> Result<(), StoreError> {
-        let path = self.path(manifest_digest);
         lock(&self.database).execute(
             "DELETE FROM batch WHERE manifest_digest = ?1",
             params![manifest_digest.as_bytes()],
         )?;
-        remove(&path)
+        self.files.remove(manifest_digest)
     }
 
     fn accept(&self, receipt: &Receipt) -> Result<(), StoreError> {
         let digest = &receipt.manifest_digest;
-        let (from, to) = (self.path(digest), self.whole_path(digest));
-        let renamed = std::fs::rename(&from, &to).and_then(|()| sync_dir(&self.batches));
-        renamed.map_err(|source| file_error("rename", &from, source))?;
+        self.files.finish(digest)?;
         lock(&self.database).execute(
             "INSERT INTO receipt (manifest_digest, receipt) VALUES (?1, ?2) \
              ON CONFLICT DO NOTHING",
@@ -354,24 +287,6 @@ fn whole_chunks(manifest: &BatchManifest, length: u64) -> u64 {
         manifest.chunks()
     } else {
         length / u64::from(manifest.chunk_bytes.max(1))
-    }
-}
-
-fn remove(path: &Path) -> Result<(), StoreError> {
-    match std::fs::remove_file(path) {
-        Err(source) if source.kind() != io::ErrorKind::NotFound => {
-            Err(file_error("remove", path, source))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn file_error(action: &'static str, path: &Path, source: io::Error) -> StoreError {
-    let path = path.to_path_buf();
-    StoreError::File {
-        action,
-        path,
-        source,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use audit::{Actor, Event, Log, MemoryStore};
 use model::layout::{ROW_HEADER, write_header};
 use model::{
     BatchManifest, BlockToken, Clock, Digest, Epoch, KeyCheck, LinkageSchema, PassHandle,
@@ -27,7 +28,7 @@ field = [
 ]
 pass = [
   { name = "born", block = ["born"] },
-  { name = "named", block = ["surname.code"] },
+  { name = "named", block = ["surname.code", "born.near-year"] },
 ]
 [[party]]
 name = "a"
@@ -82,6 +83,26 @@ pub(crate) fn manifest(role: Role, party: &str, payload: &[u8]) -> BatchManifest
         bytes: payload.len() as u64,
         chunk_bytes: 100,
         payload_digest: Digest::of(payload),
+    }
+}
+
+/// The receipt of a batch that was the first thing in a log.
+pub(crate) fn receipt(manifest: &BatchManifest) -> Receipt {
+    let mut log = Log::open(MemoryStore::new()).unwrap();
+    let event = Event::BatchAccepted {
+        run: manifest.run,
+        party: manifest.party.clone(),
+        kind: manifest.kind,
+        manifest_digest: manifest.digest(),
+        rows: manifest.rows,
+        bytes: manifest.bytes,
+    };
+    let entry = log.append(event, Actor::Matcher, 1).unwrap();
+    let proof = log.receipt(entry.sequence).unwrap();
+    Receipt {
+        manifest_digest: manifest.digest(),
+        entry,
+        proof,
     }
 }
 

@@ -1,3 +1,7 @@
 //! Tests of the roles together: a run from batches to results, cut off and taken up again.
 
 pub(crate) mod fixture;
+mod over_tls;
+mod restart;
+mod run;
+mod world;

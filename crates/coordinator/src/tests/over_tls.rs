@@ -1,0 +1,108 @@
+//! Two nodes and a coordinator over mutual TLS on ports the system chose.
+
+use std::io::{self, Cursor};
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{RunNumber, Silent, SystemClock};
+use service::Shutdown;
+use wire::pki::{self, PrivateKeyPem};
+use wire::{
+    NodeClient, NodeIdentity, ResultsHeader, ResultsRow, ResultsSink, Role, RunState, Target,
+};
+
+use super::fixture::Registry;
+use super::world::{REGISTRIES, World, name};
+use crate::directory::Listen;
+use crate::{Listeners, enrol};
+
+struct Node {
+    identity: NodeIdentity,
+    at: Listen,
+}
+
+impl Node {
+    fn enrol(world: &World, party: &str, at: Listen) -> Self {
+        let request = pki::request(&name(party)).unwrap();
+        let directory = world.directory();
+        let enrolled = enrol(&directory, &request.request_pem, &name(party), &SystemClock).unwrap();
+        let key = PrivateKeyPem::new(request.key.expose().to_owned());
+        let identity = NodeIdentity {
+            authority_pem: enrolled.authority_pem,
+            certificate_pem: enrolled.certificate_pem,
+            key,
+        };
+        Self { identity, at }
+    }
+
+    async fn dial(&self, role: Role) -> NodeClient {
+        let address = match role {
+            Role::Matcher => self.at.matcher,
+            Role::Resolver => self.at.resolver,
+        };
+        let address = address.to_string();
+        let target = Target { address, role };
+        NodeClient::connect(&target, &self.identity, &SystemClock)
+            .await
+            .unwrap()
+    }
+
+    async fn deliver(&self, registry: &Registry) {
+        let (manifest, rows) = registry.encodings();
+        let matcher = self.dial(Role::Matcher).await;
+        let receipt = matcher.upload(&manifest, Cursor::new(rows), &Silent).await;
+        receipt.unwrap().check(&manifest.digest()).unwrap();
+        let resolver = self.dial(Role::Resolver).await;
+        let key = resolver.describe().await.unwrap().resolver_key.unwrap();
+        let (manifest, sealed) = registry.handle_map(key);
+        let receipt = resolver
+            .upload(&manifest, Cursor::new(sealed), &Silent)
+            .await;
+        receipt.unwrap().check(&manifest.digest()).unwrap();
+    }
+
+    async fn collect(&self) -> (ResultsHeader, u64) {
+        let resolver = self.dial(Role::Resolver).await;
+        while resolver.run_status().await.unwrap().state != RunState::Released {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut rows = Rows(0);
+        let collected = resolver.collect(RunNumber(1), &mut rows, &Silent).await;
+        (collected.unwrap(), rows.0)
+    }
+}
+
+struct Rows(u64);
+
+impl ResultsSink for Rows {
+    fn header(&mut self, _header: &ResultsHeader) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: &[ResultsRow]) -> io::Result<()> {
+        self.0 += rows.len() as u64;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_from_enrolling_to_collecting() {
+    let world = World::at(Arc::new(SystemClock));
+    let coordinator = world.open();
+    let listeners = Listeners::bind(&coordinator.settings().listen)
+        .await
+        .unwrap();
+    let at = listeners.addresses().unwrap();
+    let shutdown = Shutdown::new();
+    let serving = tokio::spawn(coordinator.serve(listeners, shutdown.clone()));
+    for registry in &REGISTRIES {
+        let node = Node::enrol(&world, registry.party, at);
+        node.deliver(registry).await;
+    }
+    let node = Node::enrol(&world, "b", at);
+    let (header, rows) = node.collect().await;
+    assert_eq!((header.rows, rows), (60, 60));
+    shutdown.request();
+    serving.await.unwrap().unwrap();
+    world.open();
+}

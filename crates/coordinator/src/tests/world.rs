@@ -1,0 +1,108 @@
+//! A coordinator in a directory of its own, and the two registries of the small project.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use model::{Clock, PartyName};
+use secret::SeededEntropy;
+use service::Shutdown;
+use tempfile::TempDir;
+use wire::{ResultsRow, Role};
+
+use super::fixture::{self, Registry, SCHEMA, upload};
+use crate::directory::{Listen, StateDir};
+use crate::{Coordinator, Setup, init};
+
+/// Forty persons are in both registries.
+pub(super) const REGISTRIES: [Registry; 2] = [
+    Registry {
+        party: "a",
+        persons: 0..60,
+    },
+    Registry {
+        party: "b",
+        persons: 20..80,
+    },
+];
+
+pub(super) struct World(TempDir);
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self::at(fixture::clock())
+    }
+
+    /// A world whose certificates hold at the clock's time.
+    pub(super) fn at(clock: Arc<dyn Clock>) -> Self {
+        let world = Self(tempfile::tempdir().unwrap());
+        let setup = world.setup();
+        let entropy = &mut SeededEntropy::new(1);
+        init(&world.directory(), &setup, clock, entropy).unwrap();
+        world
+    }
+
+    pub(super) fn setup(&self) -> Setup {
+        let schema = self.0.path().join("agreed.toml");
+        std::fs::write(&schema, SCHEMA).unwrap();
+        Setup {
+            project: "p".parse().unwrap(),
+            schema,
+            listen: Listen {
+                matcher: "127.0.0.1:0".parse().unwrap(),
+                resolver: "127.0.0.1:0".parse().unwrap(),
+            },
+        }
+    }
+
+    pub(super) fn directory(&self) -> StateDir {
+        StateDir::new(self.0.path().join("state"))
+    }
+
+    pub(super) fn output(&self, role: Role, name: &str) -> PathBuf {
+        self.directory().role(role).runs().join("1").join(name)
+    }
+
+    /// The coordinator, as after a restart.
+    pub(super) fn open(&self) -> Coordinator {
+        Coordinator::open(self.directory(), fixture::clock()).unwrap()
+    }
+
+    /// Sends both batches of a registry.
+    pub(super) fn deliver(&self, coordinator: &Coordinator, registry: &Registry) {
+        let (manifest, rows) = registry.encodings();
+        upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
+        let intake = coordinator.intake(Role::Resolver);
+        let key = intake.describe(&manifest.party).unwrap().resolver_key;
+        let (manifest, sealed) = registry.handle_map(key.unwrap());
+        upload(&*intake, &manifest, &sealed);
+    }
+
+    /// A whole run, without a restart.
+    pub(super) fn run(&self) -> Coordinator {
+        let coordinator = self.open();
+        for registry in &REGISTRIES {
+            self.deliver(&coordinator, registry);
+        }
+        coordinator.advance(&Shutdown::new()).unwrap();
+        coordinator
+    }
+}
+
+pub(super) fn name(party: &str) -> PartyName {
+    party.parse().unwrap()
+}
+
+/// All rows of a party, in pages of seven.
+pub(super) fn rows(coordinator: &Coordinator, party: &str) -> Vec<ResultsRow> {
+    let run = coordinator.run().1;
+    let results = coordinator.results();
+    let mut rows: Vec<ResultsRow> = Vec::new();
+    loop {
+        let from = rows.len() as u64;
+        let page = results.results_rows(&name(party), run, from, 7).unwrap();
+        if page.is_empty() {
+            return rows;
+        }
+        rows.extend(page);
+    }
+}
