@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use wire::{Admission, Description, Fault, Intake, Receipt, RunState, UploadState, admit_chunk};
 
 use crate::context::RoleContext;
-use crate::journal::Logged;
+use crate::journal::Proved;
 use crate::lifecycle::Lifecycle;
 use crate::rules::{check_beside, check_manifest};
 use crate::store::StoredBatch;
@@ -108,8 +108,8 @@ impl<L: Lifecycle> Desk<L> {
     fn take(&self, batch: &StoredBatch, digest: &Digest) -> Result<Receipt, Fault> {
         let _deciding = lock(&self.deciding);
         self.check_beside(&batch.manifest)?;
-        let logged = self.context.journal.record_once(accepted(batch, digest));
-        let Logged { entry, proof } = logged.map_err(failed)?;
+        let proved = self.context.journal.record_once(accepted(batch, digest));
+        let Proved { entry, proof } = proved.map_err(failed)?;
         let receipt = Receipt {
             manifest_digest: *digest,
             entry,

@@ -12,7 +12,7 @@ use crate::sync::lock;
 
 /// An event in the log, with the proof that it stands there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Logged {
+pub(crate) struct Proved {
     pub(crate) entry: Entry,
     pub(crate) proof: Receipt,
 }
@@ -48,10 +48,10 @@ impl Journal {
     }
 
     /// Appends `event` unless it stands in the log already.
-    pub(crate) fn record_once(&self, event: Event) -> Result<Logged, LogError> {
+    pub(crate) fn record_once(&self, event: Event) -> Result<Proved, LogError> {
         self.with(|log| match find(log, &event)? {
-            Some(entry) => Ok(logged(log, entry)),
-            None => self.append(log, event).map(|entry| logged(log, entry)),
+            Some(entry) => Ok(proved(log, entry)),
+            None => self.append(log, event).map(|entry| proved(log, entry)),
         })
     }
 
@@ -87,12 +87,12 @@ fn find(log: &Log<FileStore>, event: &Event) -> Result<Option<Entry>, LogError> 
 }
 
 #[expect(clippy::expect_used, reason = "the entry was just read from this log")]
-fn logged(log: &Log<FileStore>, entry: Entry) -> Logged {
+fn proved(log: &Log<FileStore>, entry: Entry) -> Proved {
     // Only a place past the log's end has no proof.
     let proof = log
         .receipt(entry.sequence)
         .expect("the entry is in the log");
-    Logged { entry, proof }
+    Proved { entry, proof }
 }
 
 #[cfg(test)]
@@ -128,9 +128,9 @@ mod tests {
         drop(journal);
         let again = open().record_once(event(2)).unwrap();
         assert_eq!(again.entry, second.entry);
-        for (logged, size) in [(second, 2), (again, 3)] {
-            assert_eq!((logged.proof.index, logged.proof.head.size), (1, size));
-            audit::verify::receipt(&logged.entry.to_bytes().unwrap(), &logged.proof).unwrap();
+        for (proved, size) in [(second, 2), (again, 3)] {
+            assert_eq!((proved.proof.index, proved.proof.head.size), (1, size));
+            audit::verify::receipt(&proved.entry.to_bytes().unwrap(), &proved.proof).unwrap();
         }
         assert_eq!(open().record_once(event(4)).unwrap().entry.sequence, 3);
     }

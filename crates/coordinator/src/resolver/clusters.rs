@@ -83,6 +83,7 @@ fn row(bytes: &[u8]) -> ClusterRow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn three() -> Vec<ClusterRow> {
         let row = |party, byte, first| ClusterRow {
@@ -91,13 +92,6 @@ mod tests {
             first,
         };
         vec![row(0, 1, 0), row(0, 2, 1), row(1, 1, 0)]
-    }
-
-    #[test]
-    fn rows_round_trip() {
-        let bytes = encode(three().into_iter());
-        assert_eq!(decode(&bytes).unwrap(), three());
-        assert!(decode(&encode(std::iter::empty())).unwrap().is_empty());
     }
 
     #[test]
@@ -110,5 +104,27 @@ mod tests {
         let mut dangling = three();
         dangling[2].first = 3;
         assert_eq!(decode(&encode(dangling.into_iter())), Err(NotClusters));
+    }
+
+    proptest! {
+        #[test]
+        fn rows_round_trip(rows: Vec<(u8, [u8; 16], u32)>) {
+            let count = rows.len() as u32;
+            let row = |(party, record, first): (u8, [u8; 16], u32)| ClusterRow {
+                party: PartyIndex(party % MAX_PARTIES as u8),
+                record: RecordHandle::new(record),
+                first: first % count,
+            };
+            let rows: Vec<ClusterRow> = rows.into_iter().map(row).collect();
+            prop_assert_eq!(decode(&encode(rows.iter().copied())).unwrap(), rows);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(body: Vec<u8>) {
+            let bytes = [MAGIC, &body].concat();
+            if let Ok(rows) = decode(&bytes) {
+                prop_assert_eq!(encode(rows.into_iter()), bytes);
+            }
+        }
     }
 }

@@ -225,3 +225,46 @@ fn only_members_are_enrolled_and_only_under_their_name() {
         assert!(enrol(party).unwrap_err().is_refusal());
     }
 }
+
+#[test]
+fn the_state_directory_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    let mode = |path: std::path::PathBuf| {
+        let metadata = std::fs::metadata(path).unwrap();
+        metadata.permissions().mode() & 0o777
+    };
+    let directory = world.directory();
+    let resolver = directory.role(Role::Resolver);
+    for path in [directory.path(), resolver.path(), &resolver.batches()] {
+        assert_eq!(mode(path.to_path_buf()), 0o700);
+    }
+    let keys = [
+        directory.authority_key(),
+        directory.role(Role::Matcher).key(),
+        resolver.key(),
+        resolver.handle_map_key(),
+        resolver.pseudonym_key(),
+    ];
+    assert!(keys.into_iter().all(|key| mode(key) == 0o600));
+}
+
+#[test]
+fn a_higher_run_number_opens_the_next_run_and_keeps_the_last() {
+    let world = World::new();
+    let before = rows(&world.run(), "a");
+    let path = world.directory().settings();
+    let settings = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, settings.replace("run = 1", "run = 2")).unwrap();
+    let coordinator = world.open();
+    let results = coordinator.results();
+    let told = results.run_status(&name("a")).unwrap();
+    assert_eq!((told.run, told.state), (RunNumber(2), RunState::Open));
+    let page = results.results_rows(&name("a"), RunNumber(1), 0, 60);
+    assert_eq!(page.unwrap(), before);
+    let (manifest, _) = REGISTRIES[0].encodings();
+    let late = coordinator
+        .intake(Role::Matcher)
+        .open_batch(&name("a"), &manifest);
+    assert!(matches!(late, Err(Fault::Refused(refusal)) if refusal.code == RefusalCode::WrongRun));
+}
