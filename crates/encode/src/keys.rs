@@ -12,7 +12,8 @@
 //! ```
 //! HMAC-SHA256 and HKDF-SHA256 (RFC 5869) throughout, every label distinct.
 
-use model::{Epoch, KeyCheck, LinkageSchema, ProjectName, RunNumber};
+use model::{Epoch, KeyCheck, LinkageSchema, ProjectName, RecordHandle, RunNumber};
+use records::LocalKey;
 use secret::{Key32, Prf};
 
 /// The secret all custodians of a project share and the coordinator never holds.
@@ -68,7 +69,7 @@ impl EpochKeys {
 
 /// A node's own keys for one run: nobody else can trace a handle or take the noise out.
 pub struct NodeKeys {
-    pub(crate) record: Prf,
+    record: Prf,
     pub(crate) pass: Prf,
     pub(crate) noise: Prf,
 }
@@ -84,6 +85,24 @@ impl NodeKeys {
             pass: secret.derive("pass handle", &run).prf(),
             noise: secret.derive("noise", &run[..2]).prf(),
         }
+    }
+
+    /// The handle that stands for the record with this local key.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the local key is turned into a keyed handle here"
+    )]
+    pub fn record_handle(&self, key: &LocalKey) -> RecordHandle {
+        RecordHandle::new(self.record.tag16(&[key.expose().as_bytes()]))
+    }
+
+    /// What the noise of the record with this local key derives from.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the local key is turned into a keyed seed here"
+    )]
+    pub(crate) fn record_noise(&self, key: &LocalKey) -> [u8; 16] {
+        self.noise.tag16(&[key.expose().as_bytes()])
     }
 }
 

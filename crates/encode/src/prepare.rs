@@ -153,15 +153,10 @@ impl<'a> Preparer<'a> {
         Ok(())
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the local key is turned into a keyed handle here"
-    )]
     fn encode(&self, raw: RawRecord) -> (EncodedRecord, LocalKey) {
-        let key = raw.key.expose().as_bytes();
         let ids = RecordIds {
-            handle: RecordHandle::new(self.node.record.tag16(&[key])),
-            noise: self.node.noise.tag16(&[key]),
+            handle: self.node.record_handle(&raw.key),
+            noise: self.node.record_noise(&raw.key),
         };
         let (mut rows, mut handles, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         let record = self.normaliser.normalise(&raw, &mut problems);

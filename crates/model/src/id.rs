@@ -75,8 +75,8 @@ random_id!(
     "linkage id"
 );
 random_id!(
-    /// One person towards one recipient. The same person has another pseudonym for each recipient
-    /// and epoch.
+    /// One person towards one recipient. The same person has another pseudonym for each recipient,
+    /// and in each run.
     Pseudonym,
     "pseudonym"
 );

@@ -9,6 +9,8 @@ use crate::id::{BlockToken, PassHandle, PassIndex};
 use crate::profile::{Hardening, Profile};
 use crate::schema::{FieldKind, LinkageSchema};
 
+/// The most parts a row may have: presence is one bit a part.
+pub const MAX_PARTS: usize = 64;
 /// Bytes of a row before its parts.
 pub const ROW_HEADER: usize = 1 + 16 + 16 + 8;
 
@@ -136,9 +138,16 @@ impl Layout {
     /// Each slot's place when left and right change sides: its own for a straight slot, its
     /// counterpart's for a crosswise one.
     pub fn mirrored(&self) -> Vec<usize> {
-        let mirror = |slot: &Slot| Slot { left: slot.right, right: slot.left };
+        let mirror = |slot: &Slot| Slot {
+            left: slot.right,
+            right: slot.left,
+        };
         let place = |slot| self.slots.iter().position(|other| *other == mirror(slot));
-        self.slots.iter().enumerate().map(|(own, slot)| place(slot).unwrap_or(own)).collect()
+        self.slots
+            .iter()
+            .enumerate()
+            .map(|(own, slot)| place(slot).unwrap_or(own))
+            .collect()
     }
 
     /// The part for `field` in `role`, if the layout has it.

@@ -64,9 +64,10 @@ impl Profile {
     /// The filter tokens are hashed into.
     pub const fn filter(self) -> FilterShape {
         match self {
+            // One position a token: a signature samples the set, and more positions only cost time.
             Self::Standard | Self::Strong => FilterShape {
                 bits: 1024,
-                hashes: 2,
+                hashes: 1,
             },
             Self::FieldBloom => FilterShape {
                 bits: 512,

@@ -214,7 +214,7 @@ fn code(plan: &FieldPlan, text: &str, closed: bool) -> Outcome {
     let written = Zeroizing::new(text.trim().to_lowercase());
     match plan.source.codes.get(written.as_str()) {
         Some(common) if common.is_empty() => Outcome::Missing,
-        Some(common) => Outcome::Value(NormalisedValue::Text(common.clone())),
+        Some(common) => usable(fold(common)),
         None if closed => Outcome::Flawed(None, ProblemKind::UnknownCode),
         None => usable(fold(&written)),
     }

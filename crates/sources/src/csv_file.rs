@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
 use records::{ColumnPlan, LocalKey, RawField, RawRecord};
@@ -16,6 +18,8 @@ const MAX_COLUMNS: usize = 2048;
 const MAX_ROW_BYTES: usize = 1 << 20;
 /// The two bytes every gzip file starts with (RFC 1952).
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+type Reader = csv::Reader<Metered<Box<dyn Read + Send>>>;
 
 /// Why a file cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -94,10 +98,34 @@ pub enum SourceError {
     },
 }
 
+/// Lets through only as many bytes as were granted since the last row, so that a row without end (an
+/// open quote, a gzip bomb) is refused before it fills memory.
+struct Metered<R> {
+    inner: R,
+    granted: Arc<AtomicUsize>,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let granted = self.granted.load(Ordering::Relaxed);
+        if granted == 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "a row is over the limit; is a quote left open?",
+            ));
+        }
+        let read = self.inner.read(buffer)?;
+        self.granted
+            .store(granted.saturating_sub(read), Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
 /// An open CSV file, read chunk by chunk.
 pub struct CsvFile {
     path: PathBuf,
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    reader: Reader,
+    granted: Arc<AtomicUsize>,
     header: csv::StringRecord,
     record_id: usize,
     columns: Vec<usize>,
@@ -110,7 +138,13 @@ impl CsvFile {
     /// # Errors
     /// [`SourceError`] when the file cannot be read or lacks a column.
     pub fn open(path: &Path, plan: &ColumnPlan) -> Result<Self, SourceError> {
-        let mut reader = csv::ReaderBuilder::new().from_reader(open_plain_or_gzip(path)?);
+        let granted = Arc::new(AtomicUsize::new(MAX_ROW_BYTES));
+        let inner = open_plain_or_gzip(path)?;
+        let metered = Metered {
+            inner,
+            granted: granted.clone(),
+        };
+        let mut reader = csv::ReaderBuilder::new().from_reader(metered);
         let header = header(path, &mut reader)?;
         let place = |column: &str| {
             header
@@ -131,6 +165,7 @@ impl CsvFile {
         Ok(Self {
             path: path.to_owned(),
             reader,
+            granted,
             header,
             record_id,
             columns,
@@ -153,19 +188,11 @@ impl CsvFile {
 
     fn read(&mut self, bytes: &mut csv::ByteRecord) -> Result<bool, SourceError> {
         self.row += 1;
+        self.granted.store(MAX_ROW_BYTES, Ordering::Relaxed);
         let more = self
             .reader
             .read_byte_record(bytes)
             .map_err(|error| self.error(error))?;
-        if more && bytes.as_slice().len() > MAX_ROW_BYTES {
-            let path = self.path.clone();
-            return Err(SourceError::TooLarge {
-                path,
-                row: self.row,
-                what: "a row",
-                limit: MAX_ROW_BYTES,
-            });
-        }
         Ok(more)
     }
 
@@ -204,6 +231,14 @@ impl CsvFile {
                 found: len,
                 expected: expected_len,
             },
+            csv::ErrorKind::Io(source) if source.kind() == io::ErrorKind::FileTooLarge => {
+                SourceError::TooLarge {
+                    path,
+                    row: self.row,
+                    what: "a row",
+                    limit: MAX_ROW_BYTES,
+                }
+            }
             csv::ErrorKind::Io(source) => SourceError::Io { path, source },
             _ => SourceError::Io {
                 path,
@@ -213,10 +248,7 @@ impl CsvFile {
     }
 }
 
-fn header(
-    path: &Path,
-    reader: &mut csv::Reader<Box<dyn Read + Send>>,
-) -> Result<csv::StringRecord, SourceError> {
+fn header(path: &Path, reader: &mut Reader) -> Result<csv::StringRecord, SourceError> {
     let owned = || path.to_owned();
     let header = reader.headers().map_err(|error| match error.into_kind() {
         csv::ErrorKind::Utf8 { .. } => SourceError::NotUtf8 {
@@ -369,6 +401,16 @@ map = { surname = { columns = ["surname"] }, born = { columns = ["birth date"], 
             "{latin1}"
         );
         assert!(!latin1.contains("Jos"));
+    }
+
+    #[test]
+    fn a_row_without_end_is_refused_before_it_fills_memory() {
+        let endless = format!(
+            "id,surname,birth date\nk1,\"{}",
+            "x".repeat(3 * MAX_ROW_BYTES)
+        );
+        let message = refused(endless.as_bytes());
+        assert!(message.contains("row 1: a row over the limit"), "{message}");
     }
 
     #[test]

@@ -46,6 +46,8 @@ enum Source {
     Cuts {
         slot: usize,
         cuts: &'static [u8],
+        /// Whether the value is a person's own rather than a household's.
+        personal: bool,
     },
 }
 
@@ -54,8 +56,6 @@ enum Source {
 pub struct Variable {
     /// The field or fields it speaks of, for people.
     pub name: String,
-    /// The fields it is made from, by bit; passes that block on one of them see it biased.
-    pub(crate) fields: u32,
     /// Its levels fall into this grid; the product is the number of levels. A joint variable has one
     /// axis for each of its parts.
     pub(crate) axes: Vec<u16>,
@@ -100,9 +100,20 @@ impl Variables {
     }
 }
 
-/// The person's own full name: the first field of that kind that stands before any date.
+/// The person's own full name: read, at some party, from a column the given name is read from too.
 fn full_name_slot(schema: &LinkageSchema, layout: &Layout) -> Option<usize> {
-    let own = schema.first_of(FieldKind::FullName)?;
+    let given = schema.first_of(FieldKind::GivenName)?;
+    let is_own = |field: usize| {
+        schema.parties.iter().any(
+            |party| match (&party.sources[given], &party.sources[field]) {
+                (Some(given), Some(full)) => given
+                    .columns
+                    .iter()
+                    .any(|column| full.columns.contains(column)),
+                _ => false,
+            },
+        )
+    };
     layout
         .comparators
         .iter()
@@ -111,7 +122,7 @@ fn full_name_slot(schema: &LinkageSchema, layout: &Layout) -> Option<usize> {
                 field,
                 slot,
                 kind: FieldKind::FullName,
-            } if *field == own => Some(*slot),
+            } if is_own(*field) => Some(*slot),
             _ => None,
         })
 }
@@ -133,19 +144,8 @@ fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>
                 full,
             };
             let steps = NAME_CUTS.len() as u16 + 2;
-            let kinds = [FieldKind::GivenName, FieldKind::Surname];
-            let mut fields = kinds
-                .into_iter()
-                .filter_map(|kind| schema.first_of(kind))
-                .fold(0, |f, i| f | 1 << i);
-            if full.is_some() {
-                fields |= schema
-                    .first_of(FieldKind::FullName)
-                    .map_or(0, |index| 1 << index);
-            }
             Variable {
                 name: "names".to_owned(),
-                fields,
                 axes: vec![2, steps, steps, steps],
                 source,
             }
@@ -159,7 +159,6 @@ fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>
             day_month,
         } => Variable {
             name: named(*field),
-            fields: 1 << field,
             axes: vec![DATE_LEVELS],
             source: Source::Date {
                 year: *year,
@@ -171,7 +170,6 @@ fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>
         },
         Comparator::Within { field, slots } => Variable {
             name: named(*field),
-            fields: within_fields(schema, *field),
             axes: vec![slots.len() as u16 + 1],
             source: Source::Within(slots.clone()),
         },
@@ -179,17 +177,15 @@ fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>
             let cuts = cuts(*kind);
             Variable {
                 name: named(*field),
-                fields: 1 << field,
                 axes: vec![cuts.len() as u16 + 1],
-                source: Source::Cuts { slot: *slot, cuts },
+                source: Source::Cuts {
+                    slot: *slot,
+                    cuts,
+                    personal: matches!(kind, FieldKind::Sex | FieldKind::Identifier),
+                },
             }
         }
     }
-}
-
-fn within_fields(schema: &LinkageSchema, finest: usize) -> u32 {
-    let units = std::iter::successors(Some(finest), |field| schema.fields[*field].within);
-    units.fold(0, |fields, field| fields | 1 << field)
 }
 
 fn cuts(kind: FieldKind) -> &'static [u8] {
@@ -226,7 +222,7 @@ impl Variable {
                 [grades[*month_day], grades[*day_month]],
             ),
             Source::Within(slots) => within_level(grades, slots),
-            Source::Cuts { slot, cuts } => match step(grades[*slot], cuts) {
+            Source::Cuts { slot, cuts, .. } => match step(grades[*slot], cuts) {
                 None => UNKNOWN,
                 Some(step) => step,
             },
@@ -283,25 +279,15 @@ impl Variable {
                 personal: None,
                 shared: Some(fall(places[0], self.axes[0])),
             },
-            Source::Cuts { .. } => {
+            Source::Cuts { personal, .. } => {
                 let agreement = Some(fall(places[0], self.axes[0]));
-                if self.is_personal() {
-                    Agreement {
-                        personal: agreement,
-                        shared: None,
-                    }
-                } else {
-                    Agreement {
-                        personal: None,
-                        shared: agreement,
-                    }
+                let when = |wanted: bool| agreement.filter(|_| *personal == wanted);
+                Agreement {
+                    personal: when(true),
+                    shared: when(false),
                 }
             }
         }
-    }
-
-    fn is_personal(&self) -> bool {
-        matches!(&self.source, Source::Cuts { cuts, .. } if cuts.len() <= 1)
     }
 }
 

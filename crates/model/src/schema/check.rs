@@ -9,6 +9,7 @@ use super::{
     MAX_SCHEMA_BYTES, Party, Pass, digest_of, raw,
 };
 use crate::id::{FieldName, IdError};
+use crate::layout::MAX_PARTS;
 
 /// Why a schema cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,18 @@ fn fields(raw: &[raw::Field]) -> Result<Vec<Field>, SchemaError> {
     for (index, field) in raw.iter().enumerate() {
         fields[index].within = within(field, index, raw)?;
     }
+    let parts: usize = fields
+        .iter()
+        .map(|field| if field.kind == FieldKind::Date { 3 } else { 1 })
+        .sum();
+    if parts > MAX_PARTS {
+        return entry(
+            "[[field]]",
+            format!(
+                "the fields take {parts} parts, a date three and any other one; allowed are {MAX_PARTS}"
+            ),
+        );
+    }
     for kind in [FieldKind::GivenName, FieldKind::Surname] {
         if fields.iter().filter(|field| field.kind == kind).count() > 1 {
             return entry(
@@ -126,6 +139,9 @@ fn within(
         return entry(place, "only a place or a code lies within another field");
     }
     match all.iter().position(|other| other.name == *outer) {
+        Some(outer) if !matches!(all[outer].kind, FieldKind::Place | FieldKind::Code) => {
+            entry(place, "the outer field must be a place or a code")
+        }
         Some(outer) if outer > index => Ok(Some(outer)),
         Some(_) => entry(
             place,
@@ -169,13 +185,22 @@ fn refuse_lone_value(
         }
         _ => false,
     };
-    match components {
-        [] => entry(place, "`block` is empty"),
-        [only] if !strong_alone(only) => entry(
+    let mut distinct: Vec<usize> = components.iter().map(|component| component.field).collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let says_little =
+        |field: &usize| matches!(fields[*field].kind, FieldKind::Sex | FieldKind::Code);
+    if components.is_empty() {
+        entry(place, "`block` is empty")
+    } else if components.iter().any(strong_alone) {
+        Ok(())
+    } else if distinct.len() < 2 || distinct.iter().all(says_little) {
+        entry(
             place,
-            "one lone value is too common to block on and open to frequency attack; add a component",
-        ),
-        _ => Ok(()),
+            "one lone value, or codes alone, are too common to block on and open to frequency attack; add a component of another field",
+        )
+    } else {
+        Ok(())
     }
 }
 

@@ -76,6 +76,13 @@ fn mistakes_are_named_with_their_place() {
     assert!(refused("given = {", "surname = {").contains("names the field `surname`"));
     assert!(refused("\"DD/MM/YYYY\"", "\"DD/mm/YYYY\"").contains("is not a date format"));
     assert!(refused("within = \"district\"", "within = \"region\"").contains("no field `region`"));
+    assert!(
+        refused(
+            "name = \"district\"\nkind = \"code\"",
+            "name = \"district\"\nkind = \"date\""
+        )
+        .contains("must be a place")
+    );
     assert!(refused("profile = \"standard\"", "profile = \"best\"").contains("best"));
     assert!(refused("revision = 3", "revision = 3\nextra = 1").contains("extra"));
 }
@@ -84,6 +91,21 @@ fn mistakes_are_named_with_their_place() {
 fn a_pass_on_one_common_value_is_refused() {
     let message = refused("[\"given.code\", \"born.year\"]", "[\"given.code\"]");
     assert!(message.contains("frequency attack"), "{message}");
+    for lone in ["[\"given.code\", \"given\"]", "[\"district\"]"] {
+        assert!(refused("[\"given.code\", \"born.year\"]", lone).contains("frequency attack"));
+    }
     let date_alone = GOOD.replacen("[\"given.code\", \"born.year\"]", "[\"born\"]", 1);
     assert!(LinkageSchema::parse(&date_alone).is_ok());
+}
+
+#[test]
+fn more_parts_than_presence_bits_are_refused() {
+    let dates: String = (0..22)
+        .map(|i| format!("[[field]]\nname = \"d{i}\"\nkind = \"date\"\n"))
+        .collect();
+    let message = refused(
+        "[[field]]\nname = \"locality\"",
+        &format!("{dates}[[field]]\nname = \"locality\""),
+    );
+    assert!(message.contains("allowed are 64"), "{message}");
 }

@@ -1,0 +1,252 @@
+//! A whole federation in one process: a coordinator with both roles and any number of nodes, over
+//! real sockets with mutual TLS, real stores and real files.
+//!
+//! Only three things differ from programs on several machines: the certificate requests and the
+//! linkage key are handed over by function call, entropy may be seeded, and the clock is passed in.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use coordinator::resolver::clusters::{ClusterRow, NotClusters, decode};
+use coordinator::{Coordinator, Listeners, Setup, StateDir};
+use encode::NodeKeys;
+use model::{Clock, Epoch, PartyName, Progress, ProjectName, RecordHandle, RunNumber};
+use node::{InitOptions, Node, PrepareReport};
+use records::LocalKey;
+use secret::Entropy;
+use secret::key_file::{self, Purpose};
+use service::Shutdown;
+use tokio::task::JoinHandle;
+use wire::Role;
+
+/// Why a federation did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum FederationError {
+    /// A file or socket of the federation itself.
+    #[error("the federation's own files or sockets: {0}")]
+    Io(#[from] io::Error),
+    /// The coordinator was not made.
+    #[error(transparent)]
+    Init(#[from] coordinator::InitError),
+    /// The coordinator did not open.
+    #[error(transparent)]
+    Open(#[from] coordinator::OpenError),
+    /// The coordinator stopped with an error.
+    #[error(transparent)]
+    Serve(#[from] coordinator::ServeError),
+    /// A node was not enrolled.
+    #[error(transparent)]
+    Enrol(#[from] coordinator::EnrolError),
+    /// A node failed.
+    #[error("node of {party}: {source}")]
+    Node {
+        /// Whose.
+        party: PartyName,
+        /// What it said.
+        source: Box<node::NodeError>,
+    },
+    /// A node's secret cannot be read.
+    #[error(transparent)]
+    Key(#[from] secret::key_file::KeyFileError),
+    /// The resolver's clusters cannot be read.
+    #[error(transparent)]
+    Clusters(#[from] NotClusters),
+    /// The coordinator's task was lost.
+    #[error("the coordinator's task was lost: {0}")]
+    Lost(#[from] tokio::task::JoinError),
+}
+
+fn of<T>(party: &PartyName, result: Result<T, node::NodeError>) -> Result<T, FederationError> {
+    result.map_err(|source| FederationError::Node { party: party.clone(), source: Box::new(source) })
+}
+
+/// Where the two roles are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The matcher.
+    pub matcher: SocketAddr,
+    /// The resolver.
+    pub resolver: SocketAddr,
+}
+
+/// A running coordinator, and what its nodes need to join it.
+pub struct Federation {
+    dir: PathBuf,
+    schema: PathBuf,
+    project: ProjectName,
+    clock: Arc<dyn Clock>,
+    addresses: Addresses,
+    shutdown: Shutdown,
+    served: JoinHandle<Result<(), coordinator::ServeError>>,
+}
+
+/// A node that has joined, and its registry.
+pub struct Member {
+    /// The node.
+    pub node: Node,
+    /// Whose it is.
+    pub party: PartyName,
+    /// The registry's file.
+    pub registry: PathBuf,
+}
+
+impl Federation {
+    /// Makes a coordinator under `dir` and has it serve on loopback, on ports the system chooses.
+    ///
+    /// # Errors
+    /// [`FederationError`] when it cannot be made or served.
+    pub async fn start(
+        dir: &Path,
+        project: &ProjectName,
+        schema: &Path,
+        clock: Arc<dyn Clock>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, FederationError> {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let setup = Setup {
+            project: project.clone(),
+            schema: schema.to_owned(),
+            listen: coordinator::directory::Listen { matcher: any, resolver: any },
+        };
+        let state = StateDir::new(dir.join("coordinator"));
+        coordinator::init(&state, &setup, clock.clone(), entropy)?;
+        let key = dir.join("linkage.key");
+        let made = node::new_linkage_key(&key, entropy);
+        made.map_err(|error| io::Error::other(error.to_string()))?;
+        Self::serve(dir, project, schema, clock).await
+    }
+
+    /// Serves the coordinator that [`Self::start`] made under `dir`, as after a restart.
+    ///
+    /// # Errors
+    /// [`FederationError`] when it cannot be opened.
+    pub async fn serve(
+        dir: &Path,
+        project: &ProjectName,
+        schema: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, FederationError> {
+        let coordinator = Coordinator::open(StateDir::new(dir.join("coordinator")), clock.clone())?;
+        let listeners = Listeners::bind(&coordinator.settings().listen).await?;
+        let bound = listeners.addresses()?;
+        let shutdown = Shutdown::new();
+        let served = tokio::spawn(coordinator.serve(listeners, shutdown.clone()));
+        Ok(Self {
+            dir: dir.to_owned(),
+            schema: schema.to_owned(),
+            project: project.clone(),
+            clock,
+            addresses: Addresses { matcher: bound.matcher, resolver: bound.resolver },
+            shutdown,
+            served,
+        })
+    }
+
+    /// The coordinator's state directory.
+    pub fn state(&self) -> StateDir {
+        StateDir::new(self.dir.join("coordinator"))
+    }
+
+    /// Where the coordinator really listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The linkage key all custodians share.
+    pub fn linkage_key(&self) -> PathBuf {
+        self.dir.join("linkage.key")
+    }
+
+    /// Makes a node for `party`, enrols it and gives it the linkage key. It dials `addresses`, which
+    /// may be those of something that stands between.
+    ///
+    /// # Errors
+    /// [`FederationError`] when a step of joining fails.
+    pub fn join(
+        &self,
+        party: &PartyName,
+        registry: &Path,
+        addresses: Addresses,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Member, FederationError> {
+        let options = InitOptions {
+            party: party.clone(),
+            project: self.project.clone(),
+            schema: self.schema.clone(),
+            matcher: addresses.matcher.to_string(),
+            resolver: addresses.resolver.to_string(),
+        };
+        let home = self.dir.join(format!("node-{party}"));
+        let node = of(party, Node::init(&home, &options, entropy, self.clock.clone()))?;
+        self.enrol(&node, party)?;
+        of(party, node.install_linkage_key(&self.linkage_key()))?;
+        Ok(Member { node, party: party.clone(), registry: registry.to_owned() })
+    }
+
+    fn enrol(&self, node: &Node, party: &PartyName) -> Result<(), FederationError> {
+        let request = std::fs::read_to_string(node.home().certificate_request())?;
+        let enrolled = coordinator::enrol(&self.state(), &request, party, &*self.clock)?;
+        let handed = self.dir.join(format!("handed-to-{party}"));
+        std::fs::create_dir_all(&handed)?;
+        let (certificate, authority) = (handed.join("node.pem"), handed.join("ca.pem"));
+        std::fs::write(&certificate, enrolled.certificate_pem)?;
+        std::fs::write(&authority, enrolled.authority_pem)?;
+        of(party, node.enrol(&certificate, &authority))
+    }
+
+    /// The resolver's clusters of the first run, once it has linked: for tests and rehearsals, where
+    /// one person holds everybody's files.
+    ///
+    /// # Errors
+    /// [`FederationError`] when there are none yet.
+    pub fn clusters(&self) -> Result<Vec<ClusterRow>, FederationError> {
+        let file = self.state().role(Role::Resolver).runs().join("1").join("clusters.bin");
+        Ok(decode(&std::fs::read(file)?)?)
+    }
+
+    /// Stops the coordinator and waits until it has.
+    ///
+    /// # Errors
+    /// [`FederationError::Serve`] when it had failed.
+    pub async fn stop(self) -> Result<(), FederationError> {
+        self.shutdown.request();
+        Ok(self.served.await??)
+    }
+}
+
+impl Member {
+    /// Asks for the project and prepares the registry.
+    ///
+    /// # Errors
+    /// [`FederationError::Node`].
+    pub async fn prepare(
+        &self,
+        progress: &dyn Progress,
+        entropy: &mut dyn Entropy,
+    ) -> Result<PrepareReport, FederationError> {
+        of(&self.party, self.node.ask_project().await)?;
+        of(&self.party, self.node.prepare(&self.registry, false, progress, entropy))
+    }
+
+    /// The record handle that stands for `key` in `run`, as the node itself derives it.
+    ///
+    /// # Errors
+    /// [`FederationError::Key`] when the node's secret cannot be read.
+    pub fn handles(&self, run: RunNumber) -> Result<Handles, FederationError> {
+        let secret = key_file::read(&self.node.home().node_secret(), Purpose::Vault)?;
+        let project = &self.node.config().project;
+        Ok(Handles(NodeKeys::derive(&secret, project, Epoch(1), run)))
+    }
+}
+
+/// One node's way from its registry's keys to record handles.
+pub struct Handles(NodeKeys);
+
+impl Handles {
+    /// The handle of `key`.
+    pub fn of(&self, key: &LocalKey) -> RecordHandle {
+        self.0.record_handle(key)
+    }
+}
