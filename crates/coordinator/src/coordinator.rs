@@ -115,7 +115,7 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Opens the state directory that [`crate::init`] made. One program has it at a time.
+    /// Opens the state directory that [`crate::init()`] made. One program has it at a time.
     ///
     /// # Errors
     /// [`OpenError`] says which file is wrong.

@@ -32,6 +32,7 @@ mod sync;
 mod tests;
 mod worker;
 
+pub use context::RoleError;
 pub use coordinator::{Coordinator, Listeners, OpenError, ServeError};
 pub use directory::{Settings, StateDir};
 pub use enrol::{EnrolError, Enrolled, enrol};
