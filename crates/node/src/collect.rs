@@ -3,12 +3,11 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use audit::Event;
 use model::{BatchKind, BatchManifest, Progress, Pseudonym, RecordHandle, RunNumber};
-use records::LocalKey;
 use serde::Serialize;
 use wire::{
     ClientError, Count, Found, NodeClient, ResultsHeader, ResultsRow, ResultsSink, Role, RunState,
@@ -16,9 +15,10 @@ use wire::{
 };
 
 use crate::error::NodeError;
-use crate::files::{NewFile, io_error, write_json};
+use crate::files::write_json;
 use crate::open::Node;
 use crate::outbox::{Outbox, OutboxError};
+use crate::results_file::Lines;
 use crate::vault::Vault;
 
 /// The first wait between two looks at the run.
@@ -168,7 +168,7 @@ impl Node {
         let own = self.home.results(run);
         let path = options.out.clone().unwrap_or(own);
         let mut vault = Vault::open(&self.home.vault(run), &self.vault_key(run)?)?;
-        let mut lines = Lines::create(&path, results)?;
+        let mut lines = Lines::create(&path, results.by_record)?;
         loop {
             let entries = vault.next_entries()?;
             if entries.is_empty() {
@@ -262,72 +262,6 @@ impl ResultsSink for Pseudonyms {
             }
         }
         Ok(())
-    }
-}
-
-/// The results file, written line by line.
-struct Lines {
-    path: PathBuf,
-    out: csv::Writer<NewFile>,
-    pseudonyms: HashMap<RecordHandle, Pseudonym>,
-    records: u64,
-    with_pseudonym: u64,
-}
-
-impl Lines {
-    fn create(path: &Path, results: Pseudonyms) -> Result<Self, NodeError> {
-        let mut lines = Self {
-            path: path.to_owned(),
-            out: csv::Writer::from_writer(NewFile::create(path)?),
-            pseudonyms: results.by_record,
-            records: 0,
-            with_pseudonym: 0,
-        };
-        lines.line("record_id", "pseudonym")?;
-        Ok(lines)
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the custodian's own results file is where local keys and pseudonyms meet"
-    )]
-    fn write(&mut self, entries: &[(RecordHandle, LocalKey)]) -> Result<(), CollectError> {
-        for (handle, local) in entries {
-            let pseudonym = self.pseudonyms.remove(handle);
-            self.records += 1;
-            self.with_pseudonym += u64::from(pseudonym.is_some());
-            let text = pseudonym.map_or_else(String::new, |pseudonym| pseudonym.to_string());
-            self.line(local.expose(), &text)?;
-        }
-        Ok(())
-    }
-
-    fn line(&mut self, record_id: &str, pseudonym: &str) -> Result<(), CollectError> {
-        let written = self.out.write_record([record_id, pseudonym]);
-        written.map_err(|source| CollectError::Write {
-            path: self.path.clone(),
-            source,
-        })
-    }
-
-    /// Puts the file in place after `before` is done, and says how many records it has, and how
-    /// many with a pseudonym.
-    fn finish(
-        self,
-        run: RunNumber,
-        before: impl FnOnce() -> Result<(), NodeError>,
-    ) -> Result<(u64, u64), NodeError> {
-        if !self.pseudonyms.is_empty() {
-            let count = self.pseudonyms.len() as u64;
-            return Err(CollectError::Strangers { run, count }.into());
-        }
-        let written = self.out.into_inner();
-        let file = written.map_err(|error| {
-            io_error("write", &self.path)(io::Error::from(error.error().kind()))
-        })?;
-        before()?;
-        file.commit()?;
-        Ok((self.records, self.with_pseudonym))
     }
 }
 

@@ -19,6 +19,7 @@ mod outbox;
 mod prepare;
 mod project;
 mod report;
+mod results_file;
 mod status;
 mod upload;
 mod vault;

@@ -41,8 +41,9 @@ Exit codes: 0 done, 1 failed, 2 called wrongly, 3 refused.";
 #[derive(Debug, Parser)]
 #[command(name = "symbolon-node", version, after_long_help = EXAMPLE, after_help = "See `--help` for a whole worked example.")]
 pub struct Args {
-    /// What is logged to standard error: error, warn, info, debug, trace.
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    /// What is logged to standard error.
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn",
+        value_parser = ["error", "warn", "info", "debug", "trace"])]
     pub(super) log: String,
     #[command(subcommand)]
     pub(super) command: Command,

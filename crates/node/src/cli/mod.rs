@@ -8,8 +8,8 @@ mod tell;
 use std::error::Error;
 
 use clap::Parser as _;
+use service::Exit;
 use service::logs::{self, LogFormat};
-use service::{Exit, exit};
 
 pub use args::Args;
 
@@ -44,7 +44,7 @@ impl CliError {
 
 /// The whole program: arguments from the command line, outcome on standard output, errors on
 /// standard error.
-pub fn main() -> exit::Exit {
+pub fn main() -> Exit {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(asked_or_wrong) => return told_by_clap(&asked_or_wrong),
@@ -84,15 +84,6 @@ fn with_causes(error: &dyn Error) -> String {
         cause = error.source();
     }
     text
-}
-
-/// What `prepare` tells people, for tests.
-#[cfg(test)]
-pub(crate) fn prepared_text(report: &crate::PrepareReport) -> String {
-    let mut text = Vec::new();
-    // Writing to memory does not fail, and what is written is text.
-    drop(tell::write_prepared(report, &mut text));
-    String::from_utf8_lossy(&text).into_owned()
 }
 
 #[cfg(test)]

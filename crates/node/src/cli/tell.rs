@@ -67,7 +67,7 @@ pub(super) fn prepared(report: &PrepareReport) -> Done {
     Ok(())
 }
 
-pub(super) fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()> {
+fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()> {
     let PrepareReport {
         run,
         records,
@@ -209,4 +209,149 @@ fn write_coordinator(status: &Status, out: &mut impl Write) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ProblemReport, RunProgress};
+    use model::{Digest, RunNumber};
+    use wire::{Count, Found, PartyProgress, RunState, RunStatus};
+
+    const RUN: RunNumber = RunNumber(3);
+
+    fn text(write: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn field(columns: &[&str], present: u64, problems: Vec<ProblemReport>) -> FieldReport {
+        FieldReport {
+            field: "born".into(),
+            columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+            present,
+            problems,
+        }
+    }
+
+    #[test]
+    fn a_report_tells_shares_and_rows_of_the_fields_the_registry_has() {
+        let problem = ProblemReport {
+            problem: "impossible dates, used in part".into(),
+            rows: 2,
+            examples: vec![4, 9],
+            unusable: false,
+        };
+        let report = PrepareReport {
+            run: RUN,
+            records: 3,
+            rows: 7,
+            set_aside: 1,
+            set_aside_rows: vec![2],
+            bytes: 700,
+            fields: vec![
+                field(&["born", "year"], 2, vec![problem]),
+                field(&[], 0, Vec::new()),
+            ],
+        };
+        assert_eq!(
+            text(|out| write_prepared(&report, out)),
+            "prepared run 3: 3 records, 7 rows, 700 bytes to upload\n\
+             set aside, in no block: 1 records, first rows 2\n  \
+             born                  66.6 % present\n  \
+             born + year: 2 impossible dates, used in part, as in rows 4, 9\n"
+        );
+    }
+
+    #[test]
+    fn small_counts_stay_below_their_floor() {
+        let found = |party: &str, records| Found {
+            party: party.parse().unwrap(),
+            records,
+        };
+        let summary = CollectSummary {
+            run: RUN,
+            results: "results/run-3.csv".into(),
+            records: 40,
+            with_pseudonym: 38,
+            set_aside: 2,
+            persons: Count::Exact(37),
+            found: vec![
+                found("id", Count::Exact(30)),
+                found("sr", Count::FewerThan(10)),
+            ],
+        };
+        assert_eq!(
+            text(|out| write_collected(&summary, out)),
+            "run 3: 38 of 40 records have a pseudonym, 2 were set aside\n\
+             they stand for 37 persons; of these records\n  \
+             30 were found at id\n  fewer than 10 were found at sr\n\
+             results are in results/run-3.csv\n"
+        );
+    }
+
+    fn bare_status() -> Status {
+        Status {
+            party: "crvs".parse().unwrap(),
+            project: "census".parse().unwrap(),
+            schema_digest: Digest::new([0; 32]),
+            linkage_key: None,
+            certificate_until: None,
+            certificate_days: None,
+            run: None,
+            coordinator: None,
+            unreachable: None,
+        }
+    }
+
+    #[test]
+    fn a_new_node_is_told_what_is_missing() {
+        let text = text(|out| status(&bare_status(), out));
+        for missing in [
+            "not installed",
+            "not enrolled",
+            "nothing prepared",
+            "not asked",
+        ] {
+            assert!(text.contains(missing), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_working_node_shows_both_sides() {
+        let party = PartyProgress {
+            party: "sr".parse().unwrap(),
+            encodings: true,
+            handle_map: false,
+        };
+        let status_of_run = RunStatus {
+            run: RUN,
+            state: RunState::Open,
+            detail: "waiting for sr".into(),
+            parties: vec![party],
+        };
+        let told = Status {
+            certificate_days: Some(-1),
+            run: Some(RunProgress {
+                run: RUN,
+                prepared: true,
+                uploaded: true,
+                collected: false,
+            }),
+            coordinator: Some(status_of_run),
+            ..bare_status()
+        };
+        let text = text(|out| status(&told, out));
+        assert!(text.contains("certificate  expired"), "{text}");
+        assert!(
+            text.contains("run 3 prepared, uploaded: yes, collected: no"),
+            "{text}"
+        );
+        assert!(text.contains("run 3 is open: waiting for sr"), "{text}");
+        assert!(
+            text.contains("encodings accepted, handle map missing"),
+            "{text}"
+        );
+    }
 }

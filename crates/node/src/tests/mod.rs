@@ -7,4 +7,3 @@ mod federation;
 mod fixture;
 mod keys;
 mod prepare;
-mod tell;

@@ -181,9 +181,25 @@ fn a_column_in_another_format_is_refused_without_a_value() {
     );
     assert!(message.contains("of 20 values cannot be used"), "{message}");
     assert!(!message.contains("195"), "{message}");
-    // One in twenty is a slip of a pen.
+    // One in twenty is a slip of the pen.
     let slip = registry(20).replacen("-01-", "/01/", 1);
     let report = setting.prepare(&slip).unwrap();
     assert_eq!(report.fields[2].unusable(), 1);
     assert_eq!(report.fields[2].problems[0].examples, [1]);
+}
+
+#[test]
+fn reports_hold_counts_and_rows_and_no_value() {
+    let setting = Setting::new();
+    let odd = format!("{GOOD}k-5,Zawadi,Mbeki,31.12.1999\n");
+    setting.prepare(&odd).unwrap();
+    let report = setting.node.home().outbox_of(RUN).join("report.json");
+    let text = fs::read_to_string(report).unwrap();
+    assert!(
+        text.contains("dates in none of the schema's formats"),
+        "{text}"
+    );
+    for value in ["Zawadi", "Mbeki", "1999", "k-5", "Amina"] {
+        assert!(!text.contains(value), "{value}: {text}");
+    }
 }
