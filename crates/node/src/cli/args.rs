@@ -14,7 +14,7 @@ A whole run, at the civil registry (`crvs`):
       --schema four-registries.toml \\
       --matcher matcher.example:7401 --resolver resolver.example:7402
   # once: install what the operator sends back
-  symbolon-node enrol --dir /srv/node --certificate node.pem --authority ca.pem
+  symbolon-node enrol --dir /srv/node --certificate crvs.pem --authority ca.pem
 
   # once, at one custodian only: make the linkage key, hand it over to the others in person
   symbolon-node key new --out linkage.key

@@ -27,14 +27,14 @@ pub(super) fn json(value: &impl Serialize) -> Done {
 pub(super) fn init(node: &Node) -> Done {
     let (dir, request) = (node.home().root(), node.home().certificate_request());
     let (dir, request) = (dir.display(), request.display());
+    let party = &node.config().party;
     line(&format_args!(
-        "made the node of `{}` in {dir}\n\n\
+        "made the node of `{party}` in {dir}\n\n\
          next:\n\
          1. send {request} to the coordinator's operator, and install what comes back:\n   \
-         symbolon-node enrol --dir {dir} --certificate node.pem --authority ca.pem\n\
+         symbolon-node enrol --dir {dir} --certificate {party}.pem --authority ca.pem\n\
          2. install the linkage key the custodians share:\n   \
-         symbolon-node key install --dir {dir} --from linkage.key",
-        node.config().party
+         symbolon-node key install --dir {dir} --from linkage.key"
     ))
 }
 
