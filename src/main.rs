@@ -3,6 +3,7 @@
 
 mod cli;
 mod evaluation;
+mod federation;
 mod outcome;
 mod rehearsal;
 mod truth;

@@ -13,6 +13,7 @@ use model::{
 };
 use records::ColumnPlan;
 use secret::{Key32, SeededEntropy};
+use service::Stopwatch;
 use sources::CsvFile;
 
 use crate::truth::Assignments;
@@ -230,17 +231,14 @@ impl Linked {
     clippy::disallowed_methods,
     reason = "a rehearsal writes record ids to its user's own files"
 )]
-fn record_id(key: &records::LocalKey) -> String {
+/// The record id itself, as the user's own files name it.
+pub(crate) fn record_id(key: &records::LocalKey) -> String {
     key.expose().to_owned()
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the report tells its reader how long each stage took"
-)]
 fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {
-    let start = std::time::Instant::now();
+    let watch = Stopwatch::start();
     let result = work();
-    *spent = start.elapsed();
+    *spent = watch.elapsed();
     result
 }

@@ -71,7 +71,8 @@ fn read_columns(path: &Path, wanted: &[&[&str]; 3]) -> anyhow::Result<Assignment
     Ok(rows)
 }
 
-fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
+/// Opens a file, plain or gzip.
+pub(crate) fn open(path: &Path) -> std::io::Result<Box<dyn Read>> {
     let mut file = BufReader::new(File::open(path)?);
     let zipped = file.fill_buf()?.starts_with(&[0x1f, 0x8b]);
     Ok(if zipped {

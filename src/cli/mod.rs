@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and the exit codes.
 
 mod evaluate;
+mod federation;
 mod link;
 mod progress;
 
@@ -18,6 +19,8 @@ use clap::{Parser, Subcommand};
 #[derive(Parser)]
 #[command(name = "symbolon", version, verbatim_doc_comment)]
 struct Arguments {
+    #[command(flatten)]
+    federation: federation::FederationArguments,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -32,8 +35,9 @@ enum Command {
 
 /// Runs what was typed. Exit codes: 0 done, 1 failed, 2 usage.
 pub(crate) fn run() -> ExitCode {
-    let result = match Arguments::parse().command {
-        None => Ok(()),
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        None => federation::run(&arguments.federation),
         Some(Command::Link(arguments)) => link::run(&arguments),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),
     };

@@ -42,6 +42,9 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), LogsError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(level)?)
         .with_writer(std::io::stderr)
+        // A line that cannot be written is dropped: with standard error closed, telling of it there
+        // would panic in whatever task was logging.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match format {
         LogFormat::Text => builder.try_init(),

@@ -146,15 +146,22 @@ impl CsvFile {
         };
         let mut reader = csv::ReaderBuilder::new().from_reader(metered);
         let header = header(path, &mut reader)?;
+        // Without the key's column the first row may be no header: then its values are not shown.
+        let is_header = header.iter().any(|name| name == plan.record_id());
         let place = |column: &str| {
-            header
-                .iter()
-                .position(|name| name == column)
-                .ok_or_else(|| SourceError::MissingColumn {
-                    path: path.to_owned(),
-                    column: column.to_owned(),
-                    header: header.iter().collect::<Vec<_>>().join(", "),
-                })
+            let found = header.iter().position(|name| name == column);
+            found.ok_or_else(|| SourceError::MissingColumn {
+                path: path.to_owned(),
+                column: column.to_owned(),
+                header: if is_header {
+                    header.iter().collect::<Vec<_>>().join(", ")
+                } else {
+                    format!(
+                        "{} columns of other names; is the first row a header?",
+                        header.len()
+                    )
+                },
+            })
         };
         let record_id = place(plan.record_id())?;
         let columns = plan
@@ -388,6 +395,12 @@ map = { surname = { columns = ["surname"] }, born = { columns = ["birth date"], 
         assert!(
             refused(b"id,surname\nk,S\n")
                 .contains("no column `birth date`; the header has: id, surname")
+        );
+        let headless = refused(b"k,Silva,1990\nk2,Diallo,1991\n");
+        assert!(
+            headless.contains("`id`; the header has: 3 columns of other names")
+                && !headless.contains("Silva"),
+            "{headless}"
         );
         assert!(refused(b"id,surname,id,birth date\n").contains("`id` stands twice"));
         let short = refused(b"id,surname,birth date\nk1,S,1990\nk2,S\n");

@@ -1,0 +1,44 @@
+//! `symbolon` without a command.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::progress::Bars;
+use crate::federation::{self, Sample};
+
+/// What the federation on this machine takes.
+#[derive(Args)]
+pub(crate) struct FederationArguments {
+    /// Living persons in the sample country, about.
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    persons: u32,
+    /// What the sample country is made from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Keep the federation's files here; without, they go when it is done.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &FederationArguments) -> anyhow::Result<()> {
+    let sample = Sample {
+        persons: arguments.persons,
+        seed: arguments.seed,
+    };
+    let temporary = tempfile::tempdir().context("no temporary directory can be made")?;
+    let dir = arguments
+        .keep
+        .clone()
+        .unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+    let bars = Bars::new();
+    let federated = federation::run(&dir, &sample, &bars)?;
+    drop(bars);
+    federation::print(&federated)?;
+    if let Some(kept) = &arguments.keep {
+        println!("kept in {}", kept.display());
+    }
+    Ok(())
+}
