@@ -1,5 +1,8 @@
 //! Synthetic people, fakes, faults, canaries, and a federation in one process.
 
+pub mod canary;
 pub mod country;
+pub mod federation;
+pub mod processes;
 pub mod relay;
 pub mod tap;
