@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use model::Refusal;
-use rustls::{AlertDescription, CertificateError};
+use rustls::CertificateError;
 use tonic::{Code, Status};
 
 use super::Target;
@@ -14,6 +14,19 @@ use crate::identity::IdentityError;
 use crate::messages::Role;
 use crate::receipt::ReceiptError;
 use crate::status::{Verdict, chain, verdict};
+
+/// The alerts of TLS that say no to a certificate (RFC 8446, section 6.2), as rustls names them.
+const CERTIFICATE_ALERTS: [&str; 9] = [
+    "NoCertificate",
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "UnknownCA",
+    "AccessDenied",
+    "CertificateRequired",
+];
 
 /// Why a call was not done.
 #[derive(Debug, thiserror::Error)]
@@ -226,7 +239,7 @@ impl ClientError {
 fn tls_trouble(target: &Target, error: &(dyn Error + 'static)) -> Option<ClientError> {
     match causes(error).find_map(|cause| cause.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(reason)) => Some(distrusted(target, reason)),
-        Some(rustls::Error::AlertReceived(alert)) => Some(rejected(target, *alert)),
+        Some(rustls::Error::AlertReceived(alert)) => rejected(target, &format!("{alert:?}")),
         _ => alert_in_text(target, error),
     }
 }
@@ -248,12 +261,14 @@ fn distrusted(target: &Target, reason: &CertificateError) -> ClientError {
     }
 }
 
-fn rejected(target: &Target, alert: AlertDescription) -> ClientError {
-    ClientError::CertificateRejected {
+/// Other alerts, as of a damaged record, are troubles of the connection.
+fn rejected(target: &Target, alert: &str) -> Option<ClientError> {
+    let is_rejection = CERTIFICATE_ALERTS.contains(&alert);
+    is_rejection.then(|| ClientError::CertificateRejected {
         role: target.role,
         address: target.address.clone(),
-        reason: format!("{alert:?}"),
-    }
+        reason: alert.to_owned(),
+    })
 }
 
 /// HTTP/2 keeps of an error below it only the text. In TLS 1.3 that is how a rejected certificate
@@ -261,12 +276,7 @@ fn rejected(target: &Target, alert: AlertDescription) -> ClientError {
 fn alert_in_text(target: &Target, error: &(dyn Error + 'static)) -> Option<ClientError> {
     let text = chain(error);
     let (_, alert) = text.split_once("received fatal alert: ")?;
-    let reason = alert.split(|c: char| !c.is_alphanumeric()).next()?;
-    Some(ClientError::CertificateRejected {
-        role: target.role,
-        address: target.address.clone(),
-        reason: reason.to_owned(),
-    })
+    rejected(target, alert.split(|c: char| !c.is_alphanumeric()).next()?)
 }
 
 /// What lies under a status that came from no coordinator, in few words.
