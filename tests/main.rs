@@ -3,3 +3,17 @@
 
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod canary;
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod parsers;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod setting;

@@ -1,0 +1,404 @@
+//! The programs on the command line: every help text, and bad input, which ends with a documented
+//! exit code and a message that says where, and holds no value of any record.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use model::{Epoch, LinkageSchema, RunNumber};
+use node::Project;
+use secret::{RecipientSecret, SeededEntropy};
+use tempfile::TempDir;
+use testkit::processes::Ran;
+
+use crate::setting::{SCHEMA, WORKBENCH, programs};
+
+/// Stand in every bad registry and must not stand in any message.
+const VALUES: [&str; 4] = ["Zyxquorna", "Plimbert", "Quondamly", "k-77341"];
+
+const FAILED: i32 = 1;
+const USAGE: i32 = 2;
+const REFUSED: i32 = 3;
+
+/// A registry no one can use.
+struct BadRegistry {
+    name: &'static str,
+    content: Vec<u8>,
+    /// What the message has to say.
+    says: &'static [&'static str],
+}
+
+fn bad(name: &'static str, content: &str, says: &'static [&'static str]) -> BadRegistry {
+    BadRegistry {
+        name,
+        content: content.replace('|', "\n").into_bytes(),
+        says,
+    }
+}
+
+/// Registries that no program reads to the end.
+fn unreadable() -> Vec<BadRegistry> {
+    let good = "k-77341,Zyxquorna,Plimbert,1987-04-13|";
+    let with = |rows: &str| format!("id,given,surname,born|{good}{rows}");
+    let not_utf8 = [&b"id,given,surname,born\nk-77341,Zyxquorna,Plimb\xffert,1987\n"[..]].concat();
+    vec![
+        bad(
+            "missing-column.csv",
+            "id,given,born|k-77341,Zyxquorna,1987|",
+            &["`surname`"],
+        ),
+        bad(
+            "renamed-column.csv",
+            &with("").replace("surname", "family"),
+            &["`surname`"],
+        ),
+        bad("no-header.csv", good, &["`"]),
+        bad(
+            "repeated-column.csv",
+            &with("").replace("given", "born"),
+            &["`born`"],
+        ),
+        bad(
+            "repeated-id.csv",
+            &with("k-77341,Quondamly,Plimbert,1990|"),
+            &["row 2", "row 1"],
+        ),
+        bad("no-id.csv", &with(",Quondamly,Plimbert,1990|"), &["row 2"]),
+        bad(
+            "too-wide.csv",
+            &with("k-2,Quondamly,Plimbert,1990,Zyxquorna|"),
+            &["row 2", "5 values", "4"],
+        ),
+        bad(
+            "too-narrow.csv",
+            &with("k-2,Quondamly|"),
+            &["row 2", "2 values"],
+        ),
+        bad("empty.csv", "", &["empty"]),
+        BadRegistry {
+            name: "not-utf8.csv",
+            content: not_utf8,
+            says: &["row 1", "`surname`", "not UTF-8"],
+        },
+    ]
+}
+
+/// Registries that read well and mean nothing.
+fn meaningless() -> Vec<BadRegistry> {
+    let dates: String = (0..20)
+        .map(|n| format!("k-77341{n},Zyxquorna,Plimbert,thirteenth of Quondamly|"))
+        .collect();
+    let dates = format!("id,given,surname,born|{dates}");
+    vec![
+        bad("dates.csv", &dates, &["`born`", "20 of 20", "rows 1"]),
+        bad("header-only.csv", "id,given,surname,born|", &["no records"]),
+    ]
+}
+
+/// A directory with a schema, and a node that has all it needs to prepare without a connection.
+struct Site {
+    dir: TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let site = Self {
+            dir: tempfile::tempdir().unwrap(),
+        };
+        site.write("schema.toml", SCHEMA);
+        site
+    }
+
+    fn with_node() -> Self {
+        let site = Self::new();
+        assert_eq!(site.init_node("schema.toml").code, Some(0));
+        let (home, key) = (site.path("node"), site.path("linkage.key"));
+        let mut make = site.node();
+        make.args(["key", "new", "--out"]).arg(&key);
+        let mut install = site.node();
+        install.args(["key", "install", "--dir"]).arg(&home);
+        install.arg("--from").arg(&key);
+        for command in [&mut make, &mut install] {
+            let ran = ran(command);
+            assert_eq!(ran.code, Some(0), "{}", ran.err);
+        }
+        let project = serde_json::to_string(&told_by_resolver()).unwrap();
+        site.write("node/project.json", &project);
+        site
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn node(&self) -> Command {
+        programs().command("symbolon-node")
+    }
+
+    fn init_node(&self, schema: &str) -> Ran {
+        let mut init = self.node();
+        init.args(["init", "--party", "crvs", "--project", "census"]);
+        init.args([
+            "--matcher",
+            "localhost:7401",
+            "--resolver",
+            "localhost:7402",
+        ]);
+        init.arg("--schema").arg(self.path(schema));
+        ran(init.arg("--dir").arg(self.path("node")))
+    }
+
+    fn prepare(&self, input: &Path) -> Ran {
+        let mut prepare = self.node();
+        prepare
+            .args(["prepare", "--offline", "--dir"])
+            .arg(self.path("node"));
+        ran(prepare.arg("--input").arg(input))
+    }
+
+    fn rehearse(&self, input: &Path) -> Ran {
+        let mut link = Command::new(WORKBENCH);
+        link.arg("link").arg(self.path("schema.toml"));
+        link.arg("--party").arg(format!("crvs={}", input.display()));
+        ran(link.arg("--out").arg(self.path("linked")))
+    }
+
+    fn coordinator(&self, arguments: &[&str]) -> Ran {
+        let mut command = programs().command("symbolon-coordinator");
+        ran(command.args(arguments).current_dir(self.dir.path()))
+    }
+}
+
+fn told_by_resolver() -> Project {
+    Project {
+        project: "census".parse().unwrap(),
+        epoch: Epoch(1),
+        run: RunNumber(1),
+        schema_digest: LinkageSchema::parse(SCHEMA).unwrap().digest(),
+        resolver_key: RecipientSecret::generate(&mut SeededEntropy::new(5)).public(),
+    }
+}
+
+fn ran(command: &mut Command) -> Ran {
+    Ran::of(command).unwrap()
+}
+
+/// Holds a program to its exit code, to what its message has to say, and to silence on values.
+fn assert_told(case: &str, ran: &Ran, code: i32, says: &[&str]) {
+    assert_eq!(ran.code, Some(code), "{case}: {}", ran.err);
+    for text in says {
+        assert!(
+            ran.err.contains(text),
+            "{case} without `{text}`: {}",
+            ran.err
+        );
+    }
+    let all = format!("{}{}", ran.out, ran.err);
+    let leaked: Vec<_> = VALUES
+        .into_iter()
+        .filter(|value| all.contains(value))
+        .collect();
+    assert!(leaked.is_empty(), "{case} shows {leaked:?}: {all}");
+    assert!(!all.contains("panicked"), "{case}: {all}");
+}
+
+#[test]
+fn a_node_refuses_bad_registries_and_says_where() {
+    let site = Site::with_node();
+    for case in unreadable().into_iter().chain(meaningless()) {
+        let ran = site.prepare(&site.write(case.name, &case.content));
+        assert_told(case.name, &ran, REFUSED, case.says);
+        assert!(!site.path("node/outbox/run-1").exists(), "{}", case.name);
+    }
+    let ran = site.prepare(&site.path("absent.csv"));
+    assert_told("a missing file", &ran, FAILED, &["absent.csv"]);
+}
+
+#[test]
+fn unreadable_registries_are_named_with_their_file() {
+    let site = Site::with_node();
+    // What is wrong with the records as a whole is told without the file, which was named a line
+    // above; what stands in one place is told with it.
+    for case in unreadable()
+        .into_iter()
+        .filter(|case| !case.name.ends_with("-id.csv"))
+    {
+        let ran = site.prepare(&site.write(case.name, &case.content));
+        assert_told(case.name, &ran, REFUSED, &[case.name]);
+    }
+}
+
+#[test]
+fn the_workbench_refuses_bad_registries_and_says_where() {
+    let site = Site::new();
+    for case in unreadable() {
+        let ran = site.rehearse(&site.write(case.name, &case.content));
+        assert_told(case.name, &ran, FAILED, case.says);
+    }
+    let ran = site.rehearse(&site.path("absent.csv"));
+    assert_told("a missing file", &ran, FAILED, &["absent.csv"]);
+}
+
+#[test]
+fn schemas_with_unknown_entries_are_told_by_all_programs() {
+    let site = Site::new();
+    let wrong = SCHEMA.replace("latest_year", "flavour = 3\nlatest_year");
+    let wrong = site.write("wrong.toml", wrong);
+    let says = ["wrong.toml", "flavour"];
+    assert_told("node", &site.init_node("wrong.toml"), FAILED, &says);
+    let arguments = [
+        "init",
+        "--dir",
+        "state",
+        "--project",
+        "census",
+        "--schema",
+        "wrong.toml",
+    ];
+    assert_told("coordinator", &site.coordinator(&arguments), FAILED, &says);
+    let mut link = Command::new(WORKBENCH);
+    link.arg("link")
+        .arg(wrong)
+        .args(["--party", "crvs=x.csv", "--out", "linked"]);
+    assert_told("workbench", &ran(&mut link), FAILED, &says);
+    assert!(!site.path("node").exists() && !site.path("state").exists());
+}
+
+#[test]
+fn a_coordinator_says_what_is_missing_and_overwrites_nothing() {
+    let site = Site::new();
+    let init = [
+        "init",
+        "--dir",
+        "state",
+        "--project",
+        "census",
+        "--schema",
+        "schema.toml",
+    ];
+    assert_eq!(site.coordinator(&init).code, Some(0));
+    assert_told(
+        "init twice",
+        &site.coordinator(&init),
+        REFUSED,
+        &["state exists"],
+    );
+    let absent = [
+        "init",
+        "--dir",
+        "other",
+        "--project",
+        "p",
+        "--schema",
+        "absent.toml",
+    ];
+    assert_told(
+        "no schema",
+        &site.coordinator(&absent),
+        FAILED,
+        &["absent.toml"],
+    );
+    for command in ["run", "status"] {
+        let ran = site.coordinator(&[command, "--dir", "nowhere"]);
+        assert_told(command, &ran, FAILED, &["nowhere"]);
+    }
+    site.write("request.csr", "Zyxquorna");
+    let enrol = |party, request| {
+        let arguments = [
+            "enrol", "--dir", "state", "--party", party, "--out", "x.pem",
+        ];
+        site.coordinator(&[&arguments[..], &["--request", request]].concat())
+    };
+    assert_told(
+        "no party",
+        &enrol("other", "request.csr"),
+        REFUSED,
+        &["other", "not-a-member"],
+    );
+    assert_told(
+        "no request",
+        &enrol("crvs", "absent.csr"),
+        FAILED,
+        &["absent.csr"],
+    );
+    assert_told(
+        "a wrong request",
+        &enrol("crvs", "request.csr"),
+        FAILED,
+        &["certificate"],
+    );
+}
+
+#[test]
+fn a_node_says_what_is_missing_and_overwrites_nothing() {
+    let site = Site::with_node();
+    assert_told(
+        "init twice",
+        &site.init_node("schema.toml"),
+        REFUSED,
+        &["not empty"],
+    );
+    let node = |arguments: &[&str]| ran(site.node().args(arguments).current_dir(site.dir.path()));
+    let ran = node(&["status", "--dir", "nowhere"]);
+    assert_told("no node", &ran, FAILED, &["nowhere", "symbolon-node init"]);
+    let ran = node(&["upload", "--dir", "node"]);
+    assert_told(
+        "nothing prepared",
+        &ran,
+        REFUSED,
+        &["symbolon-node prepare"],
+    );
+    let ran = node(&["key", "new", "--out", "linkage.key"]);
+    assert_told("a second key", &ran, REFUSED, &["linkage.key exists"]);
+    let ran = node(&["key", "install", "--dir", "node", "--from", "schema.toml"]);
+    assert_told("no key file", &ran, REFUSED, &["schema.toml", "chmod 600"]);
+}
+
+#[test]
+fn wrong_arguments_are_usage_errors() {
+    let workbench = || Command::new(WORKBENCH);
+    let node = || programs().command("symbolon-node");
+    let coordinator = || programs().command("symbolon-coordinator");
+    for program in [workbench, node, coordinator] as [fn() -> Command; 3] {
+        let ran = ran(program().arg("--no-such-thing"));
+        assert_told(
+            "an unknown argument",
+            &ran,
+            USAGE,
+            &["--no-such-thing", "--help"],
+        );
+    }
+}
+
+#[test]
+fn every_help_text_is_printed() {
+    let names = ["symbolon-node", "symbolon-coordinator"];
+    let others = names.map(|name| programs().command(name));
+    let programs = others.into_iter().chain([Command::new(WORKBENCH)]);
+    let texts: usize = programs
+        .map(|program| helps(program.get_program().as_ref(), &[]))
+        .sum();
+    assert!(texts > 15, "{texts} help texts");
+}
+
+/// Asks for the help of a command and of all below it, and counts them.
+fn helps(program: &Path, command: &[String]) -> usize {
+    let ran = ran(Command::new(program).args(command).arg("--help"));
+    assert_eq!(ran.code, Some(0), "{command:?}: {}", ran.err);
+    let below = subcommands(&ran.out).map(|name| [command, &[name]].concat());
+    1 + below.map(|command| helps(program, &command)).sum::<usize>()
+}
+
+/// The names in the help text's list of commands.
+fn subcommands(help: &str) -> impl Iterator<Item = String> {
+    let list = help.split("\nCommands:\n").nth(1).unwrap_or_default();
+    let lines = list.lines().take_while(|line| line.starts_with("  "));
+    let names = lines.filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != "help").map(str::to_owned)
+}
