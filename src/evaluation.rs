@@ -12,29 +12,14 @@ use crate::truth::{Assignments, Truth};
 /// Quality of all pairs, then of the pairs within and between sources.
 fn qualities(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Vec<(String, Quality)>> {
     if clusters.is_empty() {
-        bail!("there are no clusters to score");
+        bail!("there are no clusters to compare with the truth");
     }
-    let person = |record| {
-        truth
-            .0
-            .get(record)
-            .with_context(|| "a clustered record is not in the truth file; is it the right one?")
-    };
-    let joined = clusters
-        .iter()
-        .map(|(record, cluster)| {
-            Ok((
-                record.0.as_str(),
-                cluster.as_str(),
-                person(record)?.as_str(),
-            ))
-        })
-        .collect::<anyhow::Result<Vec<_>>>()?;
+    let joined = joined(clusters, truth)?;
     let of = |sources: &[&str]| {
         let chosen = joined
             .iter()
             .filter(|(source, ..)| sources.is_empty() || sources.contains(source));
-        evaluate(chosen.map(|(_, cluster, person)| (*cluster, *person)))
+        evaluate(chosen.map(|(_, cluster, person)| (cluster, *person)))
     };
     let sources: Vec<&str> = joined
         .iter()
@@ -53,6 +38,35 @@ fn qualities(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Vec<(Strin
         }
     }
     Ok(rows)
+}
+
+/// Source, cluster and person of each record. A record of a source that has clusters, but without one
+/// itself, is a cluster of its own: leaving it out would hide the pairs it misses.
+type Joined<'a> = Vec<(&'a str, Result<&'a str, usize>, &'a str)>;
+
+fn joined<'a>(clusters: &'a Assignments, truth: &'a Truth) -> anyhow::Result<Joined<'a>> {
+    let mut seen = BTreeSet::new();
+    let mut joined = Joined::new();
+    for (record, cluster) in clusters {
+        let person = truth.0.get(record);
+        let person = person
+            .with_context(|| "a clustered record is not in the truth file; is it the right one?")?;
+        if !seen.insert(record) {
+            bail!("a record stands twice in the clusters");
+        }
+        joined.push((record.0.as_str(), Ok(cluster.as_str()), person.as_str()));
+    }
+    let sources: BTreeSet<&str> = joined.iter().map(|(source, ..)| *source).collect();
+    let missing = truth
+        .0
+        .iter()
+        .filter(|(record, _)| sources.contains(record.0.as_str()) && !seen.contains(record));
+    let alone: Joined<'a> = missing
+        .enumerate()
+        .map(|(place, (record, person))| (record.0.as_str(), Err(place), person.as_str()))
+        .collect();
+    joined.extend(alone);
+    Ok(joined)
 }
 
 /// Pairs across two sources: those of both together less those within each.
@@ -109,4 +123,27 @@ pub(crate) fn json(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Valu
             })
         });
     Ok(Value::Array(rows.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_left_out_of_the_clusters_count_as_missed() {
+        let name = |id: &str| ("crvs".to_owned(), id.to_owned());
+        let truth = Truth(
+            [("1", "p"), ("2", "p"), ("3", "q")]
+                .map(|(id, p)| (name(id), p.to_owned()))
+                .into(),
+        );
+        let clusters = vec![(name("1"), "c".to_owned()), (name("3"), "c".to_owned())];
+        let all = qualities(&clusters, &truth).unwrap()[0].1;
+        assert_eq!(
+            (all.true_positives, all.false_positives, all.false_negatives),
+            (0, 1, 1)
+        );
+        let unknown = vec![(name("9"), "c".to_owned())];
+        assert!(qualities(&unknown, &truth).is_err());
+    }
 }

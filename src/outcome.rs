@@ -129,9 +129,9 @@ fn run(linked: &Linked) -> Value {
         "links": resolution.links.len(),
         "clusters": resolution.clusters().len(),
         "model": {
-            "rounds": resolution.model.report.rounds,
-            "converged": resolution.model.report.converged,
-            "expected_matches": resolution.model.report.expected_matches,
+            "rounds": resolution.fit.rounds,
+            "converged": resolution.fit.converged,
+            "expected_matches": resolution.fit.expected_matches,
         },
     })
 }
@@ -163,7 +163,7 @@ pub(crate) fn summary(linked: &Linked) -> String {
             ));
         }
     }
-    if !resolution.model.report.converged {
+    if !resolution.fit.converged {
         lines.push(
             "warning: the model did not settle; look at the links before you use them".to_owned(),
         );

@@ -23,7 +23,7 @@ pub(crate) struct LinkArguments {
     /// Where clusters.csv, links.csv and run.json go.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Who is who, to score the result: columns registry (or source), record_id, person_id (or true_id).
+    /// Who is who, to evaluate the result: columns registry (or source), record_id, person_id (or true_id).
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
     /// What the rehearsal's keys are made from. The same seed gives the same bytes.

@@ -29,7 +29,7 @@ struct Arguments {
 enum Command {
     /// Rehearse a linkage on local files: encode, match, cluster, and write who belongs together.
     Link(link::LinkArguments),
-    /// Score clusters against truth.
+    /// Compare clusters with the truth.
     Evaluate(evaluate::EvaluateArguments),
 }
 

@@ -25,7 +25,7 @@ struct Registries {
     ibr: Table,
 }
 
-/// A case, named by records, so that two ways of grouping can be compared.
+/// A case, named by records, so that two assignments can be compared.
 type Cases = BTreeSet<Vec<String>>;
 
 /// All findings.
@@ -66,20 +66,22 @@ pub(super) fn all(
     ])
 }
 
-fn group<'a>(groups: &'a BTreeMap<RecordName, String>, source: &str, row: RowOf<'_>) -> &'a str {
-    let name = (source.to_owned(), row.get("record_id").to_owned());
-    groups.get(&name).map(String::as_str).unwrap_or_default()
+/// The person a record stands for; a record that nobody assigned stands for itself.
+fn person<'a>(persons: &'a BTreeMap<RecordName, String>, source: &str, row: RowOf<'a>) -> &'a str {
+    let record = row.get("record_id");
+    let name = (source.to_owned(), record.to_owned());
+    persons.get(&name).map_or(record, String::as_str)
 }
 
-fn paid_after_death(registries: &Registries, groups: &BTreeMap<RecordName, String>) -> Cases {
+fn paid_after_death(registries: &Registries, persons: &BTreeMap<RecordName, String>) -> Cases {
     let deaths: BTreeMap<&str, &str> = registries
         .crvs
         .rows()
         .filter(|row| row.get("event_type") == "death" && row.get("death_date").len() == 10)
-        .map(|row| (group(groups, "crvs", row), row.get("death_date")))
+        .map(|row| (person(persons, "crvs", row), row.get("death_date")))
         .collect();
     let paid = registries.ibr.rows().filter(|row| {
-        let died = deaths.get(group(groups, "ibr", *row));
+        let died = deaths.get(person(persons, "ibr", *row));
         // ISO 8601 dates sort as text.
         died.is_some_and(|died| row.get("last_payment_date") > *died)
     });
@@ -87,10 +89,10 @@ fn paid_after_death(registries: &Registries, groups: &BTreeMap<RecordName, Strin
         .collect()
 }
 
-fn enrolled_twice(registries: &Registries, groups: &BTreeMap<RecordName, String>) -> Cases {
+fn enrolled_twice(registries: &Registries, persons: &BTreeMap<RecordName, String>) -> Cases {
     let mut enrolments: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
     for row in registries.ibr.rows() {
-        let key = (group(groups, "ibr", row), row.get("programme_identifier"));
+        let key = (person(persons, "ibr", row), row.get("programme_identifier"));
         enrolments
             .entry(key)
             .or_default()
@@ -111,21 +113,22 @@ fn enrolled_twice(registries: &Registries, groups: &BTreeMap<RecordName, String>
 }
 
 /// A person is named by the first of his records in the social registry.
-fn not_reached(registries: &Registries, groups: &BTreeMap<RecordName, String>) -> Cases {
+fn not_reached(registries: &Registries, persons: &BTreeMap<RecordName, String>) -> Cases {
     let reached: BTreeSet<&str> = registries
         .ibr
         .rows()
-        .map(|row| group(groups, "ibr", row))
+        .map(|row| person(persons, "ibr", row))
         .collect();
-    let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut first_records: BTreeMap<&str, &str> = BTreeMap::new();
     for row in registries.sr.rows() {
-        let (person, record) = (group(groups, "sr", row), row.get("record_id"));
-        persons
+        let record = row.get("record_id");
+        let person = person(persons, "sr", row);
+        first_records
             .entry(person)
             .and_modify(|first| *first = (*first).min(record))
             .or_insert(record);
     }
-    let left = persons
+    let left = first_records
         .into_iter()
         .filter(|(person, _)| !reached.contains(person));
     left.map(|(_, record)| vec![record.to_owned()]).collect()

@@ -130,7 +130,7 @@ fn views(federated: &Federated) -> Table {
     table.add_row([
         "resolver".to_owned(),
         bytes(BatchKind::HandleMap).to_string(),
-        "which rows are one record, how alike two are, the clusters".to_owned(),
+        "which rows are one record, which met, how alike, the clusters".to_owned(),
         "names, keys, encodings, block tokens".to_owned(),
     ]);
     for member in &federated.members {

@@ -1,12 +1,16 @@
 //! 1-bit minwise hashing of a set of well-mixed 32-bit elements: the kernel that turns sets into
 //! signatures of fixed length.
 //!
-//! Bit `i` of the signature is the lowest bit of the smallest rank over all elements, where the rank
+//! Bit `i` of the signature is one bit of the smallest rank over all elements, where the rank
 //! of an element is a mixing bijection of `element ^ A[i]`. Elements must come well mixed; `A[i]` is
 //! public.
 
 /// The most bits of a signature.
 pub const MAX_SIGNATURE_BITS: usize = 1024;
+
+/// The bit of a rank that is told: high enough to depend on every bit of the element, low enough to
+/// say nothing about being the smallest.
+const TOLD_BIT: u32 = 16;
 
 /// 2^32 over the golden ratio, made odd.
 const SPREAD: u32 = 0x9e37_79b1;
@@ -56,7 +60,7 @@ fn minhash_portable(elements: &[u32], signature: &mut [u8]) {
         }
         let mut bits = 0u64;
         for (index, least) in smallest.iter().enumerate() {
-            bits |= u64::from(least & 1) << index;
+            bits |= u64::from(least >> TOLD_BIT & 1) << index;
         }
         word.copy_from_slice(&bits.to_le_bytes());
     }

@@ -37,7 +37,7 @@ fn forms(component: &BlockComponent, record: &NormalisedRecord) -> Vec<Zeroizing
         None => Vec::new(),
         Some(NormalisedValue::Words(words)) => of_words(component.form, words),
         Some(NormalisedValue::Date(date)) => of_date(component.form, *date),
-        Some(NormalisedValue::Text(text)) => vec![text.clone()],
+        Some(NormalisedValue::Text(text) | NormalisedValue::Code(text)) => vec![text.clone()],
     };
     forms.sort_unstable();
     forms.dedup();

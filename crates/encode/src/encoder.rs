@@ -5,13 +5,13 @@ use model::profile::{Hardening, Profile};
 use model::{BlockToken, Layout, LinkageSchema, PassHandle, PassIndex, RecordHandle};
 use records::NormalisedRecord;
 use secret::expander;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::block;
 use crate::filter::{FILTER_KEY_BYTES, FilterKey, TokenDigest, settle};
 use crate::keys::{EpochKeys, NodeKeys};
-use crate::noise::{FlipTable, Noise};
-use crate::signature::{flip, minhash, plain};
+use crate::noise::{FlipTable, NoiseKey};
+use crate::signature::{flip, plain};
 use crate::token;
 
 /// Encodes records of one party for one run.
@@ -26,9 +26,10 @@ pub(crate) struct Encoder<'a> {
 }
 
 /// The random stand-ins of one record at its own node.
-#[derive(Clone, Copy)]
+#[derive(ZeroizeOnDrop)]
 pub(crate) struct RecordIds {
     /// The record towards the resolver, in this run.
+    #[zeroize(skip)]
     pub(crate) handle: RecordHandle,
     /// What the record's noise derives from, in this epoch.
     pub(crate) noise: [u8; 16],
@@ -75,7 +76,7 @@ impl<'a> Encoder<'a> {
     pub(crate) fn encode(
         &self,
         record: &NormalisedRecord,
-        ids: RecordIds,
+        ids: &RecordIds,
         rows: &mut Vec<u8>,
         handles: &mut Vec<PassHandle>,
     ) {
@@ -126,7 +127,7 @@ impl<'a> Encoder<'a> {
         &self,
         pass: PassIndex,
         value: &[u8],
-        ids: RecordIds,
+        ids: &RecordIds,
         presence: u64,
         digests: &Digests,
         row: &mut [u8],
@@ -143,13 +144,15 @@ impl<'a> Encoder<'a> {
                     .tag16(&[ids.handle.as_bytes(), &[pass.0], &token]),
             );
         write_header(row, pass, handle, BlockToken::new(token), presence);
-        let noise_key = self.node.noise.tag16(&[&ids.noise, &token]);
-        let mut noise = self
-            .flips
-            .as_ref()
-            .map(|table| Noise::new(table, noise_key));
-        let mut filter = Vec::with_capacity(64);
-        for (part, digests) in self.layout.parts.iter().zip(&digests.0) {
+        let noise = NoiseKey::new(self.node.noise.tag16(&[&ids.noise, &token]));
+        self.signatures(&keys, &noise, digests, row);
+        handle
+    }
+
+    /// Writes the signatures of all present parts into `row`.
+    fn signatures(&self, keys: &[FilterKey], noise: &NoiseKey, digests: &Digests, row: &mut [u8]) {
+        let mut filter = Zeroizing::new(Vec::with_capacity(128));
+        for (index, (part, digests)) in self.layout.parts.iter().zip(&digests.0).enumerate() {
             if digests.is_empty() {
                 continue;
             }
@@ -160,28 +163,26 @@ impl<'a> Encoder<'a> {
                 .for_each(|token| key.insert(token, self.profile().filter(), &mut filter));
             settle(&mut filter);
             let signature = &mut row[part.range()];
-            match &mut noise {
-                Some(noise) => {
-                    minhash(&mut filter, key.seed, signature);
-                    flip(signature, noise);
+            match &self.flips {
+                Some(table) => {
+                    bits::minhash(&filter, signature);
+                    flip(signature, &mut noise.of_part(table, index, &filter));
                 }
                 None => plain(&filter, signature),
             }
         }
-        handle
     }
 
     /// The filter keys of all namespaces: of this block, or of the whole epoch for profiles that
     /// keep blocks comparable.
     fn filter_keys(&self, seed: &[u8; 32]) -> Vec<FilterKey> {
-        let unblocked = Zeroizing::new(self.epoch.unblocked.tag(&[b"filter keys"]));
         let seed = if self.profile().is_block_keyed() {
-            seed
+            Zeroizing::new(*seed)
         } else {
-            &unblocked
+            Zeroizing::new(self.epoch.unblocked.tag(&[b"filter keys"]))
         };
         let mut material = Zeroizing::new(vec![0; FILTER_KEY_BYTES * self.namespaces.len()]);
-        expander(seed).fill(b"filter keys", &mut material);
+        expander(&seed).fill(b"filter keys", &mut material);
         material
             .chunks_exact(FILTER_KEY_BYTES)
             .map(FilterKey::read)

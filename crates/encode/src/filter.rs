@@ -14,40 +14,33 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// The keyed digest of a token.
 pub(crate) type TokenDigest = [u8; 16];
 
-/// The key of one namespace within one block: positions of tokens, and the seed of signatures.
+/// The key of one namespace within one block.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct FilterKey {
-    positions: [u8; 16],
-    pub(crate) seed: u32,
-}
+pub(crate) struct FilterKey([u8; FILTER_KEY_BYTES]);
 
 /// Bytes of key material one [`FilterKey`] takes.
-pub(crate) const FILTER_KEY_BYTES: usize = 20;
+pub(crate) const FILTER_KEY_BYTES: usize = 16;
 
 impl FilterKey {
-    /// Reads a key from fresh key material.
+    /// Reads a key from fresh key material of [`FILTER_KEY_BYTES`].
     pub(crate) fn read(material: &[u8]) -> Self {
-        let (mut positions, mut seed) = ([0; 16], [0; 4]);
-        positions.copy_from_slice(&material[..16]);
-        seed.copy_from_slice(&material[16..FILTER_KEY_BYTES]);
-        Self {
-            positions,
-            seed: u32::from_le_bytes(seed),
-        }
+        let mut key = [0; FILTER_KEY_BYTES];
+        key.copy_from_slice(material);
+        Self(key)
     }
 
     /// Adds the positions of `token` to `filter`, which is a list, not yet sorted.
     pub(crate) fn insert(&self, token: &TokenDigest, shape: FilterShape, filter: &mut Vec<u32>) {
-        debug_assert!(shape.bits.is_power_of_two() && shape.bits <= 1 << 16);
-        let mask = shape.bits - 1;
+        debug_assert!((1..=32).contains(&shape.log2_bits));
+        let shift = 32 - shape.log2_bits;
         for pair in 0..shape.hashes.div_ceil(2) {
-            let mut hasher = SipHasher24::new_with_key(&self.positions);
+            let mut hasher = SipHasher24::new_with_key(&self.0);
             hasher.write(token);
             hasher.write_u32(pair);
             let hash = hasher.finish();
-            filter.push(hash as u32 & mask);
+            filter.push(hash as u32 >> shift);
             if pair * 2 + 1 < shape.hashes {
-                filter.push((hash >> 32) as u32 & mask);
+                filter.push((hash >> 32) as u32 >> shift);
             }
         }
     }
@@ -64,7 +57,7 @@ mod tests {
     use super::*;
 
     const SHAPE: FilterShape = FilterShape {
-        bits: 1024,
+        log2_bits: 10,
         hashes: 3,
     };
 
@@ -82,7 +75,11 @@ mod tests {
     fn a_token_sets_its_number_of_positions_within_the_filter() {
         let positions = filter(1, &[5]);
         assert!((1..=3).contains(&positions.len()));
-        assert!(positions.iter().all(|position| *position < SHAPE.bits));
+        assert!(
+            positions
+                .iter()
+                .all(|position| *position < 1 << SHAPE.log2_bits)
+        );
     }
 
     #[test]

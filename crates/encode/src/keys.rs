@@ -7,6 +7,7 @@
 //!                  │                  ├─ block token
 //!                  │                  └─ filter key of each namespace
 //!                  ├─ token key of each namespace
+//!                  ├─ unblocked filter keys, for profiles that keep blocks comparable
 //!                  └─ key check
 //! node secret ── record handles, pass handles, noise
 //! ```
@@ -61,7 +62,8 @@ impl EpochKeys {
         }
     }
 
-    /// Equal at two nodes exactly when they hold the same linkage key, schema and epoch.
+    /// Equal at two nodes exactly when they hold the same linkage key for the same project, epoch
+    /// and schema.
     pub fn check(&self) -> KeyCheck {
         self.check
     }

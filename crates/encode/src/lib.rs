@@ -2,7 +2,7 @@
 //!
 //! The way of one record: its normalised values fall into tokens; every token becomes a keyed
 //! digest; for each blocking pass and block value the digests are hashed into Bloom filters under
-//! keys derived from that block value; filters are hardened to constant-weight signatures and some
+//! keys derived from that block value; filters are hardened to signatures of fixed length and some
 //! bits are flipped; the signatures leave as a row under a handle that nobody else can trace.
 //!
 //! This crate owns the linkage key; `tests/architecture.rs` keeps it out of the coordinator's reach.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use model::manifest::MAX_BATCH_BYTES;
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
 use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
@@ -35,6 +36,14 @@ pub enum PrepareError {
     /// More records than any registry has.
     #[error("the registry has more than {MAX_RECORDS} records")]
     TooManyRecords,
+    /// More bytes than one batch may have.
+    #[error(
+        "the batch is over the limit of {MAX_BATCH_BYTES} bytes at row {row}; drop blocking passes or split the registry"
+    )]
+    BatchTooLarge {
+        /// The row at which the limit was passed.
+        row: u64,
+    },
 }
 
 /// One line of the handle map: whose row this is. Sealed to the resolver before it leaves.
@@ -161,7 +170,7 @@ impl<'a> Preparer<'a> {
         let (mut rows, mut handles, mut problems) = (Vec::new(), Vec::new(), Vec::new());
         let record = self.normaliser.normalise(&raw, &mut problems);
         let present = record.values.iter().map(Option::is_some).collect();
-        self.encoder.encode(&record, ids, &mut rows, &mut handles);
+        self.encoder.encode(&record, &ids, &mut rows, &mut handles);
         let encoded = EncodedRecord {
             row: raw.row,
             handle: ids.handle,
@@ -187,6 +196,9 @@ impl<'a> Preparer<'a> {
         }
         if self.report.records == MAX_RECORDS {
             return Err(PrepareError::TooManyRecords);
+        }
+        if (self.rows.len() + record.rows.len()) as u64 > MAX_BATCH_BYTES {
+            return Err(PrepareError::BatchTooLarge { row });
         }
         self.count(&record);
         self.rows.extend_from_slice(&record.rows);

@@ -220,3 +220,20 @@ fn repeated_and_empty_record_ids_are_refused_by_row() {
         .unwrap();
     assert!(matches!(empty, PrepareError::EmptyRecordId { row: 1 }));
 }
+
+/// What every node must write, to the byte, under these rules. When this fails, encodings have
+/// changed: count up `model::schema::RULES`, or nodes of two builds link garbage without noticing.
+#[test]
+fn rows_are_those_of_the_rules_in_force() {
+    let prepared = prepare(&BASE, people()).ok().unwrap();
+    assert_eq!(
+        (
+            model::schema::RULES,
+            model::Digest::of(&prepared.rows).to_string().as_str()
+        ),
+        (
+            "symbolon rules 2, unicode 17, any_ascii 0.3.3",
+            "7fed0236adf434bbedabce0a53c73794297fac1423634dc6f3aa826d2c4bedd6"
+        )
+    );
+}

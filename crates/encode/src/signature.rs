@@ -1,23 +1,13 @@
-//! Hardening: a Bloom filter becomes a signature of fixed length and weight near one half, whatever
+//! Hardening: a Bloom filter becomes, by [`bits::minhash`], a signature of fixed length and weight near one half, whatever
 //! the length of the value.
 //!
-//! Each bit is the lowest bit of the smallest hash over the filter's set positions (b-bit minwise
+//! Each bit is one bit of the smallest hash over the filter's set positions (b-bit minwise
 //! hashing with b = 1, Li and König, WWW 2010). Two signatures agree in a bit with probability
 //! `(1 + J) / 2`, where `J` is the Jaccard similarity of the filters.
 
 use bits::{flip_bit, set_bit};
-use zeroize::Zeroize;
 
 use crate::noise::Noise;
-
-/// Writes the 1-bit MinHash of `filter` into `signature`, under a `seed` from the block's key.
-pub(crate) fn minhash(filter: &mut [u32], seed: u32, signature: &mut [u8]) {
-    filter
-        .iter_mut()
-        .for_each(|position| *position = mix(*position ^ seed));
-    bits::minhash(filter, signature);
-    filter.zeroize();
-}
 
 /// Writes the filter itself into `signature`.
 pub(crate) fn plain(filter: &[u32], signature: &mut [u8]) {
@@ -37,33 +27,44 @@ pub(crate) fn flip(signature: &mut [u8], noise: &mut Noise<'_>) {
     }
 }
 
-/// A bijection on 32 bits that spreads every input bit (the finaliser of MurmurHash3, Appleby).
-fn mix(mut value: u32) -> u32 {
-    value ^= value >> 16;
-    value = value.wrapping_mul(0x85eb_ca6b);
-    value ^= value >> 13;
-    value = value.wrapping_mul(0xc2b2_ae35);
-    value ^ value >> 16
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::FilterKey;
     use bits::{hamming, popcount};
+    use model::profile::FilterShape;
     use proptest::prelude::*;
 
-    fn signature(filter: &[u32], seed: u32) -> [u8; 128] {
+    /// Positions as a keyed hash gives them.
+    fn positions(numbers: impl Iterator<Item = u32>, seed: u32) -> Vec<u32> {
+        let key = FilterKey::read(&[seed.to_le_bytes(); 4].concat());
+        let shape = FilterShape {
+            log2_bits: 32,
+            hashes: 1,
+        };
+        let mut filter = Vec::new();
+        for number in numbers {
+            key.insert(
+                &[number.to_le_bytes(); 4].concat().try_into().unwrap(),
+                shape,
+                &mut filter,
+            );
+        }
+        filter
+    }
+
+    fn signature(filter: &[u32]) -> [u8; 128] {
         let mut signature = [0; 128];
-        minhash(&mut filter.to_vec(), seed, &mut signature);
+        bits::minhash(filter, &mut signature);
         signature
     }
 
     proptest! {
         #[test]
         fn agreement_estimates_jaccard(shared in 0u32..30, own in 1u32..20, seed: u32) {
-            let left: Vec<u32> = (0..shared + own).collect();
-            let right: Vec<u32> = (0..shared).chain(500..500 + own).collect();
-            let differing = hamming(&signature(&left, seed), &signature(&right, seed));
+            let left = positions(0..shared + own, seed);
+            let right = positions((0..shared).chain(500..500 + own), seed);
+            let differing = hamming(&signature(&left), &signature(&right));
             let agreement = 1.0 - f64::from(differing) / 1024.0;
             let jaccard = f64::from(shared) / f64::from(shared + 2 * own);
             // Five standard deviations of a binomial share over 1024 bits.
@@ -72,8 +73,7 @@ mod tests {
 
         #[test]
         fn weight_says_nothing_about_length(len in 1u32..60, seed: u32) {
-            let filter: Vec<u32> = (0..len).collect();
-            let weight = popcount(&signature(&filter, seed));
+            let weight = popcount(&signature(&positions(0..len, seed)));
             prop_assert!((432..592).contains(&weight), "{}", weight);
         }
     }

@@ -8,8 +8,8 @@
 use model::PartRole;
 use records::{NormalisedValue, PartialDate, soften};
 
-/// Bigrams longer than this are never made; the buffer for one token.
-const TOKEN: usize = 24;
+/// Places counted apart in a number; further ones count as this.
+const MOST_PLACES: usize = 24;
 
 /// Hands every token of `value` in `role` to `each`. A token may come twice; sets ignore that.
 pub(crate) fn for_each(value: &NormalisedValue, role: PartRole, each: &mut dyn FnMut(&[u8])) {
@@ -20,6 +20,7 @@ pub(crate) fn for_each(value: &NormalisedValue, role: PartRole, each: &mut dyn F
                 bigrams(b's', &soften(word), each);
             }
         }
+        (NormalisedValue::Code(code), _) => each(code.as_bytes()),
         (NormalisedValue::Text(text), _) => digits(text, each),
         (NormalisedValue::Date(date), role) => of_date(*date, role, each),
     }
@@ -33,13 +34,13 @@ fn bigrams(tag: u8, word: &str, each: &mut dyn FnMut(&[u8])) {
     }
 }
 
-/// A short text is one token; a longer one falls into bigrams by position.
+/// A number falls into bigrams by position; one of a single character is one token.
 fn digits(text: &str, each: &mut dyn FnMut(&[u8])) {
-    if text.len() <= 4 {
+    if text.len() == 1 {
         return each(text.as_bytes());
     }
     for (place, pair) in text.as_bytes().windows(2).enumerate() {
-        each(&[b'p', place.min(TOKEN) as u8, pair[0], pair[1]]);
+        each(&[b'p', place.min(MOST_PLACES) as u8, pair[0], pair[1]]);
     }
 }
 
@@ -105,6 +106,19 @@ mod tests {
                 .all(|token| b.contains(token))
         );
         assert_ne!(a, b);
+    }
+
+    #[test]
+    fn codes_that_differ_in_one_character_share_nothing() {
+        let code = |text: &str| set(&NormalisedValue::Code(text.to_owned()), PartRole::Whole);
+        assert!(code("mw0101").is_disjoint(&code("mw0102")));
+        let number = |text: &str| set(&NormalisedValue::Text(text.to_owned()), PartRole::Whole);
+        assert_eq!(
+            number("123456789")
+                .intersection(&number("123456780"))
+                .count(),
+            7
+        );
     }
 
     #[test]

@@ -81,7 +81,8 @@ random_id!(
     "pseudonym"
 );
 random_id!(
-    /// Equal for two nodes exactly when they hold the same linkage key for the same epoch; derived
+    /// Equal for two nodes exactly when they hold the same linkage key for one project, epoch and
+    /// schema; derived
     /// from the key by a one-way function and of no other use.
     KeyCheck,
     "key check"

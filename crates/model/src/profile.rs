@@ -8,7 +8,8 @@ use crate::schema::FieldKind;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
-    /// Block-keyed field signatures of constant weight, with deterministic flips. The default.
+    /// Block-keyed field signatures of fixed length and weight near one half, with deterministic
+    /// flips. The default.
     Standard,
     /// As `standard`, with half the bits and twice the flips.
     Strong,
@@ -24,7 +25,7 @@ pub enum Profile {
 pub enum Hardening {
     /// Nothing.
     Plain,
-    /// A constant-weight signature: the 1-bit MinHash (Li and König, 2010) of the filter's set
+    /// A signature of fixed length: the 1-bit MinHash (Li and König, 2010) of the filter's set
     /// bits, each bit then flipped with this probability in permille.
     MinHash {
         /// Flips per thousand bits.
@@ -35,8 +36,8 @@ pub enum Hardening {
 /// How the tokens of one part become a Bloom filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FilterShape {
-    /// Bits in the filter.
-    pub bits: u32,
+    /// The binary logarithm of the filter's length in bits, at most 32.
+    pub log2_bits: u32,
     /// Positions set per token.
     pub hashes: u32,
 }
@@ -64,18 +65,22 @@ impl Profile {
     /// The filter tokens are hashed into.
     pub const fn filter(self) -> FilterShape {
         match self {
-            // One position a token: a signature samples the set, and more positions only cost time.
+            // The filter is never written down, so it may be as long as a hash: no two tokens meet,
+            // and nobody can try out all positions. One position a token: a signature samples the
+            // set, and more positions only cost time.
             Self::Standard | Self::Strong => FilterShape {
-                bits: 1024,
+                log2_bits: 32,
                 hashes: 1,
             },
             Self::FieldBloom => FilterShape {
-                bits: 512,
+                log2_bits: 9,
                 hashes: 8,
             },
+            // A record has some 150 tokens: more positions each would fill the filter, and full
+            // filters are all alike.
             Self::RecordClk => FilterShape {
-                bits: 1024,
-                hashes: 6,
+                log2_bits: 10,
+                hashes: 2,
             },
         }
     }

@@ -1,9 +1,10 @@
 //! Dates of which not all may be known: a year alone, a year and month, a whole day.
 
 use model::schema::{DateFormat, DatePiece};
+use zeroize::Zeroize;
 
 /// A date as far as it is known.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, Zeroize)]
 pub struct PartialDate {
     /// The year.
     pub year: Option<u16>,
@@ -30,8 +31,10 @@ pub(crate) fn read(text: &str, formats: &[DateFormat], latest: u16) -> Reading {
     for format in formats {
         match read_one(text, format, latest) {
             Reading::Whole(date) => return Reading::Whole(date),
-            Reading::Partly(date) => partly = Reading::Partly(date),
-            Reading::None => {}
+            Reading::Partly(date) if matches!(partly, Reading::None) => {
+                partly = Reading::Partly(date)
+            }
+            Reading::Partly(_) | Reading::None => {}
         }
     }
     partly
@@ -93,6 +96,11 @@ fn century(short: u16, latest: u16) -> u16 {
 }
 
 impl PartialDate {
+    /// Whether nothing of the date is known.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.year.is_none() && self.month.is_none() && self.day.is_none()
+    }
+
     /// 1 January is what registries write when they know only the year; it counts as the year.
     fn without_default(self) -> Self {
         if self.month == Some(1) && self.day == Some(1) {

@@ -21,9 +21,11 @@ pub enum NormalisedValue {
     /// The words of a name, place or address, in order.
     Words(Vec<String>),
     /// A date as far as it is known.
-    Date(#[zeroize(skip)] PartialDate),
-    /// A code, number or letter compared as a whole.
+    Date(PartialDate),
+    /// A number, compared digit by digit.
     Text(String),
+    /// A code, equal or not.
+    Code(String),
 }
 
 /// A record in canonical form: one optional value a field of the schema.
@@ -128,6 +130,9 @@ impl Normaliser {
         }
         match read(text, &plan.source.formats, self.latest_year) {
             Reading::Whole(date) => Outcome::Value(NormalisedValue::Date(date)),
+            Reading::Partly(date) if date.is_unknown() => {
+                Outcome::Flawed(None, ProblemKind::UnreadableDate)
+            }
             Reading::Partly(date) => Outcome::Flawed(
                 Some(NormalisedValue::Date(date)),
                 ProblemKind::ImpossibleDate,
@@ -214,9 +219,9 @@ fn code(plan: &FieldPlan, text: &str, closed: bool) -> Outcome {
     let written = Zeroizing::new(text.trim().to_lowercase());
     match plan.source.codes.get(written.as_str()) {
         Some(common) if common.is_empty() => Outcome::Missing,
-        Some(common) => usable(fold(common)),
+        Some(common) => usable_code(fold(common)),
         None if closed => Outcome::Flawed(None, ProblemKind::UnknownCode),
-        None => usable(fold(&written)),
+        None => usable_code(fold(&written)),
     }
 }
 
@@ -224,6 +229,14 @@ fn phone(text: &str) -> Outcome {
     let digits: Vec<char> = fold(text).chars().filter(char::is_ascii_digit).collect();
     let start = digits.len().saturating_sub(PHONE_DIGITS);
     usable(digits[start..].iter().collect())
+}
+
+fn usable_code(code: String) -> Outcome {
+    if code.is_empty() {
+        Outcome::Flawed(None, ProblemKind::NothingUsable)
+    } else {
+        Outcome::Value(NormalisedValue::Code(code))
+    }
 }
 
 fn usable(text: String) -> Outcome {

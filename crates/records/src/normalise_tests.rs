@@ -60,7 +60,7 @@ fn words(value: &Option<NormalisedValue>) -> Vec<&str> {
 
 fn text(value: &Option<NormalisedValue>) -> Option<&str> {
     match value {
-        Some(NormalisedValue::Text(text)) => Some(text),
+        Some(NormalisedValue::Text(text) | NormalisedValue::Code(text)) => Some(text),
         _ => None,
     }
 }
@@ -113,4 +113,11 @@ fn unusable_values_are_told_by_field_and_kind_only() {
 fn a_code_mapped_to_nothing_is_missing() {
     let (record, problems) = normalised(["A", "", "", "", "Unknown", ""]);
     assert!(record.values[3].is_none() && problems.is_empty());
+}
+
+#[test]
+fn a_date_of_noughts_is_no_date() {
+    let (record, problems) = normalised(["A", "00/00/0000", "", "", "", ""]);
+    assert!(record.values[2].is_none());
+    assert_eq!(problems[0].kind, ProblemKind::UnreadableDate);
 }

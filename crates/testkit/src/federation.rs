@@ -59,7 +59,10 @@ pub enum FederationError {
 }
 
 fn of<T>(party: &PartyName, result: Result<T, node::NodeError>) -> Result<T, FederationError> {
-    result.map_err(|source| FederationError::Node { party: party.clone(), source: Box::new(source) })
+    result.map_err(|source| FederationError::Node {
+        party: party.clone(),
+        source: Box::new(source),
+    })
 }
 
 /// Where the two roles are reached.
@@ -108,7 +111,10 @@ impl Federation {
         let setup = Setup {
             project: project.clone(),
             schema: schema.to_owned(),
-            listen: coordinator::directory::Listen { matcher: any, resolver: any },
+            listen: coordinator::directory::Listen {
+                matcher: any,
+                resolver: any,
+            },
         };
         let state = StateDir::new(dir.join("coordinator"));
         coordinator::init(&state, &setup, clock.clone(), entropy)?;
@@ -138,7 +144,10 @@ impl Federation {
             schema: schema.to_owned(),
             project: project.clone(),
             clock,
-            addresses: Addresses { matcher: bound.matcher, resolver: bound.resolver },
+            addresses: Addresses {
+                matcher: bound.matcher,
+                resolver: bound.resolver,
+            },
             shutdown,
             served,
         })
@@ -179,10 +188,17 @@ impl Federation {
             resolver: addresses.resolver.to_string(),
         };
         let home = self.dir.join(format!("node-{party}"));
-        let node = of(party, Node::init(&home, &options, entropy, self.clock.clone()))?;
+        let node = of(
+            party,
+            Node::init(&home, &options, entropy, self.clock.clone()),
+        )?;
         self.enrol(&node, party)?;
         of(party, node.install_linkage_key(&self.linkage_key()))?;
-        Ok(Member { node, party: party.clone(), registry: registry.to_owned() })
+        Ok(Member {
+            node,
+            party: party.clone(),
+            registry: registry.to_owned(),
+        })
     }
 
     fn enrol(&self, node: &Node, party: &PartyName) -> Result<(), FederationError> {
@@ -202,7 +218,12 @@ impl Federation {
     /// # Errors
     /// [`FederationError`] when there are none yet.
     pub fn clusters(&self) -> Result<Vec<ClusterRow>, FederationError> {
-        let file = self.state().role(Role::Resolver).runs().join("1").join("clusters.bin");
+        let file = self
+            .state()
+            .role(Role::Resolver)
+            .runs()
+            .join("1")
+            .join("clusters.bin");
         Ok(decode(&std::fs::read(file)?)?)
     }
 
@@ -227,7 +248,10 @@ impl Member {
         entropy: &mut dyn Entropy,
     ) -> Result<PrepareReport, FederationError> {
         of(&self.party, self.node.ask_project().await)?;
-        of(&self.party, self.node.prepare(&self.registry, false, progress, entropy))
+        of(
+            &self.party,
+            self.node.prepare(&self.registry, false, progress, entropy),
+        )
     }
 
     /// The record handle that stands for `key` in `run`, as the node itself derives it.

@@ -79,7 +79,7 @@ impl Resolver {
             clusters: count_clusters(&resolution.cluster_of),
             clusters_digest: file.finish()?,
         };
-        let fit = &resolution.model.report;
+        let fit = &resolution.fit;
         let summary = Summary {
             totals: &totals,
             records_by_party: &resolution.records.by_party,

@@ -20,14 +20,14 @@ pub(super) struct Member {
 
 /// The rows of one block.
 #[derive(Clone)]
-pub struct Block {
+pub(super) struct Block {
     members: Range<usize>,
     /// Pairs to compare in it.
-    pub pairs: u64,
+    pub(super) pairs: u64,
 }
 
-/// All blocks with something to compare, in order of pass and token.
-pub struct Blocks {
+/// All blocks with something to compare, in order of pass and smallest handle.
+pub(super) struct Blocks {
     members: Vec<Member>,
     blocks: Vec<Block>,
     duplicates: Vec<bool>,
@@ -39,7 +39,7 @@ impl Blocks {
     ///
     /// # Errors
     /// [`MatchError`] when rows do not fit the schema.
-    pub fn of<E>(
+    pub(super) fn of<E>(
         schema: &LinkageSchema,
         layout: &Layout,
         inputs: &[PartyRows<'_>],
@@ -66,6 +66,7 @@ impl Blocks {
             report,
         };
         blocks.find();
+        blocks.shuffle(layout, inputs);
         Ok(blocks)
     }
 
@@ -82,6 +83,20 @@ impl Blocks {
             self.push(first.pass, start..end);
             start = end;
         }
+    }
+
+    /// Orders the blocks of a pass by their smallest handle, which is fresh in every run: in the order
+    /// of tokens, what is handed over would tell which block of one run is which of another.
+    fn shuffle(&mut self, layout: &Layout, inputs: &[PartyRows<'_>]) {
+        let members = &self.members;
+        let handle = |member: &Member| {
+            let start = member.row as usize * layout.row_bytes;
+            Row::new(&inputs[usize::from(member.input)].bytes[start..]).handle()
+        };
+        self.blocks.par_sort_by_cached_key(|block| {
+            let own = &members[block.members.clone()];
+            (own[0].pass, own.iter().map(handle).min())
+        });
     }
 
     fn push(&mut self, pass: u8, members: Range<usize>) {

@@ -7,16 +7,19 @@ use model::layout::Row;
 use model::{Layout, LinkageSchema, PartyIndex, Progress};
 use rayon::prelude::*;
 
-pub use blocks::{Block, Blocks};
+use blocks::{Block, Blocks};
 
 use crate::comparison::{MISSING, push_header};
 use grade::Grader;
 
-/// The most pairs compared between two hand-overs of results; bounds the memory they take.
+/// About how many pairs are compared between two hand-overs of results; with the largest block it
+/// bounds the memory they take.
 const PAIRS_PER_STEP: u64 = 1 << 20;
 /// The most rows of one block that are compared with one another. A block beyond it is skipped and
 /// counted: it says nearly nothing about who is who, and would cost more than all others together.
-pub const MAX_BLOCK_ROWS: usize = 4096;
+pub const MAX_BLOCK_ROWS: usize = 2048;
+/// The most pairs of rows in one run.
+pub const MAX_PAIRS: u64 = 20_000_000_000;
 
 /// One party's rows.
 #[derive(Clone, Copy)]
@@ -54,6 +57,14 @@ pub enum MatchError<E> {
         /// The pass it names.
         pass: u8,
     },
+    /// More pairs than a run may have.
+    #[error(
+        "the blocks hold {pairs} pairs, the limit is {MAX_PAIRS}; use blocking passes with smaller blocks"
+    )]
+    TooManyPairs {
+        /// The pairs.
+        pairs: u64,
+    },
     /// More rows than can be numbered.
     #[error("there are more than four thousand million rows")]
     TooManyRows,
@@ -76,7 +87,7 @@ pub struct MatchReport {
 }
 
 /// Compares all pairs of rows that share a block and hands the comparisons to `sink` in an order
-/// that depends on the rows alone. Pairs within a party are compared where it may hold duplicates.
+/// that depends on the rows' random handles alone. Pairs within a party are compared where it may hold duplicates.
 ///
 /// # Errors
 /// [`MatchError`] when rows do not fit the schema or the sink fails.
@@ -90,6 +101,11 @@ pub fn compare<E: Send>(
     let blocks = Blocks::of(schema, layout, inputs)?;
     let grader = Grader::new(layout);
     let mut report = blocks.report();
+    if report.pairs > MAX_PAIRS {
+        return Err(MatchError::TooManyPairs {
+            pairs: report.pairs,
+        });
+    }
     progress.stage("compare pairs", report.pairs);
     for step in blocks.steps(PAIRS_PER_STEP) {
         let parts: Vec<Vec<u8>> = step

@@ -1,4 +1,4 @@
-//! From scored pairs to clusters: one cluster a person.
+//! From weighed pairs to clusters: one cluster a person.
 //!
 //! Likely links first, two clusters become one when the evidence of *all* pairs between them speaks
 //! for it, not only the best (greedy correlation clustering; Bansal, Blum and Chawla, 2004). So a
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use model::LinkageSchema;
 
-use super::mixture::Scored;
+use super::mixture::Weighed;
 use super::{Link, Records};
 
 /// The records of one person, by number, sorted.
@@ -27,10 +27,10 @@ const MOST: i64 = 15_000;
 pub(super) fn form(
     schema: &LinkageSchema,
     records: &Records,
-    scored: &[Scored],
+    weighed: &[Weighed],
 ) -> (Vec<u32>, Vec<Link>) {
-    let mut forest = Forest::new(schema, records, scored);
-    let mut order: Vec<&Scored> = scored
+    let mut forest = Forest::new(schema, records, weighed);
+    let mut order: Vec<&Weighed> = weighed
         .iter()
         .filter(|pair| pair.odds_millibits > LINK_ODDS)
         .collect();
@@ -73,10 +73,10 @@ struct Forest<'a> {
 }
 
 impl<'a> Forest<'a> {
-    fn new(schema: &LinkageSchema, records: &'a Records, scored: &[Scored]) -> Self {
+    fn new(schema: &LinkageSchema, records: &'a Records, weighed: &[Weighed]) -> Self {
         let count = records.list.len();
         let mut met = vec![Vec::new(); count];
-        for pair in scored {
+        for pair in weighed {
             met[pair.pair.0 as usize].push((pair.pair.1, pair.odds_millibits));
             met[pair.pair.1 as usize].push((pair.pair.0, pair.odds_millibits));
         }

@@ -136,9 +136,9 @@ impl<'a> Fit<'a> {
                     let share = |sum: &f64| ((sum * scale).max(LEAST_PAIRS) / all).min(0.95);
                     let (matched, household) = (share(matched), share(household));
                     [
-                        matched.ln(),
-                        household.ln(),
-                        (1.0 - matched - household).max(1e-9).ln(),
+                        libm::log(matched),
+                        libm::log(household),
+                        libm::log((1.0 - matched - household).max(1e-9)),
                     ]
                 });
         let expected_matches = counts
@@ -178,7 +178,7 @@ impl Counts {
 fn responsibilities(model: &Mixture, stratum: u16, levels: &[u16]) -> [f64; 3] {
     let joint = model.log_joint(stratum, levels);
     let total = log_sum(&joint);
-    joint.map(|log| (log - total).exp())
+    joint.map(|log| libm::exp(log - total))
 }
 
 /// The mean of what is known.

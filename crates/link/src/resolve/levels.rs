@@ -11,7 +11,7 @@ use super::pairs::FINENESS;
 use crate::comparison::{GRADES, MISSING};
 
 /// The level of a variable of which nothing is known for a pair.
-pub(crate) const UNKNOWN: u16 = u16::MAX;
+pub(super) const UNKNOWN: u16 = u16::MAX;
 
 /// Mean grades a similarity is cut at, best first, in hundredths of Dice.
 const NAME_CUTS: [u8; 4] = [92, 78, 60, 40];
@@ -53,22 +53,22 @@ enum Source {
 
 /// One graded outcome of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variable {
+pub(super) struct Variable {
     /// The field or fields it speaks of, for people.
-    pub name: String,
+    pub(super) name: String,
     /// Its levels fall into this grid; the product is the number of levels. A joint variable has one
     /// axis for each of its parts.
-    pub(crate) axes: Vec<u16>,
+    pub(super) axes: Vec<u16>,
     source: Source,
 }
 
 /// The variables of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Variables(pub Vec<Variable>);
+pub(super) struct Variables(pub(super) Vec<Variable>);
 
 impl Variables {
     /// The variables of comparisons laid out by `layout`.
-    pub fn of(schema: &LinkageSchema, layout: &Layout) -> Self {
+    pub(super) fn of(schema: &LinkageSchema, layout: &Layout) -> Self {
         let has_names = layout
             .comparators
             .iter()
@@ -85,18 +85,13 @@ impl Variables {
     }
 
     /// The level of each variable, in order.
-    pub(crate) fn levels<'a>(&'a self, grades: &'a [u8]) -> impl Iterator<Item = u16> + 'a {
+    pub(super) fn levels<'a>(&'a self, grades: &'a [u8]) -> impl Iterator<Item = u16> + 'a {
         self.0.iter().map(|variable| variable.level(grades))
     }
 
     /// How many variables there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.0.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 }
 
@@ -230,13 +225,13 @@ impl Variable {
     }
 
     /// How many levels the variable has.
-    pub(crate) fn level_count(&self) -> usize {
+    pub(super) fn level_count(&self) -> usize {
         self.axes.iter().map(|axis| usize::from(*axis)).product()
     }
 
     /// Which of the joint variable's parts are unknown at `level`, by axis; levels are compared
     /// only with levels that know the same.
-    pub(crate) fn unknown_axes(&self, level: usize) -> u32 {
+    pub(super) fn unknown_axes(&self, level: usize) -> u32 {
         if !matches!(self.source, Source::Names { .. }) {
             return 0;
         }
@@ -247,7 +242,7 @@ impl Variable {
     }
 
     /// The place of `level` on each axis.
-    pub(crate) fn places(&self, level: usize) -> Vec<u16> {
+    pub(super) fn places(&self, level: usize) -> Vec<u16> {
         let mut rest = level;
         let mut places = vec![0; self.axes.len()];
         for (place, axis) in places.iter_mut().zip(&self.axes).rev() {
@@ -259,7 +254,7 @@ impl Variable {
 
     /// How well a pair agrees at `level`, 0 to 1, and whether a household shares the value: what
     /// the fit starts from.
-    pub(crate) fn prior_agreement(&self, level: usize) -> Agreement {
+    pub(super) fn prior_agreement(&self, level: usize) -> Agreement {
         let places = self.places(level);
         let fall = |place: u16, axis: u16| 1.0 - f64::from(place) / f64::from(axis - 1);
         match &self.source {
@@ -292,9 +287,9 @@ impl Variable {
 }
 
 /// How well a pair agrees in what is a person's own and in what a household shares.
-pub(crate) struct Agreement {
-    pub(crate) personal: Option<f64>,
-    pub(crate) shared: Option<f64>,
+pub(super) struct Agreement {
+    pub(super) personal: Option<f64>,
+    pub(super) shared: Option<f64>,
 }
 
 /// The first cut that `grade` reaches, counted from 0; the number of cuts when it reaches none.

@@ -2,28 +2,13 @@
 //! expectation–maximisation (Dempster, Laird and Rubin, 1977; Winkler, 1988) without truth.
 //!
 //! The model speaks of candidate pairs, those that met in some pass. Priors belong to each pair of
-//! parties, so they follow how large and how overlapping the registries are.
+//! parties, so they follow how large and how overlapping the registries are. Logarithms come from a
+//! library in Rust, not from the platform, so that every machine fits the same numbers.
 
 use super::fit::Fit;
 use super::levels::{UNKNOWN, Variables};
 use super::pairs::{PairTable, Records};
 use super::table::LevelTable;
-
-/// What two records may be to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// The same person.
-    Match,
-    /// People of one household, or namesakes by descent: much is shared, but not who they are.
-    Household,
-    /// Nothing in particular.
-    Unrelated,
-}
-
-impl Class {
-    /// All classes; a class's place here is its index.
-    pub const ALL: [Self; 3] = [Self::Match, Self::Household, Self::Unrelated];
-}
 
 /// How the fit went.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,24 +17,24 @@ pub struct FitReport {
     pub rounds: usize,
     /// Whether it settled at all.
     pub converged: bool,
-    /// Matches expected among all pairs of records.
+    /// Matches expected among the candidate pairs.
     pub expected_matches: f64,
 }
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Mixture {
+pub(super) struct Mixture {
     /// By class, then variable.
     pub(super) tables: [Vec<LevelTable>; 3],
     /// By pair of parties: log prior of each class.
     pub(super) log_priors: Vec<[f64; 3]>,
     /// How the fit went.
-    pub report: FitReport,
+    pub(super) report: FitReport,
 }
 
-/// A compared pair with its score.
+/// A compared pair with its weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Scored {
+pub(crate) struct Weighed {
     pub(crate) pair: (u32, u32),
     /// log2 of the likelihood ratio of match against unrelated, in thousandths.
     pub(crate) weight_millibits: i32,
@@ -57,10 +42,10 @@ pub(crate) struct Scored {
     pub(crate) odds_millibits: i32,
 }
 
-impl Scored {
+impl Weighed {
     /// The posterior probability of a match, in millionths.
     pub(crate) fn probability_ppm(&self) -> u32 {
-        let odds = (f64::from(self.odds_millibits) / 1000.0).exp2();
+        let odds = libm::exp2(f64::from(self.odds_millibits) / 1000.0);
         (odds / (1.0 + odds) * 1e6).round() as u32
     }
 }
@@ -92,7 +77,7 @@ impl Mixture {
     }
 
     /// Weights and posterior odds of all pairs, in the table's order.
-    pub(super) fn score(&self, table: &PairTable, levels: &[u16]) -> Vec<Scored> {
+    pub(super) fn weigh(&self, table: &PairTable, levels: &[u16]) -> Vec<Weighed> {
         let width = self.tables[0].len();
         (0..table.len())
             .map(|pair| {
@@ -100,7 +85,7 @@ impl Mixture {
                 let joint = self.log_joint(table.strata[pair], levels);
                 let against = log_sum(&joint[1..]);
                 let weight = self.log_likelihood(0, levels) - self.log_likelihood(2, levels);
-                Scored {
+                Weighed {
                     pair: table.pairs[pair],
                     weight_millibits: millibits(weight),
                     odds_millibits: millibits(joint[0] - against),
@@ -119,5 +104,5 @@ fn millibits(natural: f64) -> i32 {
 
 pub(super) fn log_sum(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln()
+    most + libm::log(logs.iter().map(|log| libm::exp(log - most)).sum())
 }

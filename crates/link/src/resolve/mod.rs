@@ -7,13 +7,17 @@ mod levels;
 mod mixture;
 mod pairs;
 mod table;
+mod whole_record;
 
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, Progress, RecordHandle};
 
 pub use cluster::Cluster;
-pub use levels::{Variable, Variables};
-pub use mixture::{Class, FitReport, Mixture};
-pub use pairs::{PairTable, RecordSet, Records};
+pub use mixture::FitReport;
+pub use pairs::{RecordSet, Records};
+
+use levels::Variables;
+use mixture::Mixture;
+use pairs::PairTable;
 
 /// Why resolving stopped.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,9 @@ pub enum ResolveError {
     /// Comparisons that are not whole rows.
     #[error("the comparisons are cut short; run the matcher again")]
     TornComparisons,
+    /// A comparison with a grade that no comparison has.
+    #[error("a comparison has a grade that does not exist; run the matcher again")]
+    BadGrade,
     /// More records than can be numbered.
     #[error("there are more than four thousand million records")]
     TooManyRecords,
@@ -67,10 +74,8 @@ pub struct Resolution {
     pub links: Vec<Link>,
     /// Pairs of records that were compared.
     pub pairs: u64,
-    /// The fitted model and how the fit went.
-    pub model: Mixture,
-    /// What is compared.
-    pub variables: Variables,
+    /// How the fit of the model went.
+    pub fit: FitReport,
 }
 
 impl Resolution {
@@ -95,19 +100,22 @@ pub fn resolve<'a>(
     let records = Records::of(schema, sets)?;
     let table = PairTable::join(schema, layout, &records, sets, comparisons)?;
     progress.stage("fit the model", 0);
-    let variables = Variables::of(schema, layout);
-    let levels = table.levels(&variables);
-    let model = Mixture::fit(&variables, &records, &table, &levels);
+    let (weighed, fit) = if schema.profile.is_whole_record() {
+        whole_record::weigh(&table)
+    } else {
+        let variables = Variables::of(schema, layout);
+        let levels = table.levels(&variables);
+        let model = Mixture::fit(&variables, &records, &table, &levels);
+        (model.weigh(&table, &levels), model.report)
+    };
     progress.stage("form clusters", 0);
-    let scored = model.score(&table, &levels);
-    let (cluster_of, links) = cluster::form(schema, &records, &scored);
+    let (cluster_of, links) = cluster::form(schema, &records, &weighed);
     Ok(Resolution {
         records,
         cluster_of,
         links,
         pairs: table.len() as u64,
-        model,
-        variables,
+        fit,
     })
 }
 

@@ -10,10 +10,10 @@ use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
 
 use super::{HandlePair, ResolveError, Variables};
-use crate::comparison::{Comparison, ComparisonLayout, MISSING};
+use crate::comparison::{Comparison, ComparisonLayout, GRADES, MISSING};
 
 /// Steps of a mean grade per step of a grade.
-pub(crate) const FINENESS: u16 = 8;
+pub(super) const FINENESS: u16 = 8;
 
 /// One party's handle map.
 #[derive(Debug, Clone)]
@@ -73,16 +73,13 @@ impl Records {
 /// One compared pair of records.
 struct Met<'a> {
     pair: (u32, u32),
-    pass: u8,
     turned: bool,
     comparison: Comparison<'a>,
 }
 
 /// All compared pairs of records, ordered by their numbers.
-pub struct PairTable {
+pub(super) struct PairTable {
     pub(super) pairs: Vec<(u32, u32)>,
-    /// The passes each pair met in, by bit.
-    pub(super) passes: Vec<u32>,
     /// Mean grades in units of 1/[`FINENESS`], pair after pair.
     grades: Vec<u8>,
     slots: usize,
@@ -110,13 +107,15 @@ impl PairTable {
                 return Err(ResolveError::TornComparisons);
             }
             for comparison in rows.iter(bytes) {
+                let sound = |grade: &u8| *grade <= GRADES || *grade == MISSING;
+                if !comparison.grades().iter().all(sound) {
+                    return Err(ResolveError::BadGrade);
+                }
                 met.extend(Met::of(comparison, &numbers)?);
             }
         }
-        // Within a pair, order by pass and grades, so that the mean does not depend on arrival.
-        met.par_sort_unstable_by(|a, b| {
-            (a.pair, a.pass, a.comparison.grades()).cmp(&(b.pair, b.pass, b.comparison.grades()))
-        });
+        // Within a pair the order does not matter: a mean of integers does not depend on it.
+        met.par_sort_unstable_by_key(|met| met.pair);
         let mut table = Self::mean(&met, &layout.mirrored(), rows.slots());
         table.strata = table
             .pairs
@@ -129,16 +128,12 @@ impl PairTable {
     fn mean(met: &[Met<'_>], mirrored: &[usize], slots: usize) -> Self {
         let mut table = Self {
             pairs: Vec::new(),
-            passes: Vec::new(),
             grades: Vec::new(),
             slots,
             strata: Vec::new(),
         };
         for same in met.chunk_by(|a, b| a.pair == b.pair) {
             table.pairs.push(same[0].pair);
-            table
-                .passes
-                .push(same.iter().fold(0, |passes, met| passes | 1 << met.pass));
             table.grades.extend((0..slots).map(|slot| {
                 let graded = same
                     .iter()
@@ -157,13 +152,8 @@ impl PairTable {
     }
 
     /// How many pairs there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.pairs.len()
-    }
-
-    /// Whether nothing was compared.
-    pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
     }
 
     /// The mean grades of pair `index`.
@@ -191,7 +181,6 @@ impl<'a> Met<'a> {
         let pair = (left.min(right), left.max(right));
         let met = Self {
             pair,
-            pass: comparison.pass().0,
             turned: left > right,
             comparison,
         };

@@ -39,7 +39,7 @@ impl LevelTable {
         let log = smoothed
             .iter()
             .enumerate()
-            .map(|(level, weight)| (weight / sum_of(level)).max(LEAST).ln());
+            .map(|(level, weight)| libm::log((weight / sum_of(level)).max(LEAST)));
         Self { log: log.collect() }
     }
 }
@@ -84,7 +84,7 @@ fn marginals(variable: &Variable, counts: &[f64], total: f64) -> Vec<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolve::Variables;
+    use crate::resolve::levels::Variables;
     use model::{Layout, LinkageSchema};
     use proptest::prelude::*;
 

@@ -320,13 +320,27 @@ fn source(raw: &raw::Source, kind: FieldKind, place: &str) -> Result<FieldSource
         columns: raw.columns.clone(),
         order: raw.order,
         formats,
-        codes: raw
-            .codes
-            .iter()
-            .map(|(from, to)| (from.to_lowercase(), to.clone()))
-            .collect(),
+        codes: codes(&raw.codes, place)?,
         age: raw.age.clone(),
     })
+}
+
+/// Recorded words are matched without regard to case, so two that differ in case alone must agree.
+fn codes(
+    raw: &BTreeMap<String, String>,
+    place: &str,
+) -> Result<BTreeMap<String, String>, SchemaError> {
+    let mut codes = BTreeMap::new();
+    for (written, common) in raw {
+        let before = codes.insert(written.to_lowercase(), common.clone());
+        if before.is_some_and(|before| before != *common) {
+            return entry(
+                place,
+                format!("`codes` maps `{}` in two ways", written.to_lowercase()),
+            );
+        }
+    }
+    Ok(codes)
 }
 
 fn hold_count(what: &str, count: usize, limit: usize) -> Result<(), SchemaError> {
