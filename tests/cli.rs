@@ -56,7 +56,7 @@ fn unreadable() -> Vec<BadRegistry> {
         bad(
             "repeated-column.csv",
             &with("").replace("given", "born"),
-            &["`born`"],
+            &["columns 2 and 4"],
         ),
         bad(
             "repeated-id.csv",

@@ -3,6 +3,7 @@
 //! Values are wiped once a record is dropped; the reader's own buffer, which the CSV library keeps,
 //! is not, and holds the last row until it is reused.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -49,12 +50,16 @@ pub enum SourceError {
         header: String,
     },
     /// Two columns have one name.
-    #[error("{path}: the column `{column}` stands twice in the header")]
+    #[error(
+        "{path}: columns {first} and {second} of the header have one name; rename or drop one of them"
+    )]
     RepeatedColumn {
         /// The file.
         path: PathBuf,
-        /// The name.
-        column: String,
+        /// The first of them, counted from 1. Its name is not kept: the row may be no header.
+        first: usize,
+        /// The second.
+        second: usize,
     },
     /// A row has more or fewer values than the header.
     #[error(
@@ -282,17 +287,24 @@ fn header(path: &Path, reader: &mut Reader) -> Result<csv::StringRecord, SourceE
             limit: MAX_COLUMNS,
         });
     }
-    let mut seen = std::collections::BTreeSet::new();
-    match header
-        .iter()
-        .find(|name| !name.is_empty() && !seen.insert(*name))
-    {
-        Some(twice) => Err(SourceError::RepeatedColumn {
+    match repeated(&header) {
+        Some((first, second)) => Err(SourceError::RepeatedColumn {
             path: owned(),
-            column: twice.to_owned(),
+            first: first + 1,
+            second: second + 1,
         }),
         None => Ok(header),
     }
+}
+
+/// The places of the first two columns of one name; columns without a name are not meant to be read.
+fn repeated(header: &csv::StringRecord) -> Option<(usize, usize)> {
+    let mut seen = BTreeMap::new();
+    let mut named = header
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !name.is_empty());
+    named.find_map(|(place, name)| Some((seen.insert(name, place)?, place)))
 }
 
 fn open_plain_or_gzip(path: &Path) -> Result<Box<dyn Read + Send>, SourceError> {
@@ -402,7 +414,7 @@ map = { surname = { columns = ["surname"] }, born = { columns = ["birth date"], 
                 && !headless.contains("Silva"),
             "{headless}"
         );
-        assert!(refused(b"id,surname,id,birth date\n").contains("`id` stands twice"));
+        assert!(refused(b"id,surname,id,birth date\n").contains("columns 1 and 3 of the header"));
         let short = refused(b"id,surname,birth date\nk1,S,1990\nk2,S\n");
         assert!(
             short.contains("row 2 (line 3): 2 values, the header has 3"),
