@@ -14,7 +14,7 @@ use model::{BatchKind, PartyName, RunNumber, Silent, SystemClock};
 use node::{CollectOptions, Node, NodeError};
 use secret::SeededEntropy;
 use tempfile::TempDir;
-use testkit::canary::{Planted, Search};
+use testkit::canary::{Planted, Search, files_under};
 use testkit::country::{CountrySpec, ErrorLevel, File, generate};
 use testkit::federation::{Addresses, Federation, Member};
 use testkit::tap::{Place, Tap};
@@ -130,6 +130,7 @@ impl Row {
             .collect();
         vec![
             joined(&[planted, planted]),
+            [planted, b",", planted].concat(),
             joined(&[header, planted, planted]),
             joined(&[header, &[planted, b",Crumblewick"].concat()]),
             joined(&[header, &not_utf8]),
@@ -337,14 +338,13 @@ fn plant_key(planted: &mut Planted, what: &str, path: &Path) {
     planted.key(what, &key);
 }
 
-/// What a node keeps and others may come to see: all but its keys and its results.
-fn open_parts(node: &Node) -> Vec<PathBuf> {
-    let parts = fs::read_dir(node.home().root()).unwrap();
-    let parts = parts.map(|part| part.unwrap().path());
-    parts
-        .filter(|part| part.is_dir())
-        .filter(|part| !part.ends_with("keys") && !part.ends_with("results"))
-        .collect()
+/// The files of a node but for its keys and its results.
+fn open_files(node: &Node) -> Vec<PathBuf> {
+    let root = node.home().root();
+    let closed = ["keys", "results"].map(|part| root.join(part));
+    let mut files = files_under(root).unwrap();
+    files.retain(|file| !closed.iter().any(|part| file.starts_with(part)));
+    files
 }
 
 fn found(world: &World, search: &Search, logged: &[u8]) -> BTreeSet<String> {
@@ -359,9 +359,16 @@ fn found(world: &World, search: &Search, logged: &[u8]) -> BTreeSet<String> {
     }
     found.extend(search.files(world.federation.state().path()).unwrap());
     for member in &world.members {
-        let parts = open_parts(&member.node);
-        assert!(parts.iter().any(|part| part.ends_with("outbox")));
-        found.extend(parts.iter().flat_map(|part| search.files(part).unwrap()));
+        let files = open_files(&member.node);
+        for kept in [
+            "outbox/run-1/encodings.bin",
+            "vault/run-1.sealed",
+            "log",
+            "project.json",
+        ] {
+            assert!(files.iter().any(|file| file.ends_with(kept)), "{kept}");
+        }
+        found.extend(files.iter().flat_map(|file| search.file(file).unwrap()));
     }
     found
 }

@@ -132,10 +132,19 @@ impl Search {
     pub fn files(&self, directory: &Path) -> io::Result<BTreeSet<String>> {
         let mut found = BTreeSet::new();
         for path in files_under(directory)? {
-            let place = path.display().to_string();
-            found.extend(self.bytes(&place, place.as_bytes()));
-            found.extend(self.bytes(&place, &fs::read(&path)?));
+            found.extend(self.file(&path)?);
         }
+        Ok(found)
+    }
+
+    /// What of it stands in one file, or in its name.
+    ///
+    /// # Errors
+    /// The system's, when the file cannot be read.
+    pub fn file(&self, path: &Path) -> io::Result<BTreeSet<String>> {
+        let place = path.display().to_string();
+        let mut found = self.bytes(&place, place.as_bytes());
+        found.extend(self.bytes(&place, &fs::read(path)?));
         Ok(found)
     }
 }
