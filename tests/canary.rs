@@ -82,6 +82,9 @@ const PLANTED: [Row; 4] = [
     },
 ];
 
+/// The planted date of birth as programs write dates.
+const BIRTH_DATE: [&str; 4] = ["19870413", "1987-4-13", "13041987", "1987, 4, 13"];
+
 /// A row to plant.
 struct Row {
     file: File,
@@ -316,6 +319,9 @@ fn planted(world: &World) -> Search {
         for (column, value) in row.values {
             planted.text(&format!("{column} of {}", row.party), value);
         }
+    }
+    for form in BIRTH_DATE {
+        planted.text("the date of birth in another form", form);
     }
     plant_key(
         &mut planted,

@@ -208,20 +208,22 @@ impl<'a> Round<'a> {
             "the coordinator stopped: {}",
             self.words("coordinator")
         );
-        for node in 0..PARTIES.len() {
-            let ended = self.nodes[node]
-                .as_mut()
-                .map(|running| running.ended().unwrap());
-            match ended {
-                Some(None) => {}
-                None if self.is_done[node] => {}
-                None => self.start_node(node),
-                Some(Some(status)) => {
-                    self.nodes[node] = None;
-                    self.is_done[node] = status.success();
-                    let words = self.words(PARTIES[node]);
-                    assert!(matches!(status.code(), Some(0 | 1)), "{status}: {words}");
-                }
+        (0..PARTIES.len()).for_each(|node| self.look_at(node));
+    }
+
+    fn look_at(&mut self, node: usize) {
+        let ended = self.nodes[node]
+            .as_mut()
+            .map(|running| running.ended().unwrap());
+        match ended {
+            Some(None) => {}
+            None if self.is_done[node] => {}
+            None => self.start_node(node),
+            Some(Some(status)) => {
+                self.nodes[node] = None;
+                self.is_done[node] = status.success();
+                let words = self.words(PARTIES[node]);
+                assert!(matches!(status.code(), Some(0 | 1)), "{status}: {words}");
             }
         }
     }

@@ -122,8 +122,8 @@ fn rows(layout: &Layout, party: u8) -> Vec<u8> {
     for record in 0..4_u8 {
         for pass in 0..2_u8 {
             let mut row = vec![record.wrapping_mul(37); layout.row_bytes];
-            let handle = PassHandle::new([party << 6 | pass << 4 | record; 16]);
-            let token = BlockToken::new([pass << 4 | record / 2; 16]);
+            let handle = PassHandle::new([party * 64 + pass * 16 + record; 16]);
+            let token = BlockToken::new([pass * 16 + record / 2; 16]);
             write_header(
                 &mut row[..ROW_HEADER],
                 PassIndex(pass),
@@ -139,8 +139,8 @@ fn rows(layout: &Layout, party: u8) -> Vec<u8> {
 
 fn handles(party: u8) -> RecordSet {
     let pair = |record: u8, pass: u8| {
-        let pass = PassHandle::new([party << 6 | pass << 4 | record; 16]);
-        (pass, RecordHandle::new([party << 6 | record; 16]))
+        let pass = PassHandle::new([party * 64 + pass * 16 + record; 16]);
+        (pass, RecordHandle::new([party * 64 + record; 16]))
     };
     let pairs = (0..4).flat_map(|record| [pair(record, 0), pair(record, 1)]);
     RecordSet {
