@@ -6,6 +6,7 @@ use model::layout::Row;
 use model::{BlockToken, Layout, LinkageSchema};
 use rayon::prelude::*;
 
+use super::crowded::Crowded;
 use super::{MAX_BLOCK_ROWS, MatchError, MatchReport, PartyRows};
 
 /// One row in the index.
@@ -44,9 +45,15 @@ impl Blocks {
         layout: &Layout,
         inputs: &[PartyRows<'_>],
     ) -> Result<Self, MatchError<E>> {
+        for input in inputs {
+            check_rows(input, schema, layout)?;
+        }
+        let rows = |input: &PartyRows<'_>| input.bytes.len() / layout.row_bytes;
+        let all = inputs.iter().flat_map(|input| rows_of(input.bytes, layout));
+        let crowded = Crowded::of(all, inputs.iter().map(rows).sum());
         let mut members = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
-            members.extend(members_of(index as u8, input, schema, layout)?);
+            members.extend(members_of(index as u8, input, layout, &crowded));
         }
         members.par_sort_unstable();
         let passes = schema.passes.len();
@@ -161,12 +168,11 @@ impl Blocks {
     }
 }
 
-fn members_of<E>(
-    input: u8,
+fn check_rows<E>(
     rows: &PartyRows<'_>,
     schema: &LinkageSchema,
     layout: &Layout,
-) -> Result<Vec<Member>, MatchError<E>> {
+) -> Result<(), MatchError<E>> {
     let PartyRows { party, bytes } = *rows;
     if !bytes.len().is_multiple_of(layout.row_bytes) {
         return Err(MatchError::TornRows {
@@ -178,20 +184,31 @@ fn members_of<E>(
     if bytes.len() / layout.row_bytes > u32::MAX as usize {
         return Err(MatchError::TooManyRows);
     }
-    let members = bytes
-        .chunks_exact(layout.row_bytes)
-        .enumerate()
-        .map(|(row, bytes)| {
-            let (pass, token) = (Row::new(bytes).pass().0, Row::new(bytes).token());
-            if usize::from(pass) >= schema.passes.len() {
-                return Err(MatchError::UnknownPass { party, row, pass });
-            }
-            Ok(Member {
-                pass,
-                token,
-                input,
-                row: row as u32,
-            })
-        });
-    members.collect()
+    for (row, read) in rows_of(bytes, layout).enumerate() {
+        let pass = read.pass().0;
+        if usize::from(pass) >= schema.passes.len() {
+            return Err(MatchError::UnknownPass { party, row, pass });
+        }
+    }
+    Ok(())
+}
+
+fn rows_of<'a>(bytes: &'a [u8], layout: &Layout) -> impl Iterator<Item = Row<'a>> {
+    bytes.chunks_exact(layout.row_bytes).map(Row::new)
+}
+
+fn members_of(
+    input: u8,
+    rows: &PartyRows<'_>,
+    layout: &Layout,
+    crowded: &Crowded,
+) -> impl Iterator<Item = Member> {
+    let rows = rows_of(rows.bytes, layout).enumerate();
+    rows.filter(|(_, row)| crowded.holds(*row))
+        .map(move |(place, row)| Member {
+            pass: row.pass().0,
+            token: row.token(),
+            input,
+            row: place as u32,
+        })
 }

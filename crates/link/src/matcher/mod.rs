@@ -1,6 +1,7 @@
 //! The matcher's half: rows fall into blocks by token, blocks into pairs, pairs into comparisons.
 
 mod blocks;
+mod crowded;
 mod grade;
 
 use model::layout::Row;
