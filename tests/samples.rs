@@ -24,12 +24,17 @@ fn the_schemas_in_the_documentation_parse() {
 fn the_schemas_of_the_examples_parse() {
     let mut parsed = 0;
     for example in fs::read_dir(workspace().join("examples")).unwrap() {
-        let path = example.unwrap().path().join("schema.toml");
-        if path.exists() {
-            let schema = LinkageSchema::parse(&fs::read_to_string(&path).unwrap());
-            assert!(schema.is_ok(), "{}: {:?}", path.display(), schema.err());
-            parsed += 1;
+        for file in fs::read_dir(example.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "toml")
+            {
+                let schema = LinkageSchema::parse(&fs::read_to_string(&path).unwrap());
+                assert!(schema.is_ok(), "{}: {:?}", path.display(), schema.err());
+                parsed += 1;
+            }
         }
     }
-    assert!(parsed > 0, "no example has a schema");
+    assert!(parsed >= 2, "the examples have lost their schemas");
 }
