@@ -23,7 +23,7 @@ pub enum EnrolError {
     OtherName(PkiError),
     /// The certificate could not be issued.
     #[error("cannot issue the certificate")]
-    Pki(PkiError),
+    Pki(#[source] PkiError),
     /// The new certificate does not read back.
     #[error("cannot read the certificate just issued")]
     Certificate(#[from] IdentityError),
