@@ -3,7 +3,7 @@
 //! A vector is a byte slice whose length is a multiple of eight; bit `i` is bit `i % 8` of byte
 //! `i / 8`. All counts are integers, so every decision made from them is exact on every machine.
 
-pub mod count;
+mod count;
 mod minhash;
 mod vector;
 

@@ -149,13 +149,6 @@ impl Layout {
             .map(|(own, slot)| place(slot).unwrap_or(own))
             .collect()
     }
-
-    /// The part for `field` in `role`, if the layout has it.
-    pub fn part(&self, field: usize, role: PartRole) -> Option<usize> {
-        self.parts
-            .iter()
-            .position(|part| part.field == field && part.role == role)
-    }
 }
 
 struct Builder {

@@ -13,7 +13,7 @@ mod raw;
 
 pub use date::PartialDate;
 pub use normalise::{NormalisedRecord, NormalisedValue, Normaliser, Problem, ProblemKind};
-pub use plan::{ColumnPlan, maps_column};
+pub use plan::ColumnPlan;
 pub use raw::{LocalKey, RawField, RawRecord};
 
 pub use code::{phonetic_code, soften};

@@ -1,7 +1,7 @@
 //! Which columns of a registry are read, and which field needs which of them.
 
 use model::PartyIndex;
-use model::schema::{FieldSource, LinkageSchema, Party};
+use model::schema::{FieldSource, LinkageSchema};
 
 /// The columns to read from one party's registry: only those the schema maps, each once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,15 +49,4 @@ fn source_columns(source: &FieldSource) -> impl Iterator<Item = &str> {
         .iter()
         .flat_map(|age| [age.column.as_str(), age.at.as_str()]);
     source.columns.iter().map(String::as_str).chain(age)
-}
-
-/// Whether the party maps this column at all; for telling people about columns they may drop.
-pub fn maps_column(party: &Party, column: &str) -> bool {
-    party.record_id == column
-        || party
-            .sources
-            .iter()
-            .flatten()
-            .flat_map(source_columns)
-            .any(|known| known == column)
 }
