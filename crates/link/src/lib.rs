@@ -3,7 +3,7 @@
 //! number of threads, so that an auditor can replay a run.
 //!
 //! Two halves that share no input, as the two roles of the coordinator do: [`matcher`] sees
-//! encodings and block tokens under pass handles; [`resolve`] sees which records the handles belong
+//! encodings and block tokens under pass handles; [`mod@resolve`] sees which records the handles belong
 //! to and the comparisons, never an encoding.
 
 pub mod comparison;
