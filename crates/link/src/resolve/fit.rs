@@ -16,6 +16,15 @@ const DOUBT: f64 = 0.02;
 /// No class has a smaller share of a stratum's pairs than this many pairs.
 const LEAST_PAIRS: f64 = 0.5;
 
+/// What two records may be to each other.
+#[derive(Clone, Copy)]
+enum Classes {
+    /// A match or unrelated.
+    Two,
+    /// A match, of one household, or unrelated.
+    Three,
+}
+
 /// What one fit works on.
 pub(super) struct Fit<'a> {
     variables: &'a Variables,
@@ -50,13 +59,45 @@ impl<'a> Fit<'a> {
         }
     }
 
+    /// Fits two classes and three, and keeps what describes the pairs better for its size (Bayesian
+    /// information criterion, Schwarz, 1978): where there are no households, a third class would
+    /// take the matches that are badly recorded.
     pub(super) fn run(&self) -> Mixture {
-        let mut model = self.maximise(&self.count(|pair| self.first_guess(pair)));
+        let (two, three) = (self.fit(Classes::Two), self.fit(Classes::Three));
+        if self.criterion(&two, 2.0) <= self.criterion(&three, 3.0) {
+            two
+        } else {
+            three
+        }
+    }
+
+    /// Minus twice the log likelihood, and what each parameter costs. A variable has as many
+    /// parameters in a class as levels that occur, less one.
+    fn criterion(&self, model: &Mixture, classes: f64) -> f64 {
+        let pairs = || (0..self.table.len()).step_by(self.step);
+        let of_pair = |pair| log_sum(&model.log_joint(self.table.strata[pair], self.pair(pair)));
+        let likelihood: f64 = pairs().map(of_pair).sum();
+        let occurring = |variable: usize| {
+            let mut seen: Vec<u16> = pairs().map(|pair| self.pair(pair)[variable]).collect();
+            seen.sort_unstable();
+            seen.dedup();
+            seen.iter()
+                .filter(|level| **level != UNKNOWN)
+                .count()
+                .saturating_sub(1)
+        };
+        let parameters: usize = (0..self.variables.len()).map(occurring).sum();
+        let cost = libm::log(pairs().count().max(1) as f64);
+        classes * parameters as f64 * cost - 2.0 * likelihood
+    }
+
+    fn fit(&self, classes: Classes) -> Mixture {
+        let mut model = self.maximise(&self.count(|pair| self.first_guess(pair, classes)), classes);
         let mut before = 0.0;
         for round in 1..=MAX_ROUNDS {
             let counts = self
                 .count(|pair| responsibilities(&model, self.table.strata[pair], self.pair(pair)));
-            model = self.maximise(&counts);
+            model = self.maximise(&counts, classes);
             let matches = model.report.expected_matches;
             model.report.rounds = round;
             if (matches - before).abs() <= SETTLED * matches {
@@ -75,7 +116,7 @@ impl<'a> Fit<'a> {
 
     /// Which class a pair looks like before anything is known: agreement in what is a person's own
     /// makes a match, agreement in what households share without it a household.
-    fn first_guess(&self, pair: usize) -> [f64; 3] {
+    fn first_guess(&self, pair: usize, classes: Classes) -> [f64; 3] {
         let (mut personal, mut shared) = (Mean::default(), Mean::default());
         for (variable, level) in self.variables.0.iter().zip(self.pair(pair)) {
             if *level != UNKNOWN {
@@ -98,7 +139,10 @@ impl<'a> Fit<'a> {
         if class == 2 {
             guess[0] = DOUBT * DOUBT;
         }
-        guess
+        match classes {
+            Classes::Two => [guess[0], 0.0, guess[1] + guess[2]],
+            Classes::Three => guess,
+        }
     }
 
     fn count(&self, responsible: impl Fn(usize) -> [f64; 3]) -> Counts {
@@ -119,7 +163,7 @@ impl<'a> Fit<'a> {
         counts
     }
 
-    fn maximise(&self, counts: &Counts) -> Mixture {
+    fn maximise(&self, counts: &Counts, classes: Classes) -> Mixture {
         let tables = counts.levels.each_ref().map(|class| {
             let variables = self.variables.0.iter().zip(class);
             variables
@@ -134,7 +178,11 @@ impl<'a> Fit<'a> {
                 .zip(&self.candidates)
                 .map(|([matched, household], all)| {
                     let share = |sum: &f64| ((sum * scale).max(LEAST_PAIRS) / all).min(0.95);
-                    let (matched, household) = (share(matched), share(household));
+                    let matched = share(matched);
+                    let household = match classes {
+                        Classes::Two => 0.0,
+                        Classes::Three => share(household),
+                    };
                     [
                         libm::log(matched),
                         libm::log(household),

@@ -1,4 +1,5 @@
-//! The model: Fellegi–Sunter (1969) with a third class for people of one household, fitted by
+//! The model: Fellegi–Sunter (1969), with a third class for people of one household where that
+//! describes the pairs better, fitted by
 //! expectation–maximisation (Dempster, Laird and Rubin, 1977; Winkler, 1988) without truth.
 //!
 //! The model speaks of candidate pairs, those that met in some pass. Priors belong to each pair of
