@@ -125,7 +125,7 @@ fn run(linked: &Linked) -> Value {
         "parties": parties,
         "passes": passes,
         "pairs_of_rows": linked.matched.pairs,
-        "pairs_of_records": resolution.pairs,
+        "pairs_of_records": resolution.scored.len(),
         "links": resolution.links.len(),
         "clusters": resolution.clusters().len(),
         "model": {
@@ -144,7 +144,7 @@ pub(crate) fn summary(linked: &Linked) -> String {
     let mut lines = vec![format!(
         "{} records, {} pairs compared, {} links, {} clusters ({} of several records)",
         linked.records.len(),
-        resolution.pairs,
+        resolution.scored.len(),
         resolution.links.len(),
         clusters.len(),
         several,

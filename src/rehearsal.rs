@@ -112,6 +112,7 @@ impl Rehearsal {
                 &self.schema,
                 &self.layout,
                 &sets,
+                &[],
                 [comparisons.as_slice()],
                 progress,
             )

@@ -104,8 +104,15 @@ fn clusters_in_process(
         Ok::<(), std::convert::Infallible>(())
     })
     .unwrap();
-    let resolution =
-        link::resolve(schema, &layout, &sets, [comparisons.as_slice()], &Silent).unwrap();
+    let resolution = link::resolve(
+        schema,
+        &layout,
+        &sets,
+        &[],
+        [comparisons.as_slice()],
+        &Silent,
+    )
+    .unwrap();
     let list = resolution.records.list.iter().zip(&resolution.cluster_of);
     list.map(|((party, handle), first)| (*party, *handle, *first))
         .collect()

@@ -339,7 +339,7 @@ proptest! {
         let schema = schema();
         let sets = [handles(0), handles(1)];
         let layout = Layout::of(&schema);
-        if let Ok(resolved) = link::resolve(&schema, &layout, &sets, [&bytes[..]], &Silent) {
+        if let Ok(resolved) = link::resolve(&schema, &layout, &sets, &[], [&bytes[..]], &Silent) {
             prop_assert_eq!(resolved.cluster_of.len(), 8);
         }
     }

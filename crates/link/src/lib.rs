@@ -14,4 +14,4 @@ pub mod resolve;
 pub use comparison::{Comparison, ComparisonLayout, MISSING};
 pub use evaluate::{Quality, evaluate};
 pub use matcher::{MatchError, PartyRows, compare};
-pub use resolve::{Cluster, Link, RecordSet, Resolution, ResolveError, resolve};
+pub use resolve::{Cluster, Decision, Link, RecordSet, Resolution, ResolveError, Verdict, resolve};

@@ -42,7 +42,14 @@ impl Resolver {
         let project = &self.context.project;
         let progress = Logged::new(self.context.role);
         let inputs = [rows.as_slice()];
-        let linked = link::resolve(&project.schema, &project.layout, &sets, inputs, &progress);
+        let linked = link::resolve(
+            &project.schema,
+            &project.layout,
+            &sets,
+            &[],
+            inputs,
+            &progress,
+        );
         let resolution = linked.map_err(StageError::input)?;
         let totals = self.write(&resolution, comparisons_digest)?;
         self.context.journal.record_once(Event::RunResolved {
@@ -74,7 +81,7 @@ impl Resolver {
         file.write(&clusters::encode(rows))?;
         let totals = Totals {
             records: resolution.records.list.len() as u64,
-            pairs: resolution.pairs,
+            pairs: resolution.scored.len() as u64,
             links: resolution.links.len() as u64,
             clusters: count_clusters(&resolution.cluster_of),
             clusters_digest: file.finish()?,

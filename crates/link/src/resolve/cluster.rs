@@ -1,15 +1,17 @@
-//! From weighed pairs to clusters: one cluster a person.
+//! From scored pairs to clusters: one cluster a person.
 //!
 //! Likely links first, two clusters become one when the evidence of *all* pairs between them speaks
 //! for it, not only the best (greedy correlation clustering; Bansal, Blum and Chawla, 2004). So a
 //! chain of half-likely links does not merge a household, and a person's poor record is still held
-//! by several good ones. A party without duplicates gives a cluster one record at most.
+//! by several good ones. A party without duplicates gives a cluster one record at most. Decisions
+//! from a review come before all evidence.
 
 use std::collections::BTreeMap;
 
 use model::LinkageSchema;
 
-use super::mixture::Weighed;
+use super::mixture::ScoredPair;
+use super::review::{Decisions, Verdict};
 use super::{Link, Records};
 
 /// The records of one person, by number, sorted.
@@ -23,34 +25,94 @@ const NEVER_MET: i64 = -3_300;
 /// No pair counts for more than this, either way.
 const MOST: i64 = 15_000;
 
-/// The clusters as the number of each record's first, and the links inside them.
+/// Why a likely pair was not linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CutReason {
+    /// A party without duplicates would have two records in one cluster.
+    OneRecordPerParty,
+    /// The other pairs between the two clusters speak against it, more than this one for it.
+    Outweighed,
+    /// People who looked said that these, or others in the two clusters, are two people.
+    DecidedDifferent,
+}
+
+impl CutReason {
+    /// The reason in words.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::OneRecordPerParty => {
+                "a registry without duplicates would have two records in one cluster"
+            }
+            Self::Outweighed => "the other pairs between the two clusters speak against it",
+            Self::DecidedDifferent => "a review decided that they are two people",
+        }
+    }
+}
+
+/// A likely pair that was not linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cut {
+    /// Its place among the scored pairs.
+    pub pair: usize,
+    /// Why.
+    pub reason: CutReason,
+}
+
+/// What clustering gives.
+pub(super) struct Formed {
+    /// The cluster of every record, as the number of its first record.
+    pub(super) cluster_of: Vec<u32>,
+    /// The accepted links, ordered by their records.
+    pub(super) links: Vec<Link>,
+    /// The likely pairs that were not linked, in the order of the scored pairs.
+    pub(super) cuts: Vec<Cut>,
+}
+
+/// The clusters, the links inside them, and the likely pairs between them.
 pub(super) fn form(
     schema: &LinkageSchema,
     records: &Records,
-    weighed: &[Weighed],
-) -> (Vec<u32>, Vec<Link>) {
-    let mut forest = Forest::new(schema, records, weighed);
-    let mut order: Vec<&Weighed> = weighed
-        .iter()
-        .filter(|pair| pair.odds_millibits > LINK_ODDS)
-        .collect();
-    order.sort_unstable_by_key(|pair| (-pair.odds_millibits, pair.pair));
-    for link in &order {
-        forest.consider(link.pair);
+    scored: &[ScoredPair],
+    decisions: &mut Decisions,
+) -> Formed {
+    let mut forest = Forest::new(schema, records, scored, decisions);
+    for (pair, verdict) in &decisions.by_pair {
+        if *verdict == Verdict::Different || forest.oblige(*pair) {
+            decisions.report.followed += 1;
+        } else {
+            decisions.report.contradicted += 1;
+        }
     }
-    let cluster_of = forest.first_of_each();
-    let mut links: Vec<Link> = order
-        .into_iter()
-        .filter(|link| cluster_of[link.pair.0 as usize] == cluster_of[link.pair.1 as usize])
-        .map(|link| Link {
-            left: link.pair.0,
-            right: link.pair.1,
-            weight_millibits: link.weight_millibits,
-            probability_ppm: link.probability_ppm(),
-        })
+    let mut order: Vec<usize> = (0..scored.len())
+        .filter(|place| scored[*place].odds_millibits > LINK_ODDS)
         .collect();
+    order.sort_unstable_by_key(|place| (-scored[*place].odds_millibits, scored[*place].pair));
+    for place in &order {
+        let _ = forest.consider(scored[*place].pair);
+    }
+    order.sort_unstable();
+    let cut = |place: &usize| {
+        let reason = forest.consider(scored[*place].pair).err()?;
+        Some(Cut {
+            pair: *place,
+            reason,
+        })
+    };
+    let cuts = order.iter().filter_map(cut).collect();
+    let cluster_of = forest.first_of_each();
+    let inside = |pair: &&ScoredPair| {
+        let (left, right) = pair.pair;
+        let obliged = decisions.by_pair.get(&pair.pair) == Some(&Verdict::Same);
+        (pair.odds_millibits > LINK_ODDS || obliged)
+            && cluster_of[left as usize] == cluster_of[right as usize]
+    };
+    let mut links: Vec<Link> = scored.iter().filter(inside).map(Link::from).collect();
     links.sort_unstable_by_key(|link| (link.left, link.right));
-    (cluster_of, links)
+    Formed {
+        cluster_of,
+        links,
+        cuts,
+    }
 }
 
 /// Gathers records by cluster.
@@ -70,15 +132,34 @@ struct Forest<'a> {
     members: Vec<Vec<u32>>,
     /// By record: the records it met, and the odds.
     met: Vec<Vec<(u32, i32)>>,
+    /// By record with any: the records it was decided to differ from.
+    apart: BTreeMap<u32, Vec<u32>>,
 }
 
 impl<'a> Forest<'a> {
-    fn new(schema: &LinkageSchema, records: &'a Records, weighed: &[Weighed]) -> Self {
+    fn new(
+        schema: &LinkageSchema,
+        records: &'a Records,
+        scored: &[ScoredPair],
+        decisions: &Decisions,
+    ) -> Self {
         let count = records.list.len();
         let mut met = vec![Vec::new(); count];
-        for pair in weighed {
-            met[pair.pair.0 as usize].push((pair.pair.1, pair.odds_millibits));
-            met[pair.pair.1 as usize].push((pair.pair.0, pair.odds_millibits));
+        for ScoredPair {
+            pair: (left, right),
+            odds_millibits,
+            ..
+        } in scored
+        {
+            met[*left as usize].push((*right, *odds_millibits));
+            met[*right as usize].push((*left, *odds_millibits));
+        }
+        let mut apart: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for ((left, right), verdict) in &decisions.by_pair {
+            if *verdict == Verdict::Different {
+                apart.entry(*left).or_default().push(*right);
+                apart.entry(*right).or_default().push(*left);
+            }
         }
         Self {
             records,
@@ -90,14 +171,50 @@ impl<'a> Forest<'a> {
             root: (0..count as u32).collect(),
             members: (0..count as u32).map(|record| vec![record]).collect(),
             met,
+            apart,
         }
     }
 
-    fn consider(&mut self, (left, right): (u32, u32)) {
-        let (a, b) = (self.root[left as usize], self.root[right as usize]);
-        if a != b && self.may_share(a, b) && self.evidence(a, b) > 0 {
+    fn roots(&self, (left, right): (u32, u32)) -> (u32, u32) {
+        (self.root[left as usize], self.root[right as usize])
+    }
+
+    /// Joins the clusters of a pair that was decided to be one person; says whether it could.
+    fn oblige(&mut self, pair: (u32, u32)) -> bool {
+        let (a, b) = self.roots(pair);
+        let possible = a == b || !self.are_apart(a, b);
+        if a != b && possible {
             self.merge(a, b);
         }
+        possible
+    }
+
+    /// Joins the clusters of a likely pair, or says why not.
+    fn consider(&mut self, pair: (u32, u32)) -> Result<(), CutReason> {
+        let (a, b) = self.roots(pair);
+        if a == b {
+            return Ok(());
+        }
+        if self.are_apart(a, b) {
+            return Err(CutReason::DecidedDifferent);
+        }
+        if !self.may_share(a, b) {
+            return Err(CutReason::OneRecordPerParty);
+        }
+        if self.evidence(a, b) <= 0 {
+            return Err(CutReason::Outweighed);
+        }
+        self.merge(a, b);
+        Ok(())
+    }
+
+    fn are_apart(&self, a: u32, b: u32) -> bool {
+        let from = |record: &u32| self.apart.get(record).into_iter().flatten();
+        !self.apart.is_empty()
+            && self.members[a as usize]
+                .iter()
+                .flat_map(from)
+                .any(|other| self.root[*other as usize] == b)
     }
 
     fn may_share(&self, a: u32, b: u32) -> bool {

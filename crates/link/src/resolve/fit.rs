@@ -1,7 +1,7 @@
 //! Expectation–maximisation for the [`Mixture`].
 
-use super::levels::{UNKNOWN, Variables};
-use super::mixture::{FitReport, Mixture, log_sum};
+use super::levels::{UNKNOWN, Variable, Variables};
+use super::mixture::{CLASSES, Class, FitReport, Mixture, TABLES, log_sum};
 use super::pairs::{PairTable, Records};
 use super::table::LevelTable;
 
@@ -16,6 +16,9 @@ const DOUBT: f64 = 0.02;
 /// No class has a smaller share of a stratum's pairs than this many pairs.
 const LEAST_PAIRS: f64 = 0.5;
 
+/// The starting share of twins among pairs that look like a match.
+const TWINS: f64 = 0.02;
+
 /// What two records may be to each other.
 #[derive(Clone, Copy)]
 enum Classes {
@@ -23,6 +26,8 @@ enum Classes {
     Two,
     /// A match, of one household, or unrelated.
     Three,
+    /// The same, or twins.
+    Four,
 }
 
 /// What one fit works on.
@@ -38,9 +43,9 @@ pub(super) struct Fit<'a> {
 /// Weighted counts: what a round of maximisation starts from.
 struct Counts {
     /// By class, variable and level.
-    levels: [Vec<Vec<f64>>; 3],
-    /// By stratum: responsibility of match and household.
-    strata: Vec<[f64; 2]>,
+    levels: [Vec<Vec<f64>>; TABLES],
+    /// By stratum: responsibility of each class.
+    strata: Vec<[f64; CLASSES]>,
 }
 
 impl<'a> Fit<'a> {
@@ -59,21 +64,40 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Fits two classes and three, and keeps what describes the pairs better for its size (Bayesian
-    /// information criterion, Schwarz, 1978): where there are no households, a third class would
-    /// take the matches that are badly recorded.
+    /// Fits two classes, three and four, and keeps what describes the pairs better for its size
+    /// (Bayesian information criterion, Schwarz, 1978): where there are no households, a third class
+    /// would take the matches that are badly recorded, and without households nobody's twin is told
+    /// from him by what they share.
     pub(super) fn run(&self) -> Mixture {
-        let (two, three) = (self.fit(Classes::Two), self.fit(Classes::Three));
-        if self.criterion(&two, 2.0) <= self.criterion(&three, 3.0) {
-            two
-        } else {
+        let two = self.fit(self.start(Classes::Two), Classes::Two);
+        let three = self.fit(self.start(Classes::Three), Classes::Three);
+        if self.criterion(&two, 2.0, 2.0) <= self.criterion(&three, 3.0, 3.0) {
+            return two;
+        }
+        if !self.twins_can_be_told() {
+            return three;
+        }
+        let four = self.fit(self.with_twins(&three), Classes::Four);
+        if self.criterion(&three, 3.0, 3.0) <= self.criterion(&four, 3.0, 4.0) {
             three
+        } else {
+            four
         }
     }
 
+    /// Twins share a date of birth, and more; only names, sex or numbers part them.
+    fn twins_can_be_told(&self) -> bool {
+        let variables = &self.variables.0;
+        let shared = |variable: &&Variable| !variable.parts_twins() && !variable.is_date();
+        variables.iter().any(Variable::is_date)
+            && variables.iter().any(Variable::parts_twins)
+            && variables.iter().any(|variable| shared(&variable))
+    }
+
     /// Minus twice the log likelihood, and what each parameter costs. A variable has as many
-    /// parameters in a class as levels that occur, less one.
-    fn criterion(&self, model: &Mixture, classes: f64) -> f64 {
+    /// parameters in a table as levels that occur, less one; a pair of parties has one for each class,
+    /// less one.
+    fn criterion(&self, model: &Mixture, tables: f64, classes: f64) -> f64 {
         let pairs = || (0..self.table.len()).step_by(self.step);
         let of_pair = |pair| log_sum(&model.log_joint(self.table.strata[pair], self.pair(pair)));
         let likelihood: f64 = pairs().map(of_pair).sum();
@@ -86,13 +110,27 @@ impl<'a> Fit<'a> {
                 .count()
                 .saturating_sub(1)
         };
-        let parameters: usize = (0..self.variables.len()).map(occurring).sum();
-        let cost = libm::log(pairs().count().max(1) as f64);
-        classes * parameters as f64 * cost - 2.0 * likelihood
+        let levels: usize = (0..self.variables.len()).map(occurring).sum();
+        let strata = self.candidates.iter().filter(|pairs| **pairs > 1.0).count();
+        let parameters = tables * levels as f64 + (classes - 1.0) * strata as f64;
+        parameters * libm::log(pairs().count().max(1) as f64) - 2.0 * likelihood
     }
 
-    fn fit(&self, classes: Classes) -> Mixture {
-        let mut model = self.maximise(&self.count(|pair| self.first_guess(pair, classes)), classes);
+    fn start(&self, classes: Classes) -> Mixture {
+        self.maximise(&self.count(|pair| self.first_guess(pair, classes)), classes)
+    }
+
+    /// A model that knows twins, from one that does not: some of what looks like a match is not.
+    fn with_twins(&self, three: &Mixture) -> Mixture {
+        let mut four = three.clone();
+        for priors in &mut four.log_priors {
+            priors[Class::Twins as usize] = priors[Class::Match as usize] + libm::log(TWINS);
+        }
+        four
+    }
+
+    fn fit(&self, start: Mixture, classes: Classes) -> Mixture {
+        let mut model = start;
         let mut before = 0.0;
         for round in 1..=MAX_ROUNDS {
             let counts = self
@@ -116,7 +154,7 @@ impl<'a> Fit<'a> {
 
     /// Which class a pair looks like before anything is known: agreement in what is a person's own
     /// makes a match, agreement in what households share without it a household.
-    fn first_guess(&self, pair: usize, classes: Classes) -> [f64; 3] {
+    fn first_guess(&self, pair: usize, classes: Classes) -> [f64; CLASSES] {
         let (mut personal, mut shared) = (Mean::default(), Mean::default());
         for (variable, level) in self.variables.0.iter().zip(self.pair(pair)) {
             if *level != UNKNOWN {
@@ -140,12 +178,12 @@ impl<'a> Fit<'a> {
             guess[0] = DOUBT * DOUBT;
         }
         match classes {
-            Classes::Two => [guess[0], 0.0, guess[1] + guess[2]],
-            Classes::Three => guess,
+            Classes::Two => [guess[0], 0.0, guess[1] + guess[2], 0.0],
+            Classes::Three | Classes::Four => [guess[0], guess[1], guess[2], 0.0],
         }
     }
 
-    fn count(&self, responsible: impl Fn(usize) -> [f64; 3]) -> Counts {
+    fn count(&self, responsible: impl Fn(usize) -> [f64; CLASSES]) -> Counts {
         let empty = || {
             self.variables
                 .0
@@ -155,7 +193,7 @@ impl<'a> Fit<'a> {
         };
         let mut counts = Counts {
             levels: [empty(), empty(), empty()],
-            strata: vec![[0.0; 2]; self.candidates.len()],
+            strata: vec![[0.0; CLASSES]; self.candidates.len()],
         };
         for pair in (0..self.table.len()).step_by(self.step) {
             counts.add(self, pair, responsible(pair));
@@ -171,31 +209,15 @@ impl<'a> Fit<'a> {
                 .collect::<Vec<_>>()
         });
         let scale = self.step as f64;
-        let priors =
-            counts
-                .strata
-                .iter()
-                .zip(&self.candidates)
-                .map(|([matched, household], all)| {
-                    let share = |sum: &f64| ((sum * scale).max(LEAST_PAIRS) / all).min(0.95);
-                    let matched = share(matched);
-                    let household = match classes {
-                        Classes::Two => 0.0,
-                        Classes::Three => share(household),
-                    };
-                    [
-                        libm::log(matched),
-                        libm::log(household),
-                        libm::log((1.0 - matched - household).max(1e-9)),
-                    ]
-                });
-        let expected_matches = counts
+        let priors = counts
             .strata
             .iter()
-            .map(|[matched, _]| matched * scale)
-            .sum();
+            .zip(&self.candidates)
+            .map(|(sums, all)| log_priors(&sums.map(|sum| sum * scale), *all, classes));
+        let expected_matches = counts.strata.iter().map(|sums| sums[0] * scale).sum();
         Mixture {
             tables,
+            twins_like: self.variables.0.iter().map(twins_like).collect(),
             log_priors: priors.collect(),
             report: FitReport {
                 rounds: 0,
@@ -207,23 +229,54 @@ impl<'a> Fit<'a> {
 }
 
 impl Counts {
-    fn add(&mut self, fit: &Fit<'_>, pair: usize, share: [f64; 3]) {
+    fn add(&mut self, fit: &Fit<'_>, pair: usize, share: [f64; CLASSES]) {
         let stratum = &mut self.strata[usize::from(fit.table.strata[pair])];
-        stratum[0] += share[0];
-        stratum[1] += share[1];
+        for (sum, share) in stratum.iter_mut().zip(&share) {
+            *sum += share;
+        }
         for (variable, level) in fit.pair(pair).iter().enumerate() {
             if *level == UNKNOWN {
                 continue;
             }
-            for (class, share) in share.iter().enumerate() {
-                self.levels[class][variable][usize::from(*level)] += share;
+            for class in Class::ALL {
+                let table = match class {
+                    Class::Twins => twins_like(&fit.variables.0[variable]),
+                    own => own,
+                };
+                self.levels[table as usize][variable][usize::from(*level)] += share[class as usize];
             }
         }
     }
 }
 
+/// Twins differ in what is a person's own as two people of a household do, and share all else as
+/// one person's records do.
+fn twins_like(variable: &Variable) -> Class {
+    if variable.parts_twins() {
+        Class::Household
+    } else {
+        Class::Match
+    }
+}
+
+/// Log priors of the classes among `all` candidate pairs of a stratum.
+fn log_priors(sums: &[f64; CLASSES], all: f64, classes: Classes) -> [f64; CLASSES] {
+    let share = |class: Class| (sums[class as usize].max(LEAST_PAIRS) / all).min(0.95);
+    let matched = share(Class::Match);
+    let household = match classes {
+        Classes::Two => 0.0,
+        Classes::Three | Classes::Four => share(Class::Household),
+    };
+    let twins = match classes {
+        Classes::Two | Classes::Three => 0.0,
+        Classes::Four => share(Class::Twins),
+    };
+    let unrelated = (1.0 - matched - household - twins).max(1e-9);
+    [matched, household, unrelated, twins].map(libm::log)
+}
+
 /// The posterior of each class for a pair.
-fn responsibilities(model: &Mixture, stratum: u16, levels: &[u16]) -> [f64; 3] {
+fn responsibilities(model: &Mixture, stratum: u16, levels: &[u16]) -> [f64; CLASSES] {
     let joint = model.log_joint(stratum, levels);
     let total = log_sum(&joint);
     joint.map(|log| libm::exp(log - total))

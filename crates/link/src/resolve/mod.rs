@@ -2,22 +2,28 @@
 //! weights from a model fitted without truth, and weighted pairs become clusters.
 
 mod cluster;
+mod explain;
 mod fit;
 mod levels;
 mod mixture;
 mod pairs;
+mod review;
 mod table;
 mod whole_record;
 
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, Progress, RecordHandle};
 
-pub use cluster::Cluster;
-pub use mixture::FitReport;
+pub use cluster::{Cluster, Cut, CutReason};
+pub use explain::{Explanation, LevelRow, ModelTables, Step, VariableTable};
+pub use mixture::{FitReport, ScoredPair};
 pub use pairs::{RecordSet, Records};
+pub use review::{Decision, DecisionReport, MAX_REVIEW, REVIEW_BAND, Verdict};
 
+use explain::Explainer;
 use levels::Variables;
 use mixture::Mixture;
 use pairs::PairTable;
+use review::Decisions;
 
 /// Why resolving stopped.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +70,17 @@ pub struct Link {
     pub probability_ppm: u32,
 }
 
+impl From<&ScoredPair> for Link {
+    fn from(pair: &ScoredPair) -> Self {
+        Self {
+            left: pair.pair.0,
+            right: pair.pair.1,
+            weight_millibits: pair.weight_millibits,
+            probability_ppm: pair.probability_ppm(),
+        }
+    }
+}
+
 /// What became of a run.
 pub struct Resolution {
     /// The records, numbered.
@@ -72,10 +89,19 @@ pub struct Resolution {
     pub cluster_of: Vec<u32>,
     /// The accepted links, ordered by their records.
     pub links: Vec<Link>,
-    /// Pairs of records that were compared.
-    pub pairs: u64,
+    /// All pairs of records that were compared, ordered by their records.
+    pub scored: Vec<ScoredPair>,
+    /// The likely pairs that were not linked, with the reason.
+    pub cuts: Vec<Cut>,
+    /// The pairs that people should look at, as places in `scored`, the most doubtful first.
+    pub review: Vec<usize>,
+    /// What became of earlier decisions.
+    pub decisions: DecisionReport,
     /// How the fit of the model went.
     pub fit: FitReport,
+    /// The fitted model; empty for whole-record encodings.
+    pub model: ModelTables,
+    explainer: Option<Explainer>,
 }
 
 impl Resolution {
@@ -83,9 +109,17 @@ impl Resolution {
     pub fn clusters(&self) -> Vec<Cluster> {
         cluster::collect(&self.cluster_of)
     }
+
+    /// Why the scored pair at `place` has its weight; none for whole-record encodings.
+    pub fn explain(&self, place: usize) -> Option<Explanation> {
+        let (left, right) = self.scored.get(place)?.pair;
+        let stratum = self.records.stratum(left, right);
+        Some(self.explainer.as_ref()?.explain(place, stratum))
+    }
 }
 
-/// Joins the passes, fits the model, and forms links and clusters.
+/// Joins the passes, fits the model, and forms links and clusters; `decisions` of earlier reviews
+/// are followed.
 ///
 /// # Errors
 /// [`ResolveError`] when comparisons and handle maps do not belong together.
@@ -93,6 +127,7 @@ pub fn resolve<'a>(
     schema: &LinkageSchema,
     layout: &Layout,
     sets: &[RecordSet],
+    decisions: &[Decision],
     comparisons: impl IntoIterator<Item = &'a [u8]>,
     progress: &dyn Progress,
 ) -> Result<Resolution, ResolveError> {
@@ -100,23 +135,60 @@ pub fn resolve<'a>(
     let records = Records::of(schema, sets)?;
     let table = PairTable::join(schema, layout, &records, sets, comparisons)?;
     progress.stage("fit the model", 0);
-    let (weighed, fit) = if schema.profile.is_whole_record() {
-        whole_record::weigh(&table)
-    } else {
-        let variables = Variables::of(schema, layout);
-        let levels = table.levels(&variables);
-        let model = Mixture::fit(&variables, &records, &table, &levels);
-        (model.weigh(&table, &levels), model.report)
-    };
+    let mut decisions = Decisions::of(decisions, &records);
+    let mut weighed = Weighed::of(schema, layout, &records, &table);
+    decisions.recalibrate(&mut weighed.scored);
     progress.stage("form clusters", 0);
-    let (cluster_of, links) = cluster::form(schema, &records, &weighed);
+    let formed = cluster::form(schema, &records, &weighed.scored, &mut decisions);
     Ok(Resolution {
         records,
-        cluster_of,
-        links,
-        pairs: table.len() as u64,
-        fit,
+        cluster_of: formed.cluster_of,
+        links: formed.links,
+        cuts: formed.cuts,
+        review: decisions.queue(&weighed.scored),
+        decisions: decisions.report,
+        scored: weighed.scored,
+        fit: weighed.fit,
+        model: weighed.model,
+        explainer: weighed.explainer,
     })
+}
+
+/// All pairs with their weights, and where these come from.
+struct Weighed {
+    scored: Vec<ScoredPair>,
+    fit: FitReport,
+    model: ModelTables,
+    explainer: Option<Explainer>,
+}
+
+impl Weighed {
+    fn of(schema: &LinkageSchema, layout: &Layout, records: &Records, table: &PairTable) -> Self {
+        if schema.profile.is_whole_record() {
+            let (scored, fit) = whole_record::weigh(table);
+            return Self {
+                scored,
+                fit,
+                model: ModelTables::default(),
+                explainer: None,
+            };
+        }
+        let variables = Variables::of(schema, layout);
+        let levels = table.levels(&variables);
+        let model = Mixture::fit(&variables, records, table, &levels);
+        let (scored, fit) = (model.weigh(table, &levels), model.report.clone());
+        let explainer = Explainer {
+            variables,
+            model,
+            levels,
+        };
+        Self {
+            scored,
+            fit,
+            model: explainer.tables(table),
+            explainer: Some(explainer),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -174,6 +174,7 @@ impl World {
             &self.schema,
             &self.layout,
             &self.sets,
+            &[],
             [self.comparisons.as_slice()],
             &Silent,
         )
@@ -259,6 +260,7 @@ fn comparisons_and_handle_maps_must_belong_together() {
             &world.schema,
             &world.layout,
             &world.sets,
+            &[],
             [world.comparisons.as_slice()],
             &Silent,
         );
@@ -347,6 +349,7 @@ fn grades_that_do_not_exist_are_refused() {
         &world.schema,
         &world.layout,
         &world.sets,
+        &[],
         [world.comparisons.as_slice()],
         &Silent,
     );

@@ -1,7 +1,7 @@
 //! Weights for records that are one vector each (CLKs): with one similarity a pair there is nothing to
 //! tell classes apart by, so the odds follow the similarity around a threshold set by convention.
 
-use super::mixture::{FitReport, Weighed};
+use super::mixture::{FitReport, ScoredPair};
 use super::pairs::{FINENESS, PairTable};
 use crate::comparison::{GRADES, MISSING};
 
@@ -13,8 +13,8 @@ const THRESHOLD: i32 = 80;
 const SLOPE: i32 = 500;
 
 /// Weighs all pairs, in the table's order.
-pub(super) fn weigh(table: &PairTable) -> (Vec<Weighed>, FitReport) {
-    let weighed: Vec<Weighed> = (0..table.len()).map(|pair| weighed(table, pair)).collect();
+pub(super) fn weigh(table: &PairTable) -> (Vec<ScoredPair>, FitReport) {
+    let weighed: Vec<ScoredPair> = (0..table.len()).map(|pair| weighed(table, pair)).collect();
     let expected_matches = weighed
         .iter()
         .filter(|pair| pair.odds_millibits > 0)
@@ -29,7 +29,7 @@ pub(super) fn weigh(table: &PairTable) -> (Vec<Weighed>, FitReport) {
     )
 }
 
-fn weighed(table: &PairTable, pair: usize) -> Weighed {
+fn weighed(table: &PairTable, pair: usize) -> ScoredPair {
     let grade = table.grades(pair)[0];
     let hundredths = if grade == MISSING {
         0
@@ -37,7 +37,7 @@ fn weighed(table: &PairTable, pair: usize) -> Weighed {
         i32::from(grade) * 100 / (i32::from(GRADES) * i32::from(FINENESS))
     };
     let odds = (hundredths - THRESHOLD) * SLOPE;
-    Weighed {
+    ScoredPair {
         pair: table.pairs[pair],
         weight_millibits: odds,
         odds_millibits: odds,
