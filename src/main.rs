@@ -6,6 +6,11 @@ mod evaluation;
 mod federation;
 mod outcome;
 mod rehearsal;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "wired by the link command")
+)]
+mod report;
 mod truth;
 
 use std::process::ExitCode;
