@@ -1,7 +1,7 @@
 //! How pairs were brought together, how the model was fitted to them, and which links were not
 //! followed afterwards.
 
-use super::data::{Blocking, Classes, Cut, Fit};
+use super::data::{Blocking, Cut, Fit};
 use super::floor::Floor;
 use super::html::{Bar, Cell, Column, Table, paragraph, reading, section};
 use super::number;
@@ -65,11 +65,11 @@ pub(super) fn fit(fit: Option<&Fit>) -> String {
         let words = "This profile compares whole records; no model was fitted.";
         return section("fit", "How the model was fitted", &paragraph(words));
     };
-    let classes = match fit.classes {
-        Classes::Two => "two kinds of pairs: one person, and unrelated people",
-        Classes::Three => {
-            "three kinds of pairs: one person, two people of one household, and unrelated people"
-        }
+    let classes = match (fit.households, fit.twins) {
+        (false, false) => "one person, or unrelated people",
+        (true, false) => "one person, two people of one household, or unrelated people",
+        (false, true) => "one person, twins, or unrelated people",
+        (true, true) => "one person, twins, two people of one household, or unrelated people",
     };
     let rounds = number::count(fit.rounds);
     let settled = if fit.converged {
@@ -78,7 +78,7 @@ pub(super) fn fit(fit: Option<&Fit>) -> String {
         format!("The fit had not settled after {rounds} rounds.")
     };
     let words = format!(
-        "The weights come from the pairs themselves, without truth. The pairs were best described as {classes}. {settled}"
+        "The weights come from the pairs themselves, without truth. What two records may be to each other: {classes}. {settled}"
     );
     section("fit", "How the model was fitted", &paragraph(&words))
 }
@@ -139,14 +139,15 @@ mod tests {
     #[test]
     fn the_fit_is_told_in_words() {
         let settled = Fit {
-            classes: Classes::Three,
+            households: true,
+            twins: true,
             rounds: 41,
             converged: true,
         };
-        assert!(fit(Some(&settled)).contains("household"));
+        assert!(fit(Some(&settled)).contains("twins, two people of one household"));
         let not = Fit {
             converged: false,
-            classes: Classes::Two,
+            twins: false,
             ..settled
         };
         assert!(fit(Some(&not)).contains("had not settled after 41"));

@@ -203,21 +203,14 @@ pub(crate) struct PassCount {
 /// How the fit of the model went.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fit {
-    /// The classes that described the pairs best.
-    pub(crate) classes: Classes,
+    /// Whether two people of one household are a class of their own.
+    pub(crate) households: bool,
+    /// Whether people born together are a class of their own.
+    pub(crate) twins: bool,
     /// Rounds it took.
     pub(crate) rounds: u64,
     /// Whether it settled.
     pub(crate) converged: bool,
-}
-
-/// What two records may be to each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Classes {
-    /// One person, or unrelated.
-    Two,
-    /// One person, two of one household, or unrelated.
-    Three,
 }
 
 /// Links that were not followed, and why.
@@ -259,7 +252,7 @@ pub(crate) struct Explanation {
     pub(crate) right: String,
     /// What was known before anything was compared, in bits.
     pub(crate) prior_bits: f64,
-    /// What each comparison added.
+    /// What each comparison added; what other explanations than one person take away is a step too.
     pub(crate) steps: Vec<Step>,
     /// Where that ends, in bits.
     pub(crate) total_bits: f64,

@@ -65,7 +65,8 @@ pub(super) fn report() -> ReportData {
         overlap: overlap(),
         blocking: blocking(),
         fit: Some(Fit {
-            classes: Classes::Three,
+            households: true,
+            twins: true,
             rounds: 64,
             converged: true,
         }),

@@ -130,7 +130,7 @@ fn quality_column(rows: &[QualityRow], of: fn(&QualityRow) -> u64, floor: Floor)
 
 #[cfg(test)]
 mod tests {
-    use super::super::data::{Classes, Fit, PartyCount};
+    use super::super::data::{Fit, PartyCount};
     use super::*;
 
     #[test]
@@ -141,7 +141,8 @@ mod tests {
         };
         assert!(warnings(&data).contains("few &lt;links&gt;"));
         data.fit = Some(Fit {
-            classes: Classes::Two,
+            households: false,
+            twins: false,
             rounds: 200,
             converged: false,
         });
