@@ -5,6 +5,11 @@
 //! chain of half-likely links does not merge a household, and a person's poor record is still held
 //! by several good ones. A party without duplicates gives a cluster one record at most. Decisions
 //! from a review come before all evidence.
+//!
+//! Pairs between two clusters repeat one another, so their evidence is averaged. What does add up is
+//! how seldom one person has two records in a registry: two clusters that both hold a record of the
+//! same party must be much alike to be one person, and more so the more parties they share. Nothing
+//! else tells twins from a person known by two names.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +26,7 @@ pub type Cluster = Vec<u32>;
 const LINK_ODDS: i32 = 0;
 /// What two records that met in no pass say about being one person: about one in ten true pairs
 /// never meet, so it is evidence against, but weak.
-const NEVER_MET: i64 = -3_300;
+const NEVER_MET: i64 = -1_000;
 /// No pair counts for more than this, either way.
 const MOST: i64 = 15_000;
 
@@ -58,6 +63,36 @@ pub struct Cut {
     pub reason: CutReason,
 }
 
+/// How much likelier two clusters that both hold records of a party are two people than one, by what
+/// is known of that party alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Repeats {
+    /// By party: log2 of the share of people who have another record over the share of people who
+    /// have one at all, in thousandths of a bit; at most 0.
+    pub(super) millibits: Vec<i32>,
+}
+
+impl Repeats {
+    /// From the expected pairs of one person's records within each party. The largest party stands
+    /// for all people.
+    pub(super) fn of(within: &[f64], records: &Records) -> Self {
+        let people = records
+            .by_party
+            .iter()
+            .max()
+            .map_or(1.0, |most| *most as f64 + 1.0);
+        let price = |(pairs, records): (&f64, &u64)| {
+            let records = *records as f64 + 1.0;
+            let repeated = (pairs + 0.5) / records;
+            let covered = records / people;
+            (libm::log2((repeated / covered).min(1.0)) * 1000.0).round() as i32
+        };
+        Self {
+            millibits: within.iter().zip(&records.by_party).map(price).collect(),
+        }
+    }
+}
+
 /// What clustering gives.
 pub(super) struct Formed {
     /// The cluster of every record, as the number of its first record.
@@ -73,9 +108,10 @@ pub(super) fn form(
     schema: &LinkageSchema,
     records: &Records,
     scored: &[ScoredPair],
+    repeats: &Repeats,
     decisions: &mut Decisions,
 ) -> Formed {
-    let mut forest = Forest::new(schema, records, scored, decisions);
+    let mut forest = Forest::new(schema, records, scored, repeats, decisions);
     for (pair, verdict) in &decisions.by_pair {
         if *verdict == Verdict::Different || forest.oblige(*pair) {
             decisions.report.followed += 1;
@@ -132,6 +168,7 @@ struct Forest<'a> {
     members: Vec<Vec<u32>>,
     /// By record: the records it met, and the odds.
     met: Vec<Vec<(u32, i32)>>,
+    repeats: &'a Repeats,
     /// By record with any: the records it was decided to differ from.
     apart: BTreeMap<u32, Vec<u32>>,
 }
@@ -141,6 +178,7 @@ impl<'a> Forest<'a> {
         schema: &LinkageSchema,
         records: &'a Records,
         scored: &[ScoredPair],
+        repeats: &'a Repeats,
         decisions: &Decisions,
     ) -> Self {
         let count = records.list.len();
@@ -171,6 +209,7 @@ impl<'a> Forest<'a> {
             root: (0..count as u32).collect(),
             members: (0..count as u32).map(|record| vec![record]).collect(),
             met,
+            repeats,
             apart,
         }
     }
@@ -227,7 +266,8 @@ impl<'a> Forest<'a> {
             .all(|party| self.duplicates[party.index()] || !parties(b).any(|other| other == party))
     }
 
-    /// The sum over all pairs between two clusters, in thousandths of a bit.
+    /// What speaks for two clusters being one person, in thousandths of a bit: the mean over all
+    /// pairs between them, and the price of every party that both hold records of.
     fn evidence(&self, a: u32, b: u32) -> i64 {
         let (few, many) = if self.members[a as usize].len() <= self.members[b as usize].len() {
             (a, b)
@@ -239,12 +279,36 @@ impl<'a> Forest<'a> {
         for record in &self.members[few as usize] {
             for (other, odds) in &self.met[*record as usize] {
                 if self.root[*other as usize] == many {
-                    sum += i64::from(*odds).clamp(-MOST, MOST);
+                    sum += i64::from(*odds).clamp(-MOST, MOST) - self.within(*record, *other);
                     met += 1;
                 }
             }
         }
-        sum + (all - met) * NEVER_MET
+        (sum + (all - met) * NEVER_MET) / all + self.shared(few, many)
+    }
+
+    /// What the odds of a pair of one party already say about second records.
+    fn within(&self, left: u32, right: u32) -> i64 {
+        let (party, other) = (self.records.party(left), self.records.party(right));
+        if party == other {
+            i64::from(self.repeats.millibits[party.index()])
+        } else {
+            0
+        }
+    }
+
+    /// The price of the parties that two clusters both hold records of.
+    fn shared(&self, a: u32, b: u32) -> i64 {
+        let holds = |cluster: u32, party: usize| {
+            let members = &self.members[cluster as usize];
+            members
+                .iter()
+                .any(|record| self.records.party(*record).index() == party)
+        };
+        (0..self.duplicates.len())
+            .filter(|party| holds(a, *party) && holds(b, *party))
+            .map(|party| i64::from(self.repeats.millibits[party]))
+            .sum()
     }
 
     fn merge(&mut self, a: u32, b: u32) {

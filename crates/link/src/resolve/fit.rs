@@ -37,6 +37,7 @@ pub(super) struct Fit<'a> {
     levels: &'a [u16],
     /// By stratum: candidate pairs.
     candidates: Vec<f64>,
+    parties: usize,
     step: usize,
 }
 
@@ -60,6 +61,7 @@ impl<'a> Fit<'a> {
             table,
             levels,
             candidates: candidates(records, table),
+            parties: records.by_party.len(),
             step: table.len().div_ceil(MAX_FIT_PAIRS).max(1),
         }
     }
@@ -214,11 +216,14 @@ impl<'a> Fit<'a> {
             .iter()
             .zip(&self.candidates)
             .map(|(sums, all)| log_priors(&sums.map(|sum| sum * scale), *all, classes));
+        let parties = self.parties;
+        let within = |party: usize| counts.strata[party * parties + party][0] * scale;
         let expected_matches = counts.strata.iter().map(|sums| sums[0] * scale).sum();
         Mixture {
             tables,
             twins_like: self.variables.0.iter().map(twins_like).collect(),
             log_priors: priors.collect(),
+            within: (0..parties).map(within).collect(),
             report: FitReport {
                 rounds: 0,
                 converged: false,

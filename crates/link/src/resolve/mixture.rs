@@ -56,6 +56,8 @@ pub(super) struct Mixture {
     pub(super) twins_like: Vec<Class>,
     /// By pair of parties: log prior of each class.
     pub(super) log_priors: Vec<[f64; CLASSES]>,
+    /// By party: expected pairs of one person's records among the candidate pairs within it.
+    pub(super) within: Vec<f64>,
     /// How the fit went.
     pub(super) report: FitReport,
 }

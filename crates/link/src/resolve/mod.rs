@@ -19,6 +19,7 @@ pub use mixture::{FitReport, ScoredPair};
 pub use pairs::{RecordSet, Records};
 pub use review::{Decision, DecisionReport, MAX_REVIEW, REVIEW_BAND, Verdict};
 
+use cluster::Repeats;
 use explain::Explainer;
 use levels::Variables;
 use mixture::Mixture;
@@ -139,7 +140,13 @@ pub fn resolve<'a>(
     let mut weighed = Weighed::of(schema, layout, &records, &table);
     decisions.recalibrate(&mut weighed.scored);
     progress.stage("form clusters", 0);
-    let formed = cluster::form(schema, &records, &weighed.scored, &mut decisions);
+    let formed = cluster::form(
+        schema,
+        &records,
+        &weighed.scored,
+        &weighed.repeats,
+        &mut decisions,
+    );
     Ok(Resolution {
         records,
         cluster_of: formed.cluster_of,
@@ -157,6 +164,7 @@ pub fn resolve<'a>(
 /// All pairs with their weights, and where these come from.
 struct Weighed {
     scored: Vec<ScoredPair>,
+    repeats: Repeats,
     fit: FitReport,
     model: ModelTables,
     explainer: Option<Explainer>,
@@ -166,8 +174,10 @@ impl Weighed {
     fn of(schema: &LinkageSchema, layout: &Layout, records: &Records, table: &PairTable) -> Self {
         if schema.profile.is_whole_record() {
             let (scored, fit) = whole_record::weigh(table);
+            let none = vec![0.0; schema.parties.len()];
             return Self {
                 scored,
+                repeats: Repeats::of(&none, records),
                 fit,
                 model: ModelTables::default(),
                 explainer: None,
@@ -177,6 +187,7 @@ impl Weighed {
         let levels = table.levels(&variables);
         let model = Mixture::fit(&variables, records, table, &levels);
         let (scored, fit) = (model.weigh(table, &levels), model.report.clone());
+        let repeats = Repeats::of(&model.within, records);
         let explainer = Explainer {
             variables,
             model,
@@ -184,6 +195,7 @@ impl Weighed {
         };
         Self {
             scored,
+            repeats,
             fit,
             model: explainer.tables(table),
             explainer: Some(explainer),
