@@ -8,7 +8,7 @@ mod outcome;
 mod rehearsal;
 #[cfg_attr(
     not(test),
-    expect(unused_imports, reason = "wired by the link command")
+    allow(dead_code, unused_imports, reason = "wired by the link command")
 )]
 mod report;
 mod truth;
