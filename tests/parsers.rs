@@ -294,8 +294,8 @@ proptest! {
         near(sealed(handle_map::context(&manifest()).as_bytes(), &recipient))
     }) {
         let recipient = RecipientSecret::generate(&mut SeededEntropy::new(1));
-        if let Ok(pairs) = handle_map::open(&manifest(), &bytes[..], &recipient) {
-            prop_assert_eq!(pairs.len(), 3);
+        if let Ok(map) = handle_map::open(&manifest(), &bytes[..], &recipient) {
+            prop_assert_eq!(map.pairs.len(), 3);
         }
     }
 

@@ -86,6 +86,17 @@ pub enum Event {
         /// Digest of the results as sent.
         digest: Digest,
     },
+    /// A node fetched the pairs of its records that people should look at, with their weights.
+    ReviewCollected {
+        /// Of which run.
+        run: RunNumber,
+        /// Who fetched them.
+        party: PartyName,
+        /// How many.
+        pairs: u64,
+        /// Digest of the pairs as sent.
+        digest: Digest,
+    },
     /// A node made a batch, and has sent nothing yet.
     BatchPrepared {
         /// For which run.
@@ -292,7 +303,8 @@ mod tests {
             Event::RunSealed { run, manifest_digests: vec![digest(1), digest(4)] },
             Event::RunMatched { run, pairs: 7, comparisons_digest: digest(0x5a) },
             Event::RunResolved { run, links: 6, clusters: 4, clusters_digest: digest(6) },
-            Event::ResultsCollected { run, party, rows, digest: digest(7) },
+            Event::ResultsCollected { run, party: party.clone(), rows, digest: digest(7) },
+            Event::ReviewCollected { run, party, pairs: 9, digest: digest(8) },
             Event::BatchPrepared { run, kind: handle_map, manifest_digest, records, rows, bytes },
             Event::BatchUploaded { run, kind, manifest_digest, receipt_head },
             Event::ResultsReceived { run, rows, digest: digest(7) },

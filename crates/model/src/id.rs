@@ -81,6 +81,12 @@ random_id!(
     "pseudonym"
 );
 random_id!(
+    /// A pair of records up for clerical review, as the nodes that own the records know it. Says
+    /// nothing about either record; keyed by the resolver.
+    ReviewId,
+    "review id"
+);
+random_id!(
     /// Equal for two nodes exactly when they hold the same linkage key for one project, epoch and
     /// schema; derived
     /// from the key by a one-way function and of no other use.

@@ -19,7 +19,7 @@ pub use clock::{Clock, SystemClock};
 pub use digest::Digest;
 pub use id::{
     BlockToken, Epoch, KeyCheck, LinkageId, PartyIndex, PartyName, PassHandle, PassIndex,
-    ProjectName, Pseudonym, RecordHandle, RunNumber,
+    ProjectName, Pseudonym, RecordHandle, ReviewId, RunNumber,
 };
 pub use layout::{Layout, Part, PartRole, Slot};
 pub use manifest::{BatchKind, BatchManifest};

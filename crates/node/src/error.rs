@@ -8,7 +8,7 @@ use wire::ClientError;
 
 use crate::{
     CollectError, EnrolError, FileError, HomeError, InitError, LinkageKeyError, OutboxError,
-    PrepareError, ProjectError, UploadError, VaultError,
+    PrepareError, ProjectError, ReviewError, UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -56,6 +56,9 @@ pub enum NodeError {
     /// Collecting.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// Reviewing.
+    #[error(transparent)]
+    Review(#[from] ReviewError),
     /// The coordinator, or the way to it.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -73,6 +76,7 @@ impl NodeError {
             Self::Prepare(error) => error.is_refusal(),
             Self::Vault(error) => error.is_refusal(),
             Self::Collect(error) => error.is_refusal(),
+            Self::Review(error) => error.is_refusal(),
             Self::Client(error) => error.refusal().is_some(),
             Self::File(error) => error.is_refusal(),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,

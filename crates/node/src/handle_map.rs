@@ -6,6 +6,9 @@
 //! chunk = entry*        1 to MAX_CHUNK_ENTRIES entries, in the order of the rows
 //! entry = pass handle (16) | record handle (16)
 //! ```
+//!
+//! Where the schema has review, the node's verdicts on pairs of earlier runs follow: a chunk
+//! `"symbolon verdicts 1\n" | count (4)`, then chunks of entries as [`VerdictEntry`] lays them out.
 
 use std::io::Write;
 
@@ -13,6 +16,7 @@ use encode::HandleEntry;
 use model::PartyName;
 use secret::sealed_stream::StreamError;
 use secret::{Entropy, RecipientKey, StreamWriter};
+use wire::{VERDICTS_MAGIC, VerdictEntry};
 
 use crate::project::Project;
 
@@ -30,12 +34,13 @@ pub(crate) fn context(project: &Project, party: &PartyName) -> String {
     )
 }
 
-/// Seals `entries` to the resolver.
+/// Seals `entries` to the resolver, and `verdicts` behind them where there can be any.
 ///
 /// # Errors
 /// [`StreamError`] when the key cannot be used or the medium fails.
 pub(crate) fn seal<W: Write>(
     entries: &[HandleEntry],
+    verdicts: Option<&[VerdictEntry]>,
     resolver: &RecipientKey,
     context: &str,
     out: W,
@@ -51,13 +56,21 @@ pub(crate) fn seal<W: Write>(
         }
         writer.write_chunk(&chunk)?;
     }
+    if let Some(verdicts) = verdicts {
+        let count = (verdicts.len() as u32).to_le_bytes();
+        writer.write_chunk(&[VERDICTS_MAGIC, &count].concat())?;
+        for group in verdicts.chunks(MAX_CHUNK_ENTRIES) {
+            let bytes: Vec<u8> = group.iter().flat_map(VerdictEntry::to_bytes).collect();
+            writer.write_chunk(&bytes)?;
+        }
+    }
     writer.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Digest, Epoch, PassHandle, RecordHandle, RunNumber};
+    use model::{Digest, Epoch, PassHandle, RecordHandle, ReviewId, RunNumber};
     use secret::{RecipientSecret, SeededEntropy, StreamReader};
 
     fn project(run: u32, resolver_key: RecipientKey) -> Project {
@@ -86,7 +99,7 @@ mod tests {
         let public = resolver.public();
         let context = context(&project(3, public), &"crvs".parse().unwrap());
         let entries: Vec<_> = (0..MAX_CHUNK_ENTRIES as u32 + 5).map(entry).collect();
-        let sealed = seal(&entries, &public, &context, Vec::new(), &mut entropy).unwrap();
+        let sealed = seal(&entries, None, &public, &context, Vec::new(), &mut entropy).unwrap();
         let mut reader =
             StreamReader::to_recipient(&sealed[..], &resolver, context.as_bytes()).unwrap();
         let mut read = Vec::new();
@@ -98,6 +111,34 @@ mod tests {
         let last = &read[read.len() - ENTRY_BYTES..];
         assert_eq!(&last[..16], entries[entries.len() - 1].pass.as_bytes());
         assert_eq!(&last[16..], entries[entries.len() - 1].record.as_bytes());
+    }
+
+    #[test]
+    fn verdicts_follow_the_entries() {
+        let mut entropy = SeededEntropy::new(1);
+        let resolver = RecipientSecret::generate(&mut entropy);
+        let verdict = VerdictEntry {
+            record: RecordHandle::new([1; 16]),
+            review: ReviewId::new([2; 16]),
+            verdict: None,
+        };
+        let sealed = seal(
+            &[entry(1)],
+            Some(&[verdict, verdict]),
+            &resolver.public(),
+            "here",
+            Vec::new(),
+            &mut entropy,
+        );
+        let sealed = sealed.unwrap();
+        let mut reader = StreamReader::to_recipient(&sealed[..], &resolver, b"here").unwrap();
+        let mut chunks = Vec::new();
+        while let Some(chunk) = reader.next_chunk().unwrap() {
+            chunks.push(chunk.to_vec());
+        }
+        assert_eq!(chunks[1], b"symbolon verdicts 1\n\x02\0\0\0");
+        assert_eq!(chunks[2], verdict.to_bytes().repeat(2));
+        assert_eq!(chunks.len(), 3);
     }
 
     /// The resolver opens what nodes of this version sealed: the form must not change.

@@ -129,6 +129,11 @@ impl Home {
         self.root.join(format!("vault/run-{run}.sealed"))
     }
 
+    /// The pairs up for review and what was said of them, sealed.
+    pub fn review(&self) -> PathBuf {
+        self.root.join("review.sealed")
+    }
+
     /// The registry's rows with their pseudonyms.
     pub fn results(&self, run: RunNumber) -> PathBuf {
         self.root.join(format!("results/run-{run}.csv"))

@@ -226,7 +226,8 @@ impl Writing<'_> {
         let file = NewFile::create(&self.draft(BatchKind::HandleMap))?;
         let context = handle_map::context(self.project, &self.node.config.party);
         let (entries, key) = (&self.prepared.handle_map, &self.project.resolver_key);
-        let sealed = handle_map::seal(entries, key, &context, file, entropy);
+        let verdicts = self.node.verdicts(self.project, entries)?;
+        let sealed = handle_map::seal(entries, verdicts.as_deref(), key, &context, file, entropy);
         Ok(sealed.map_err(PrepareError::from)?.commit()?)
     }
 

@@ -14,6 +14,7 @@ mod messages;
 pub mod pki;
 mod proto;
 mod receipt;
+mod review;
 mod server;
 mod status;
 
@@ -24,6 +25,10 @@ pub use messages::{
     RunState, RunStatus, UploadState,
 };
 pub use receipt::{Receipt, ReceiptError};
+pub use review::{
+    Review, ReviewExplanation, ReviewHeader, ReviewPair, ReviewStep, VERDICTS_MAGIC, Verdict,
+    VerdictEntry, review_digest,
+};
 pub use server::{Admission, Fault, Intake, Results, RoleIdentity, ServeError, admit_chunk, serve};
 
 /// Has TLS use ring, the one provider in this workspace.

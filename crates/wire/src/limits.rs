@@ -14,6 +14,16 @@ pub const MAX_PROOF_HASHES: usize = 64;
 pub const MAX_PAGE_ROWS: usize = 8192;
 /// The most rows of results one party may have in one run.
 pub const MAX_RESULT_ROWS: u64 = model::manifest::MAX_BATCH_ROWS;
+/// The most pairs for review one party may have in one run.
+pub const MAX_REVIEW_PAIRS: u32 = model::schema::MAX_REVIEW_PAIRS;
+/// The most pairs for review in one page.
+pub const MAX_PAGE_PAIRS: usize = 64;
+/// The most steps that explain one pair.
+pub const MAX_REVIEW_STEPS: usize = 64;
+/// The most bytes of one text in a step.
+pub const MAX_STEP_TEXT: usize = 160;
+/// The most verdicts in one handle map.
+pub const MAX_VERDICTS: usize = 100_000;
 /// The most bytes of a certificate, key or certificate request in PEM.
 pub const MAX_PEM_BYTES: usize = 64 << 10;
 /// The most bytes of headers in one request or response.

@@ -1,5 +1,6 @@
 //! `symbolon-coordinator status`.
 
+use coordinator::resolver::ReviewTotals;
 use coordinator::status::{PartyBatch, RoleStatus};
 use coordinator::{Status, status};
 
@@ -43,8 +44,24 @@ fn text(status: &Status) -> String {
             "outcome   {} records, {} pairs, {} links, {} clusters",
             totals.records, totals.pairs, totals.links, totals.clusters
         ));
+        lines.extend(review_lines(&totals.review));
     }
     lines.join("\n") + "\n"
+}
+
+/// Of the resolver's operator's business only: members are told floored counts, and never the shift.
+fn review_lines(review: &ReviewTotals) -> Vec<String> {
+    if review.digest.is_none() {
+        return Vec::new();
+    }
+    let bits = f64::from(review.shift_millibits) / 1000.0;
+    vec![
+        format!("review    {} pairs put up", review.pairs),
+        format!(
+            "verdicts  {} followed, {} contradicted, {} about absent records; odds moved by {bits:+.2} bits",
+            review.followed, review.contradicted, review.unknown
+        ),
+    ]
 }
 
 fn role_lines<S>(name: &str, role: &RoleStatus<S>) -> Vec<String> {

@@ -1,12 +1,15 @@
 //! A party's handle map as it travels: entries of 32 bytes, `pass handle | record handle`, sealed to
-//! the resolver as a stream whose context says which project, run, epoch and party it is for.
+//! the resolver as a stream whose context says which project, run, epoch and party it is for. After
+//! the last entry there may be a section with the party's verdicts on pairs of earlier runs.
 
 use std::io::Read;
 
 use model::{BatchManifest, PassHandle, RecordHandle};
 use secret::sealed_stream::StreamError;
 use secret::{RecipientSecret, StreamReader};
+use wire::VerdictEntry;
 
+use super::verdicts::{VerdictsError, VerdictsReader};
 use link::resolve::HandlePair;
 
 const ENTRY: usize = crate::rules::HANDLE_ENTRY as usize;
@@ -33,6 +36,18 @@ pub enum HandleMapError {
         /// What was promised.
         promised: u64,
     },
+    /// What follows the entries is no section of verdicts.
+    #[error(transparent)]
+    Verdicts(#[from] VerdictsError),
+}
+
+/// A handle map, opened.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HandleMap {
+    /// Which row belongs to which record.
+    pub pairs: Vec<HandlePair>,
+    /// What the party says of pairs of earlier runs.
+    pub verdicts: Vec<VerdictEntry>,
 }
 
 /// The context a handle map is sealed in. Names hold neither spaces nor `=`, so no two runs or
@@ -52,21 +67,34 @@ pub fn open(
     manifest: &BatchManifest,
     sealed: impl Read,
     secret: &RecipientSecret,
-) -> Result<Vec<HandlePair>, HandleMapError> {
+) -> Result<HandleMap, HandleMapError> {
     let mut reader = StreamReader::to_recipient(sealed, secret, context(manifest).as_bytes())?;
     let mut pairs = Vec::new();
+    let mut verdicts = VerdictsReader::default();
     let mut chunk = 0;
     while let Some(bytes) = reader.next_chunk()? {
-        if !bytes.len().is_multiple_of(ENTRY) {
-            let bytes = bytes.len();
-            return Err(HandleMapError::Torn { chunk, bytes });
+        if pairs.len() as u64 == manifest.rows {
+            verdicts.add(&bytes)?;
+        } else {
+            pairs.extend(entries(&bytes, chunk)?);
+            check_count(manifest, pairs.len(), |found, promised| found <= promised)?;
         }
-        pairs.extend(bytes.chunks_exact(ENTRY).map(entry));
-        check_count(manifest, pairs.len(), |found, promised| found <= promised)?;
         chunk += 1;
     }
     check_count(manifest, pairs.len(), |found, promised| found == promised)?;
-    Ok(pairs)
+    let verdicts = verdicts.finish()?;
+    Ok(HandleMap { pairs, verdicts })
+}
+
+fn entries(
+    bytes: &[u8],
+    chunk: u64,
+) -> Result<impl Iterator<Item = HandlePair> + '_, HandleMapError> {
+    if !bytes.len().is_multiple_of(ENTRY) {
+        let bytes = bytes.len();
+        return Err(HandleMapError::Torn { chunk, bytes });
+    }
+    Ok(bytes.chunks_exact(ENTRY).map(entry))
 }
 
 fn check_count(
@@ -92,7 +120,9 @@ fn entry(bytes: &[u8]) -> HandlePair {
 mod tests {
     use super::*;
     use crate::tests::fixture;
+    use model::ReviewId;
     use secret::{SeededEntropy, StreamWriter};
+    use wire::{VERDICTS_MAGIC, Verdict};
 
     fn seal(manifest: &BatchManifest, chunks: &[&[u8]]) -> Vec<u8> {
         let recipient = secret().public();
@@ -122,12 +152,32 @@ mod tests {
     fn entries_come_back_over_any_whole_chunks() {
         let entries: Vec<u8> = (0..96).collect();
         let sealed = seal(&manifest(3), &[&entries[..32], &entries[32..]]);
-        let pairs = open(&manifest(3), &sealed[..], &secret()).unwrap();
+        let pairs = open(&manifest(3), &sealed[..], &secret()).unwrap().pairs;
         let second = (
             PassHandle::new(entries[32..48].try_into().unwrap()),
             RecordHandle::new(entries[48..64].try_into().unwrap()),
         );
         assert_eq!((pairs.len(), pairs[1]), (3, second));
+    }
+
+    #[test]
+    fn verdicts_follow_the_entries_and_nothing_else_may() {
+        let entries = [7; 64];
+        let head = [VERDICTS_MAGIC, &1_u32.to_le_bytes()].concat();
+        let verdict = [[5; 16].as_slice(), &[6; 16], &[1]].concat();
+        let sealed = seal(&manifest(2), &[&entries, &head, &verdict]);
+        let map = open(&manifest(2), &sealed[..], &secret()).unwrap();
+        let expected = VerdictEntry {
+            record: RecordHandle::new([5; 16]),
+            review: ReviewId::new([6; 16]),
+            verdict: Some(Verdict::Same),
+        };
+        assert_eq!((map.pairs.len(), map.verdicts), (2, vec![expected]));
+        for wrong in [&[7; 32][..], &verdict] {
+            let sealed = seal(&manifest(2), &[&entries, wrong]);
+            let refused = open(&manifest(2), &sealed[..], &secret());
+            assert!(matches!(refused, Err(HandleMapError::Verdicts(_))));
+        }
     }
 
     #[test]

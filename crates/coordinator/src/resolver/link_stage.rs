@@ -1,6 +1,7 @@
 //! The resolver's long stage: comparisons and handle maps become clusters in one file.
 
 use std::io::{self, Read};
+use std::path::Path;
 
 use audit::Event;
 use link::Resolution;
@@ -8,7 +9,10 @@ use link::resolve::RecordSet;
 use model::Digest;
 use serde::Serialize;
 
-use super::state::Totals;
+use super::handle_map::HandleMap;
+use super::review::{self, ReviewIds};
+use super::state::{ReviewTotals, Totals};
+use super::verdicts::Halves;
 use super::{Resolver, ResolverStep, clusters, handle_map};
 use crate::handover::Comparisons;
 use crate::lifecycle::StageError;
@@ -36,7 +40,7 @@ impl Resolver {
         comparisons: Comparisons,
     ) -> Result<ResolverStep, StageError> {
         let batches = self.context.sealed(manifests)?;
-        let sets = self.record_sets(&batches)?;
+        let (sets, halves) = self.record_sets(&batches)?;
         let comparisons_digest = comparisons.digest;
         let rows = take(comparisons)?;
         let project = &self.context.project;
@@ -46,12 +50,12 @@ impl Resolver {
             &project.schema,
             &project.layout,
             &sets,
-            &[],
+            &halves.decisions(),
             inputs,
             &progress,
         );
         let resolution = linked.map_err(StageError::input)?;
-        let totals = self.write(&resolution, comparisons_digest)?;
+        let totals = self.write(&resolution, &halves, comparisons_digest)?;
         self.context.journal.record_once(Event::RunResolved {
             run: project.run,
             links: totals.links,
@@ -61,19 +65,39 @@ impl Resolver {
         Ok(ResolverStep::Link { totals })
     }
 
-    fn record_sets(&self, batches: &[StoredBatch]) -> Result<Vec<RecordSet>, StageError> {
+    /// The handle maps of all parties, and their verdicts on pairs of earlier runs.
+    fn record_sets(&self, batches: &[StoredBatch]) -> Result<(Vec<RecordSet>, Halves), StageError> {
         let parties = self.context.project.schema.party_indices();
-        let set = |(party, batch): (_, &StoredBatch)| {
-            let manifest = &batch.manifest;
-            let sealed = self.context.batches.read(&manifest.digest())?;
-            let handles = handle_map::open(manifest, sealed, &self.keys.secret);
-            let handles = handles.map_err(|error| unusable(batch, &error))?;
-            Ok(RecordSet { party, handles })
-        };
-        parties.zip(batches).map(set).collect()
+        let (mut sets, mut halves) = (Vec::with_capacity(batches.len()), Halves::default());
+        for (party, batch) in parties.zip(batches) {
+            let map = self.handle_map(batch)?;
+            halves.add(party, &map.verdicts);
+            let handles = map.pairs;
+            sets.push(RecordSet { party, handles });
+        }
+        Ok((sets, halves))
     }
 
-    fn write(&self, resolution: &Resolution, compared: Digest) -> Result<Totals, StageError> {
+    fn handle_map(&self, batch: &StoredBatch) -> Result<HandleMap, StageError> {
+        let manifest = &batch.manifest;
+        let sealed = self.context.batches.read(&manifest.digest())?;
+        let map = handle_map::open(manifest, sealed, &self.keys.secret);
+        let map = map.map_err(|error| unusable(batch, &error))?;
+        if !map.verdicts.is_empty() && !self.context.project.schema.review.is_on() {
+            let party = &manifest.party;
+            let text =
+                format!("the handle map of {party} has verdicts, and the schema has no review");
+            return Err(StageError::Input(text));
+        }
+        Ok(map)
+    }
+
+    fn write(
+        &self,
+        resolution: &Resolution,
+        halves: &Halves,
+        compared: Digest,
+    ) -> Result<Totals, StageError> {
         let directory = self.context.outputs(self.context.project.run);
         outputs::prepare(&directory)?;
         let rows = clusters::rows(&resolution.records, &resolution.cluster_of);
@@ -85,6 +109,7 @@ impl Resolver {
             links: resolution.links.len() as u64,
             clusters: count_clusters(&resolution.cluster_of),
             clusters_digest: file.finish()?,
+            review: self.write_review(&directory, resolution, halves)?,
         };
         let fit = &resolution.fit;
         let summary = Summary {
@@ -97,6 +122,30 @@ impl Resolver {
         };
         outputs::write_json(&directory.join("summary.json"), &summary)?;
         Ok(totals)
+    }
+
+    /// Keeps the pairs for review, where the schema has any, and tells what earlier ones did.
+    fn write_review(
+        &self,
+        directory: &Path,
+        resolution: &Resolution,
+        halves: &Halves,
+    ) -> Result<ReviewTotals, StageError> {
+        let project = &self.context.project;
+        if !project.schema.review.is_on() {
+            return Ok(ReviewTotals::default());
+        }
+        let ids = ReviewIds::new(&self.keys.pseudonym, project);
+        let pairs = review::choose(resolution, &ids, halves);
+        let told = &resolution.decisions;
+        Ok(ReviewTotals {
+            pairs: pairs.len() as u64,
+            digest: Some(review::keep(directory, &pairs)?),
+            followed: told.followed,
+            unknown: told.unknown,
+            contradicted: told.contradicted,
+            shift_millibits: told.shift_millibits,
+        })
     }
 }
 

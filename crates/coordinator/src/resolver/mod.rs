@@ -7,7 +7,9 @@ mod link_stage;
 mod pseudonym;
 mod release;
 mod results;
+mod review;
 mod state;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -18,7 +20,8 @@ use service::Shutdown;
 use tokio::sync::Notify;
 use wire::{Intake, Role};
 
-pub use state::{ResolverState, ResolverStep};
+pub use state::{ResolverState, ResolverStep, ReviewTotals, Totals};
+pub use verdicts::VerdictsError;
 
 use crate::context::{RoleContext, RoleError};
 use crate::directory::RoleDir;

@@ -10,6 +10,7 @@ use wire::{Count, ResultsRow, RowsDigester};
 
 use super::clusters::{self, ClusterRow};
 use super::pseudonym::{LinkageIds, Pseudonyms};
+use super::review::{self, PartyReview};
 use super::state::Totals;
 use super::{Resolver, ResolverStep};
 use crate::lifecycle::StageError;
@@ -56,8 +57,14 @@ impl Resolver {
         }
         let rows = clusters::decode(&bytes).map_err(|_| damaged())?;
         let release = Release::new(self, project, &rows);
+        let kept = review::load(&outputs, &totals.review)?;
         for party in project.schema.party_indices() {
             release.write(&outputs, party)?;
+            if totals.review.digest.is_some() {
+                let name = &project.schema.party(party).name;
+                let review = PartyReview::of(party, project, &kept, &totals.review);
+                review.write(&outputs, name)?;
+            }
         }
         Ok(ResolverStep::Release)
     }

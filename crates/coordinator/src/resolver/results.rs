@@ -7,10 +7,14 @@ use std::os::unix::fs::FileExt as _;
 use audit::Event;
 use model::{PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
 use wire::limits::{MAX_PAGE_ROWS, MAX_TEXT};
-use wire::{Fault, Found, PartyProgress, Results, ResultsHeader, ResultsRow, RunState, RunStatus};
+use wire::{
+    Fault, Found, PartyProgress, Results, ResultsHeader, ResultsRow, Review, ReviewHeader,
+    RunState, RunStatus, review_digest,
+};
 
 use super::release::PartyTotals;
-use super::{Resolver, ResolverState};
+use super::review::PartyReview;
+use super::{Resolver, ResolverState, Totals};
 use crate::intake::failed;
 use crate::lifecycle::Lifecycle as _;
 use crate::store::StoredBatch;
@@ -70,21 +74,63 @@ impl Results for Resolver {
         file.read_exact_at(&mut bytes, from_row.saturating_mul(ROW as u64))?;
         Ok(bytes.chunks_exact(ROW).map(results_row).collect())
     }
+
+    fn review(&self, party: &PartyName, run: RunNumber) -> Result<Review, Fault> {
+        let review = self.party_review(party, run)?;
+        let pairs_digest = review_digest(&review.pairs);
+        let event = Event::ReviewCollected {
+            run,
+            party: party.clone(),
+            pairs: review.pairs.len() as u64,
+            digest: pairs_digest,
+        };
+        self.context.journal.record(event).map_err(failed)?;
+        Ok(Review {
+            header: ReviewHeader {
+                run,
+                pairs: review.pairs.len() as u32,
+                pairs_digest,
+                followed: review.followed,
+                contradicted: review.contradicted,
+            },
+            pairs: review.pairs,
+        })
+    }
 }
 
 impl Resolver {
     /// The totals of a released run.
     fn totals(&self, party: &PartyName, run: RunNumber) -> Result<PartyTotals, Fault> {
-        self.context.project.member(party)?;
-        match self.find_state(run)? {
-            ResolverState::Released { .. } => {}
-            other => {
-                let detail = format!("run {run} is {}", other.run_state());
-                return Err(Fault::refused(RefusalCode::WrongState, detail));
-            }
-        }
+        self.released(party, run)?;
         let text = std::fs::read(self.release_files(run, party).totals)?;
         serde_json::from_slice(&text).map_err(failed)
+    }
+
+    /// The party's pairs of a released run; none where it was linked without review.
+    fn party_review(&self, party: &PartyName, run: RunNumber) -> Result<PartyReview, Fault> {
+        let totals = self.released(party, run)?.review;
+        if totals.digest.is_none() {
+            let project = &self.context.project;
+            return Ok(PartyReview::of(
+                project.member(party)?,
+                project,
+                &[],
+                &totals,
+            ));
+        }
+        Ok(PartyReview::read(&self.context.outputs(run), party)?)
+    }
+
+    /// What linking gave, if the run is released and `party` may ask.
+    fn released(&self, party: &PartyName, run: RunNumber) -> Result<Totals, Fault> {
+        self.context.project.member(party)?;
+        match self.find_state(run)? {
+            ResolverState::Released { totals, .. } => Ok(totals),
+            other => {
+                let detail = format!("run {run} is {}", other.run_state());
+                Err(Fault::refused(RefusalCode::WrongState, detail))
+            }
+        }
     }
 
     fn find_state(&self, run: RunNumber) -> Result<ResolverState, Fault> {

@@ -20,6 +20,27 @@ pub struct Totals {
     pub clusters: u64,
     /// Digest of the clusters' file.
     pub clusters_digest: Digest,
+    /// What became of clerical review; runs before there was any have none.
+    #[serde(default)]
+    pub review: ReviewTotals,
+}
+
+/// What became of clerical review in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewTotals {
+    /// Pairs put up for review.
+    pub pairs: u64,
+    /// Digest of their file, where the schema has review.
+    pub digest: Option<Digest>,
+    /// Earlier decisions that were followed.
+    pub followed: u64,
+    /// Earlier decisions about a record that is not in this run.
+    pub unknown: u64,
+    /// Earlier decisions that others contradict.
+    pub contradicted: u64,
+    /// How far decisions moved the posterior odds, in thousandths of a bit; above 0, more is linked.
+    pub shift_millibits: i32,
 }
 
 /// Where a run stands with the resolver.
@@ -158,6 +179,12 @@ mod tests {
             links: 2,
             clusters: 2,
             clusters_digest: Digest::of(b"c"),
+            review: ReviewTotals {
+                pairs: 5,
+                digest: Some(Digest::of(b"r")),
+                shift_millibits: -700,
+                ..ReviewTotals::default()
+            },
         };
         let manifests = vec![Digest::of(b"m")];
         [
@@ -195,6 +222,16 @@ mod tests {
             .map(|state| state.apply(fail()).is_ok())
             .collect();
         assert_eq!(outcomes, [true, true, true, false]);
+    }
+
+    #[test]
+    fn totals_from_before_there_was_review_are_read() {
+        let digest = Digest::of(b"c");
+        let text = format!(
+            r#"{{"records":4,"pairs":3,"links":2,"clusters":2,"clusters_digest":"{digest}"}}"#
+        );
+        let totals: Totals = serde_json::from_str(&text).unwrap();
+        assert_eq!(totals.review, ReviewTotals::default());
     }
 
     #[test]

@@ -153,19 +153,23 @@ impl Registry {
         PassHandle::new(bytes16(self.party, &[pass.into(), person]))
     }
 
-    /// The sealed handle map and its manifest.
-    pub(crate) fn handle_map(&self, recipient: [u8; 32]) -> (BatchManifest, Vec<u8>) {
-        let entries: Vec<u8> = self
-            .persons
+    /// The entries of the handle map.
+    pub(crate) fn entries(&self) -> Vec<u8> {
+        self.persons
             .clone()
             .flat_map(|person| [0, 1].map(|pass| (pass, person)))
             .flat_map(|(pass, person)| {
                 let handle = self.pass_handle(pass, person);
                 [*handle.as_bytes(), *self.record(person).as_bytes()].concat()
             })
-            .collect();
+            .collect()
+    }
+
+    /// The sealed handle map and its manifest.
+    pub(crate) fn handle_map(&self, recipient: [u8; 32]) -> (BatchManifest, Vec<u8>) {
+        let entries = self.entries();
         let mut manifest = manifest(Role::Resolver, self.party, &[]);
-        let sealed = seal(&manifest, recipient, &entries);
+        let sealed = seal(&manifest, recipient, &[&entries]);
         manifest.rows = entries.len() as u64 / 32;
         manifest.bytes = sealed.len() as u64;
         manifest.chunk_bytes = 1000;
@@ -181,13 +185,16 @@ impl Registry {
     }
 }
 
-fn seal(manifest: &BatchManifest, recipient: [u8; 32], entries: &[u8]) -> Vec<u8> {
+/// Seals the chunks of a handle map.
+pub(crate) fn seal(manifest: &BatchManifest, recipient: [u8; 32], chunks: &[&[u8]]) -> Vec<u8> {
     let entropy = &mut SeededEntropy::new(11);
     let context = handle_map::context(manifest);
     let recipient = RecipientKey(recipient);
     let mut writer =
         StreamWriter::to_recipient(Vec::new(), &recipient, context.as_bytes(), entropy).unwrap();
-    writer.write_chunk(entries).unwrap();
+    for chunk in chunks {
+        writer.write_chunk(chunk).unwrap();
+    }
     writer.finish().unwrap()
 }
 
@@ -198,7 +205,7 @@ fn bytes16(word: &str, numbers: &[u64]) -> [u8; 16] {
 }
 
 /// Bytes that depend on a seed.
-fn stream(seed: u64, length: usize) -> Vec<u8> {
+pub(crate) fn stream(seed: u64, length: usize) -> Vec<u8> {
     let block = |n| *Digest::of(format!("{seed} {n}").as_bytes()).as_bytes();
     (0_u64..).flat_map(block).take(length).collect()
 }

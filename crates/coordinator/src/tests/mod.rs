@@ -3,5 +3,6 @@
 pub(crate) mod fixture;
 mod over_tls;
 mod restart;
+mod review;
 mod run;
 mod world;

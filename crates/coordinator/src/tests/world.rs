@@ -34,16 +34,25 @@ impl World {
 
     /// A world whose certificates hold at the clock's time.
     pub(super) fn at(clock: Arc<dyn Clock>) -> Self {
+        Self::under(SCHEMA, clock)
+    }
+
+    /// A world under another schema.
+    pub(super) fn under(schema: &str, clock: Arc<dyn Clock>) -> Self {
         let world = Self(tempfile::tempdir().unwrap());
-        let setup = world.setup();
+        let setup = world.setup_under(schema);
         let entropy = &mut SeededEntropy::new(1);
         init(&world.directory(), &setup, clock, entropy).unwrap();
         world
     }
 
     pub(super) fn setup(&self) -> Setup {
+        self.setup_under(SCHEMA)
+    }
+
+    fn setup_under(&self, text: &str) -> Setup {
         let schema = self.0.path().join("agreed.toml");
-        std::fs::write(&schema, SCHEMA).unwrap();
+        std::fs::write(&schema, text).unwrap();
         Setup {
             project: "p".parse().unwrap(),
             schema,

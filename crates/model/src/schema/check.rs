@@ -6,7 +6,7 @@ use super::block::{BlockComponent, BlockForm};
 use super::date_format::DateFormat;
 use super::{
     FORMAT, Field, FieldKind, FieldSource, LinkageSchema, MAX_FIELDS, MAX_PARTIES, MAX_PASSES,
-    MAX_SCHEMA_BYTES, Party, Pass, digest_of, raw,
+    MAX_REVIEW_PAIRS, MAX_SCHEMA_BYTES, Party, Pass, digest_of, raw,
 };
 use crate::id::{FieldName, IdError};
 use crate::layout::MAX_PARTS;
@@ -72,6 +72,7 @@ pub(super) fn check(raw: raw::Schema) -> Result<LinkageSchema, SchemaError> {
     if !(1900..=2200).contains(&raw.latest_year) {
         return entry("latest_year", "the year must lie between 1900 and 2200");
     }
+    check_review(&raw)?;
     Ok(LinkageSchema {
         name: name(&raw.name, "name")?,
         revision: raw.revision,
@@ -81,8 +82,22 @@ pub(super) fn check(raw: raw::Schema) -> Result<LinkageSchema, SchemaError> {
         passes,
         parties,
         release: raw.release,
+        review: raw.review,
         digest: digest_of(&canonical),
     })
+}
+
+fn check_review(raw: &raw::Schema) -> Result<(), SchemaError> {
+    let pairs = raw.review.pairs;
+    if pairs > MAX_REVIEW_PAIRS {
+        let problem = format!("`pairs` is {pairs}, the limit is {MAX_REVIEW_PAIRS}");
+        return entry("review", problem);
+    }
+    if pairs > 0 && raw.profile.is_whole_record() {
+        let problem = "this profile has one vector a record, so nobody could see how fields agree; take `standard` or leave review out";
+        return entry("review", problem);
+    }
+    Ok(())
 }
 
 fn fields(raw: &[raw::Field]) -> Result<Vec<Field>, SchemaError> {

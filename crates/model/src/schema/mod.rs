@@ -33,6 +33,8 @@ pub const MAX_FIELDS: usize = 32;
 pub const MAX_PASSES: usize = 32;
 /// The most parties a schema may have.
 pub const MAX_PARTIES: usize = 32;
+/// The most pairs of one run a schema may put up for clerical review.
+pub const MAX_REVIEW_PAIRS: u32 = 10_000;
 
 /// What a field holds; decides how it is normalised, encoded and compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -147,6 +149,27 @@ impl Default for ReleaseRules {
     }
 }
 
+/// Clerical review: whether nodes are shown doubtful pairs of their own records.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewRules {
+    /// The most pairs of one run that nodes are asked about; with 0 no weight ever leaves the
+    /// coordinator.
+    pub pairs: u32,
+}
+
+impl ReviewRules {
+    /// Whether nodes are asked at all.
+    pub const fn is_on(&self) -> bool {
+        self.pairs > 0
+    }
+
+    /// Left out of the canonical form, so that saying "no review" is the same as saying nothing.
+    const fn is_off(&self) -> bool {
+        !self.is_on()
+    }
+}
+
 /// A checked linkage schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkageSchema {
@@ -166,6 +189,8 @@ pub struct LinkageSchema {
     pub parties: Vec<Party>,
     /// What leaves the coordinator.
     pub release: ReleaseRules,
+    /// Whether nodes are shown doubtful pairs of their own records.
+    pub review: ReviewRules,
     digest: Digest,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AgeSource, FieldKind, NameOrder, ReleaseRules};
+use super::{AgeSource, FieldKind, NameOrder, ReleaseRules, ReviewRules};
 use crate::profile::Profile;
 
 /// The whole file.
@@ -18,6 +18,8 @@ pub(super) struct Schema {
     pub(super) latest_year: u16,
     #[serde(default)]
     pub(super) release: ReleaseRules,
+    #[serde(default, skip_serializing_if = "ReviewRules::is_off")]
+    pub(super) review: ReviewRules,
     pub(super) field: Vec<Field>,
     pub(super) pass: Vec<Pass>,
     pub(super) party: Vec<Party>,

@@ -109,3 +109,29 @@ fn more_parts_than_presence_bits_are_refused() {
     );
     assert!(message.contains("allowed are 64"), "{message}");
 }
+
+#[test]
+fn review_is_off_until_asked_for_and_counts_in_the_digest() {
+    let of = |pairs: &str| {
+        let text = GOOD.replacen(
+            "latest_year = 2025",
+            &format!("latest_year = 2025\n{pairs}"),
+            1,
+        );
+        LinkageSchema::parse(&text).unwrap()
+    };
+    let (without, none, some) = (of(""), of("review.pairs = 0"), of("review.pairs = 20"));
+    assert!(!without.review.is_on() && some.review.is_on());
+    assert_eq!(without.digest(), none.digest());
+    assert_ne!(without.digest(), some.digest());
+}
+
+#[test]
+fn too_much_review_and_review_without_fields_are_refused() {
+    let with = |pairs: u32| format!("latest_year = 2025\nreview = {{ pairs = {pairs} }}");
+    let text = refused("latest_year = 2025", &with(10_001));
+    assert_eq!(text, "review: `pairs` is 10001, the limit is 10000");
+    let whole = format!("profile = \"record-clk\"\n{}", with(5));
+    let text = refused("profile = \"standard\"\nlatest_year = 2025", &whole);
+    assert!(text.contains("one vector a record"), "{text}");
+}

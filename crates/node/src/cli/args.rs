@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use model::{PartyName, ProjectName};
 
+use crate::Answer;
+
 /// How a node is used from beginning to end.
 const EXAMPLE: &str = "\
 A whole run, at the civil registry (`crvs`):
@@ -69,6 +71,11 @@ pub(super) enum Command {
     Collect(Collect),
     /// Prepare if that is not done yet, upload, and collect.
     Run(Run),
+    /// Look at the doubtful pairs of the registry's own records, and say what they are.
+    ///
+    /// Without a command, shows one pair after the other and asks. What is answered counts from the
+    /// next `prepare` on.
+    Review(Review),
     /// Show keys, certificate, batches and results here, and the coordinator's run.
     Status(StatusArgs),
 }
@@ -198,6 +205,58 @@ pub(super) struct Run {
     pub(super) out: Option<PathBuf>,
 }
 
+/// `review`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(super) struct Review {
+    #[command(subcommand)]
+    pub(super) command: Option<ReviewCommand>,
+    /// The node's directory.
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(super) dir: Option<PathBuf>,
+    /// The registry, to show the node's own record of each pair.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(super) input: Option<PathBuf>,
+}
+
+/// What can be done with the pairs up for review.
+#[derive(Debug, Subcommand)]
+pub(super) enum ReviewCommand {
+    /// List the pairs of the latest run, and what was decided of earlier ones.
+    List {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// Print them as JSON, with all steps.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the node's own record of a pair, and how the pair's odds come about.
+    Show {
+        /// The pair's id, or its beginning.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The registry: a CSV file in UTF-8 with a header, plain or gzip.
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+    },
+    /// Say what a pair is; a later answer takes the place of an earlier one.
+    Decide {
+        /// The pair's id, or its beginning.
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Whether the records are of one person.
+        #[arg(value_name = "ANSWER")]
+        answer: Answer,
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
 /// `status`.
 #[derive(Debug, clap::Args)]
 pub(super) struct StatusArgs {
@@ -223,7 +282,7 @@ mod tests {
     fn help_has_a_whole_worked_example_and_every_command() {
         let help = Args::command().render_long_help().to_string();
         for command in [
-            "init", "key", "enrol", "prepare", "upload", "collect", "run", "status",
+            "init", "key", "enrol", "prepare", "upload", "collect", "run", "review", "status",
         ] {
             assert!(help.contains(&format!("\n  {command}")), "{command}");
         }
@@ -247,11 +306,28 @@ mod tests {
     }
 
     #[test]
+    fn reviewing_goes_with_and_without_a_command() {
+        for right in [
+            "symbolon-node review --dir d --input f",
+            "symbolon-node review list --dir d --json",
+            "symbolon-node review show 3fa2 --dir d --input f",
+            "symbolon-node review decide 3fa2 same --dir d",
+        ] {
+            let parsed = Args::try_parse_from(right.split_whitespace());
+            assert!(parsed.is_ok(), "{right}: {parsed:?}");
+        }
+    }
+
+    #[test]
     fn wrong_names_and_missing_arguments_are_usage_errors() {
         for wrong in [
             "symbolon-node",
             "symbolon-node prepare --dir d",
             "symbolon-node collect --dir d --wait soon",
+            "symbolon-node review --dir d",
+            "symbolon-node review list",
+            "symbolon-node review show 3fa2 --dir d",
+            "symbolon-node review decide 3fa2 maybe --dir d",
             "symbolon-node init --dir d --party CRVS --project p --schema s --matcher a:1 --resolver b:2",
         ] {
             let error = Args::try_parse_from(wrong.split_whitespace()).unwrap_err();

@@ -1,7 +1,7 @@
 //! One function a command: take the arguments, do the step, tell the outcome.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +9,16 @@ use model::SystemClock;
 use secret::SystemEntropy;
 use tokio::runtime::Runtime;
 
-use super::args::{Collect, Command, Enrol, Init, KeyCommand, Prepare, Run, StatusArgs};
+use super::args::{
+    Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand, Run, StatusArgs,
+};
 use super::progress::listener;
-use super::{CliError, tell};
-use crate::{CollectOptions, CollectSummary, InitOptions, Node, UploadSummary, new_linkage_key};
+use super::{CliError, tell, tell_review, walk};
+use crate::error::NodeError;
+use crate::{
+    CollectOptions, CollectSummary, InitOptions, Node, ReviewSummary, UploadSummary,
+    new_linkage_key,
+};
 
 type Done = Result<(), CliError>;
 
@@ -25,6 +31,7 @@ pub(super) fn run(command: &Command) -> Done {
         Command::Upload(args) => tell::upload(&upload(&open(&args.dir)?)?),
         Command::Collect(args) => collect(args),
         Command::Run(args) => all(args),
+        Command::Review(args) => review(args),
         Command::Status(args) => status(args),
     }
 }
@@ -100,12 +107,56 @@ fn collect(args: &Collect) -> Done {
         wait: Duration::from_secs(args.wait),
         out: args.out.clone(),
     };
-    let summary = fetch(&open(&args.dir)?, &options)?;
+    let node = open(&args.dir)?;
+    let summary = fetch(&node, &options)?;
+    let review = fetch_review(&node)?;
     if args.json {
-        tell::json(&summary)
+        tell::json(&tell_review::Collected { summary, review })
     } else {
-        tell::collected(&summary)
+        tell::collected(&summary)?;
+        tell_review::fetched(review.as_ref())
     }
+}
+
+fn fetch_review(node: &Node) -> Result<Option<ReviewSummary>, CliError> {
+    Ok(runtime()?.block_on(node.fetch_review(&mut SystemEntropy::new()))?)
+}
+
+fn review(args: &Review) -> Done {
+    match &args.command {
+        Some(ReviewCommand::List { dir, json }) => {
+            let book = open(dir)?.review_book()?;
+            if *json {
+                tell::json(&tell_review::lines(&book))
+            } else {
+                tell_review::list(&book, &mut io::stdout().lock())?;
+                Ok(())
+            }
+        }
+        Some(ReviewCommand::Show { id, dir, input }) => {
+            let node = open(dir)?;
+            let book = node.review_book()?;
+            let item = book.find(id).map_err(NodeError::from)?;
+            let records = node.own_records(input, std::iter::once(item))?;
+            tell_review::show(&book, item, &records, &mut io::stdout().lock())?;
+            Ok(())
+        }
+        Some(ReviewCommand::Decide { id, answer, dir }) => {
+            let node = open(dir)?;
+            node.decide(id, *answer, &mut SystemEntropy::new())?;
+            tell::line(&"kept; it counts from the next `symbolon-node prepare` on")
+        }
+        None => review_all(args),
+    }
+}
+
+/// One pair after the other. Without a command both paths are there: the parser asks for them.
+fn review_all(args: &Review) -> Done {
+    let path = |path: &Option<PathBuf>| path.clone().unwrap_or_default();
+    let (node, input) = (open(&path(&args.dir))?, path(&args.input));
+    let mut entropy = SystemEntropy::new();
+    let (mut answers, mut out) = (io::stdin().lock(), io::stdout().lock());
+    walk::walk(&node, &input, &mut entropy, &mut answers, &mut out)
 }
 
 fn all(args: &Run) -> Done {
@@ -123,7 +174,8 @@ fn all(args: &Run) -> Done {
         wait: Duration::from_secs(args.wait),
         out: args.out.clone(),
     };
-    tell::collected(&fetch(&node, &options)?)
+    tell::collected(&fetch(&node, &options)?)?;
+    tell_review::fetched(fetch_review(&node)?.as_ref())
 }
 
 fn status(args: &StatusArgs) -> Done {

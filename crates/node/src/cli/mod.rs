@@ -4,6 +4,8 @@ mod args;
 mod commands;
 mod progress;
 mod tell;
+mod tell_review;
+mod walk;
 
 use std::error::Error;
 

@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 use wire::pki::{Authority, Validity};
 use wire::{
     Admission, Count, Description, Fault, Found, Intake, Receipt, Results, ResultsHeader,
-    ResultsRow, Role, RoleIdentity, RowsDigester, RunState, RunStatus, UploadState, admit_chunk,
-    serve,
+    ResultsRow, Review, ReviewHeader, ReviewPair, Role, RoleIdentity, RowsDigester, RunState,
+    RunStatus, UploadState, admit_chunk, review_digest, serve,
 };
 
 use super::fixture::{At, now, resolver};
@@ -37,6 +37,8 @@ pub(super) struct Fake {
     pub(super) chunks: AtomicU64,
     /// Whether the next chunk after the first fails.
     pub(super) fails: AtomicBool,
+    /// The pairs for review.
+    pub(super) pairs: Mutex<Vec<ReviewPair>>,
 }
 
 impl Fake {
@@ -54,6 +56,7 @@ impl Fake {
             released: AtomicBool::new(false),
             chunks: AtomicU64::new(0),
             fails: AtomicBool::new(false),
+            pairs: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -253,5 +256,19 @@ impl Results for Fake {
             .skip(from_row as usize)
             .take(limit)
             .collect())
+    }
+
+    fn review(&self, _: &PartyName, run: RunNumber) -> Result<Review, Fault> {
+        let pairs = self.pairs.lock().unwrap().clone();
+        Ok(Review {
+            header: ReviewHeader {
+                run,
+                pairs: pairs.len() as u32,
+                pairs_digest: review_digest(&pairs),
+                followed: Count::FewerThan(10),
+                contradicted: Count::FewerThan(10),
+            },
+            pairs,
+        })
     }
 }

@@ -7,3 +7,4 @@ mod federation;
 mod fixture;
 mod keys;
 mod prepare;
+mod review;

@@ -3,6 +3,7 @@
 mod collect;
 mod error;
 mod retry;
+mod review;
 mod upload;
 
 use std::future::Future;

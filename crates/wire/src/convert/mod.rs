@@ -5,6 +5,7 @@ mod common;
 pub(crate) mod intake;
 pub(crate) mod place;
 pub(crate) mod results;
+pub(crate) mod review;
 
 pub use place::{MessageError, Problem};
 

@@ -50,6 +50,15 @@ pub enum Problem {
         /// How many there may be.
         limit: u64,
     },
+    /// It names one thing twice.
+    #[error("has the same entry twice")]
+    Repeated,
+    /// It is too long for its kind of text, or has control characters.
+    #[error("is no plain text of at most {limit} bytes")]
+    NotPlain {
+        /// How many bytes it may have.
+        limit: usize,
+    },
     /// It is no log entry.
     #[error("is no log entry: {0}")]
     Entry(String),

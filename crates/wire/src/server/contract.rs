@@ -7,6 +7,7 @@ use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
 use super::Fault;
 use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
 use crate::receipt::Receipt;
+use crate::review::Review;
 
 /// Takes batches. Each call is made on a thread that may block, with the party its caller's
 /// certificate names; calls of several nodes run at once.
@@ -73,6 +74,12 @@ pub trait Results: Send + Sync + 'static {
         from_row: u64,
         limit: usize,
     ) -> Result<Vec<ResultsRow>, Fault>;
+
+    /// All pairs for review that have a record of the party, always in the same order.
+    ///
+    /// # Errors
+    /// A [`Fault`], as for [`Results::results_header`].
+    fn review(&self, party: &PartyName, run: RunNumber) -> Result<Review, Fault>;
 }
 
 /// What to do with a chunk.

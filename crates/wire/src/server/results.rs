@@ -10,22 +10,27 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{Fault, Results, blocking, caller};
-use crate::limits::{IDLE_TIMEOUT, MAX_PAGE_ROWS};
+use crate::limits::{IDLE_TIMEOUT, MAX_PAGE_PAIRS, MAX_PAGE_ROWS};
 use crate::proto::collect_response::Part;
-use crate::proto::results_server;
 use crate::proto::{CollectRequest, CollectResponse, RunStatusRequest, RunStatusResponse};
+use crate::proto::{ReviewRequest, ReviewResponse, results_server, review_response};
+use crate::review::Review;
 
 /// Pages read ahead of the caller.
 const PAGES_AHEAD: usize = 2;
 
 type Answers = mpsc::Sender<Result<CollectResponse, Status>>;
 
+/// What a call is answered with, message by message.
+type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
 /// Serves what `0` implements.
 pub(super) struct Service(pub(super) Arc<dyn Results>);
 
 #[tonic::async_trait]
 impl results_server::Results for Service {
-    type CollectStream = Pin<Box<dyn Stream<Item = Result<CollectResponse, Status>> + Send>>;
+    type CollectStream = Messages<CollectResponse>;
+    type ReviewStream = Messages<ReviewResponse>;
 
     async fn run_status(
         &self,
@@ -40,6 +45,15 @@ impl results_server::Results for Service {
         request: Request<CollectRequest>,
     ) -> Result<Response<Self::CollectStream>, Status> {
         let stream = self.pages(request).await.map_err(|fault| fault.status())?;
+        Ok(Response::new(Box::pin(stream)))
+    }
+
+    async fn review(
+        &self,
+        request: Request<ReviewRequest>,
+    ) -> Result<Response<Self::ReviewStream>, Status> {
+        let messages = self.pairs(request).await.map_err(|fault| fault.status())?;
+        let stream = tokio_stream::iter(messages.into_iter().map(Ok));
         Ok(Response::new(Box::pin(stream)))
     }
 }
@@ -76,6 +90,29 @@ impl Service {
         tokio::spawn(pages.send(first, answers));
         Ok(ReceiverStream::new(stream))
     }
+}
+
+impl Service {
+    async fn pairs(&self, request: Request<ReviewRequest>) -> Result<Vec<ReviewResponse>, Fault> {
+        let party = caller(&request)?;
+        let request = request.into_inner();
+        let results = Arc::clone(&self.0);
+        let run = RunNumber(request.run);
+        let review = blocking(move || results.review(&party, run)).await?;
+        Ok(review_messages(&review, request.from_pair as usize))
+    }
+}
+
+/// The header and all pages from `from_pair` on. There are few enough pairs to hold them at once.
+fn review_messages(review: &Review, from_pair: usize) -> Vec<ReviewResponse> {
+    let header = review_response::Part::Header((&review.header).into());
+    let pairs = review.pairs.get(from_pair..).unwrap_or_default();
+    let pages = pairs.chunks(MAX_PAGE_PAIRS);
+    let pages = pages.map(|page| review_response::Part::Page(page.into()));
+    let parts = std::iter::once(header).chain(pages);
+    parts
+        .map(|part| ReviewResponse { part: Some(part) })
+        .collect()
 }
 
 /// The rows still to be sent to one caller.

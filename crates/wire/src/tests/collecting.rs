@@ -4,7 +4,7 @@ use std::io;
 
 use model::{Digest, RefusalCode, RunNumber, Silent};
 
-use super::fake::rows;
+use super::fake::{review_pair, rows};
 use super::world::{Listening, World, error_of};
 use crate::client::{ClientError, NodeClient, ResultsSink};
 use crate::limits::MAX_PAGE_ROWS;
@@ -112,4 +112,28 @@ async fn only_the_resolver_knows_where_a_run_stands() {
         .unwrap();
     let error = error_of(client.run_status().await);
     assert!(matches!(error, ClientError::NotServed { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn pairs_for_review_come_whole_and_in_order() {
+    let (listening, client) = resolver().await;
+    for count in [0, 1, 64, 65, 200] {
+        let expected: Vec<_> = (0..count).map(review_pair).collect();
+        listening.fake.state().pairs = expected.clone();
+        let review = client.review(RunNumber(1)).await.unwrap();
+        assert_eq!(review.header.pairs, count);
+        assert!(review.pairs == expected);
+    }
+}
+
+#[tokio::test]
+async fn pairs_that_are_not_as_promised_are_told() {
+    let (listening, client) = resolver().await;
+    listening.fake.state().pairs = vec![review_pair(1)];
+    listening.fake.state().told_digest = Some(Digest::of(b"other pairs"));
+    let error = error_of(client.review(RunNumber(1)).await);
+    assert!(
+        matches!(error, ClientError::Contradiction { .. }),
+        "{error}"
+    );
 }

@@ -6,11 +6,14 @@ use std::sync::{Mutex, MutexGuard};
 use audit::{Actor, Event, Log, MemoryStore};
 use model::{
     BatchKind, BatchManifest, Digest, Epoch, KeyCheck, PartyName, Pseudonym, RecordHandle,
-    RefusalCode, RunNumber,
+    RefusalCode, ReviewId, RunNumber,
 };
 
 use crate::messages::*;
 use crate::receipt::Receipt;
+use crate::review::{
+    Review, ReviewExplanation, ReviewHeader, ReviewPair, ReviewStep, review_digest,
+};
 use crate::server::{Admission, Fault, Intake, Results, admit_chunk};
 
 /// The manifest of a batch with this payload.
@@ -76,6 +79,8 @@ pub(super) struct State {
     pub(super) rows: Vec<ResultsRow>,
     /// Digest told in the results header, when it should not be the rows' own.
     pub(super) told_digest: Option<Digest>,
+    /// Pairs for review, the same for every party.
+    pub(super) pairs: Vec<ReviewPair>,
 }
 
 struct Batch {
@@ -95,6 +100,7 @@ impl Fake {
             disk_full: false,
             rows: Vec::new(),
             told_digest: None,
+            pairs: Vec::new(),
         };
         Self {
             role,
@@ -243,15 +249,53 @@ impl Results for Fake {
         let rows = state.rows.iter().skip(from_row as usize).take(limit);
         Ok(rows.copied().collect())
     }
+
+    fn review(&self, _: &PartyName, run: RunNumber) -> Result<Review, Fault> {
+        let state = self.state();
+        let pairs = state.pairs.clone();
+        let digest = review_digest(&pairs);
+        Ok(Review {
+            header: ReviewHeader {
+                run,
+                pairs: pairs.len() as u32,
+                pairs_digest: state.told_digest.unwrap_or(digest),
+                followed: Count::Exact(0),
+                contradicted: Count::Exact(0),
+            },
+            pairs,
+        })
+    }
+}
+
+/// A pair for review that differs from those of other numbers.
+pub(crate) fn review_pair(number: u32) -> ReviewPair {
+    let step = |variable: &str, weight_millibits| ReviewStep {
+        variable: variable.to_owned(),
+        level: "same".to_owned(),
+        weight_millibits,
+    };
+    ReviewPair {
+        id: ReviewId::new(wide(number, 3)),
+        record: RecordHandle::new(wide(number, 4)),
+        also: None,
+        other: "id".parse().unwrap(),
+        explanation: ReviewExplanation {
+            prior_millibits: -9_000,
+            steps: vec![step("names", 7_000), step("born", 4_000)],
+            alternatives_millibits: -1_500,
+            odds_millibits: 500,
+        },
+    }
+}
+
+fn wide(number: u32, tag: u8) -> [u8; 16] {
+    let mut bytes = [tag; 16];
+    bytes[..4].copy_from_slice(&number.to_le_bytes());
+    bytes
 }
 
 /// Distinct rows.
 pub(super) fn rows(count: u32) -> Vec<ResultsRow> {
-    let wide = |number: u32, tag: u8| {
-        let mut bytes = [tag; 16];
-        bytes[..4].copy_from_slice(&number.to_le_bytes());
-        bytes
-    };
     let row = |number| ResultsRow {
         record: RecordHandle::new(wide(number, 1)),
         pseudonym: Pseudonym::new(wide(number, 2)),
