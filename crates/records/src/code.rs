@@ -5,6 +5,8 @@
 //! it: they follow the sound groups of Soundex (Russell, 1918) and NYSIIS (Taft, 1970), widened by
 //! the digraphs of Arabic, Indic and Romance romanisations (kh, gh, dh, ph, qu, ou, ee).
 
+use crate::nicknames::formal;
+
 /// Digraphs and letters, longest first, and what they become. `C` stands for ch, `S` for sh.
 const SOUNDS: &[(&str, &str)] = &[
     ("tch", "C"),
@@ -47,10 +49,11 @@ const SOUNDS: &[(&str, &str)] = &[
     ("o", "u"),
 ];
 
-/// The softened spelling of one folded word: sounds joined, double letters single, silent `h` gone.
+/// The softened spelling of one folded word: sounds joined, double letters single, silent `h` gone,
+/// a nickname as the name it stands for.
 pub fn soften(word: &str) -> String {
     let mut soft = String::with_capacity(word.len());
-    let mut rest = word;
+    let mut rest = formal(word);
     while let Some(first) = rest.chars().next() {
         let (sound, len) = SOUNDS
             .iter()
@@ -73,8 +76,8 @@ fn push(soft: &mut String, letter: char) {
 }
 
 /// The most letters of a phonetic code: enough to part common names, few enough to survive a slip
-/// at the end of a word.
-const CODE_LEN: usize = 5;
+/// at the end of a word. Chosen by measurement: `docs/decisions/0008-phonetic-codes.md`.
+const CODE_LEN: usize = 4;
 
 /// The phonetic code of one folded word: its first sound and the consonants that follow. Vowels
 /// count only at the start, where all are the same.
@@ -135,6 +138,13 @@ mod tests {
                 assert_eq!(phonetic_code(other), code, "{other}");
             }
         }
+    }
+
+    #[test]
+    fn a_nickname_has_the_code_of_its_name_and_half_its_spelling() {
+        assert_eq!(phonetic_code("bill"), phonetic_code("william"));
+        assert_eq!(soften("pepe"), soften("jose"));
+        assert_ne!(soften("joan"), soften("john"));
     }
 
     #[test]

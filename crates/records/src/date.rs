@@ -3,6 +3,33 @@
 use model::schema::{DateFormat, DatePiece};
 use zeroize::Zeroize;
 
+use crate::fold::fold;
+
+/// How the names of the months start, January first, in English, French, Spanish, Portuguese and
+/// Swahili (Unicode CLDR) and in romanised Arabic.
+const MONTHS: [&str; 12] = [
+    "jan ene yan",
+    "feb fev fib",
+    "mar mac",
+    "apr abr avr",
+    "may mai mei",
+    "jun juin yun",
+    "jul juil yul",
+    "aug ago aou agh",
+    "sep set sib",
+    "oct out okt ukt",
+    "nov nuf",
+    "dec dic dez des dis",
+];
+
+/// Dates that programs write for none: the first days of common calendars of office software and
+/// databases, and years of nines or ones.
+const STAND_INS: [(u16, Option<u8>, Option<u8>); 3] = [
+    (1900, Some(1), Some(1)),
+    (1899, Some(12), Some(30)),
+    (1899, Some(12), Some(31)),
+];
+
 /// A date as far as it is known.
 #[derive(Clone, Copy, Default, Zeroize)]
 pub struct PartialDate {
@@ -44,6 +71,9 @@ fn read_one(text: &str, format: &DateFormat, latest: u16) -> Reading {
     let Some((year, month, day)) = numbers(text, format, latest) else {
         return Reading::None;
     };
+    if matches!(year, 9999 | 1111) || STAND_INS.contains(&(year, month, day)) {
+        return Reading::None;
+    }
     let date = PartialDate {
         year: Some(year).filter(|year| (1800..=latest).contains(year)),
         month: month.filter(|month| (1..=12).contains(month)),
@@ -66,7 +96,7 @@ fn numbers(text: &str, format: &DateFormat, latest: u16) -> Option<(u16, Option<
         match piece {
             DatePiece::Year => year = Some(take(&mut rest, 4, 4)?),
             DatePiece::ShortYear => year = Some(century(take(&mut rest, 2, 2)?, latest)),
-            DatePiece::Month => month = Some(take(&mut rest, 1, 2)? as u8),
+            DatePiece::Month => month = Some(take_month(&mut rest)?),
             DatePiece::Day => day = Some(take(&mut rest, 1, 2)? as u8),
             DatePiece::Mark(mark) => rest = rest.strip_prefix(*mark)?,
         }
@@ -87,6 +117,24 @@ fn take(rest: &mut &str, least: usize, most: usize) -> Option<u16> {
     } else {
         digits.parse().ok()
     }
+}
+
+/// A month as a number or, where a letter stands, by its name.
+fn take_month(rest: &mut &str) -> Option<u8> {
+    if !rest.starts_with(char::is_alphabetic) {
+        return Some(take(rest, 1, 2)? as u8);
+    }
+    let end = rest.find(|letter: char| !letter.is_alphabetic());
+    let (name, after) = rest.split_at(end.unwrap_or(rest.len()));
+    *rest = after.strip_prefix('.').unwrap_or(after);
+    month_named(&fold(name))
+}
+
+/// The number of the month whose folded name starts as one of [`MONTHS`].
+fn month_named(name: &str) -> Option<u8> {
+    let known = |starts: &&str| starts.split(' ').any(|start| name.starts_with(start));
+    let place = MONTHS.iter().position(|starts| known(starts))?;
+    Some(place as u8 + 1)
 }
 
 /// The latest year with these two last digits that is not after `latest`.
@@ -159,6 +207,26 @@ mod tests {
             reading("1985-01-01", &["YYYY-MM-DD"]),
             Some((Some(1985), None, None))
         );
+    }
+
+    #[test]
+    fn months_are_read_by_name() {
+        let whole = Some((Some(1985), Some(3), Some(9)));
+        for text in ["9 March 1985", "9 mars 1985", "9 Março 1985", "9 MAR. 1985"] {
+            assert_eq!(reading(text, &["DD MM YYYY"]), whole, "{text}");
+        }
+        let months = ["juin", "juillet", "août", "Dic", "outubro", "Uktubar"];
+        let numbers = months.map(|name| month_named(&fold(name)));
+        assert_eq!(numbers, [6, 7, 8, 12, 10, 10].map(Some));
+        assert_eq!(reading("9 Foo 1985", &["DD MM YYYY"]), None);
+    }
+
+    #[test]
+    fn dates_that_programs_write_for_none_are_none() {
+        for text in ["1900-01-01", "9999-12-31", "1111-11-11", "1899-12-30"] {
+            assert_eq!(reading(text, &["YYYY-MM-DD"]), None, "{text}");
+        }
+        assert!(reading("1900-05-01", &["YYYY-MM-DD"]).is_some());
     }
 
     #[test]

@@ -7,7 +7,12 @@ mod code;
 mod date;
 mod fold;
 mod names;
+mod nicknames;
 mod normalise;
+mod numbers;
+mod particles;
+mod placeholders;
+mod places;
 mod plan;
 mod raw;
 

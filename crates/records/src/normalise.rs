@@ -7,13 +7,13 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 use crate::date::{PartialDate, Reading, read};
 use crate::fold::fold;
 use crate::names::{Parted, words};
+use crate::numbers::{identifier, phone};
+use crate::places::{address, place};
 use crate::plan::ColumnPlan;
 use crate::raw::RawRecord;
 
 /// The most letters of a value that count; registries cut, and nothing longer is a name.
 const MAX_VALUE: usize = 200;
-/// The digits of a telephone number that count: the last ones, without country and trunk prefixes.
-const PHONE_DIGITS: usize = 9;
 
 /// A canonical value. Wiped on drop; neither printable nor comparable outside the node's crates.
 #[derive(Zeroize, ZeroizeOnDrop)]
@@ -114,11 +114,10 @@ impl Normaliser {
             FieldKind::GivenName | FieldKind::Surname | FieldKind::FullName => name(plan, &text),
             FieldKind::Sex => code(plan, &text, true),
             FieldKind::Code => code(plan, &text, false),
-            FieldKind::Phone => phone(&text),
-            FieldKind::Identifier => usable(fold(&text).replace(' ', "")),
-            FieldKind::Place | FieldKind::Address | FieldKind::Date => {
-                usable_words(fold(&text).split(' ').map(str::to_owned).collect())
-            }
+            FieldKind::Phone => usable(phone(&text)),
+            FieldKind::Identifier => usable(identifier(&text)),
+            FieldKind::Place => usable_words(place(&text)),
+            FieldKind::Address | FieldKind::Date => usable_words(address(&text)),
         }
     }
 
@@ -223,12 +222,6 @@ fn code(plan: &FieldPlan, text: &str, closed: bool) -> Outcome {
         None if closed => Outcome::Flawed(None, ProblemKind::UnknownCode),
         None => usable_code(fold(&written)),
     }
-}
-
-fn phone(text: &str) -> Outcome {
-    let digits: Vec<char> = fold(text).chars().filter(char::is_ascii_digit).collect();
-    let start = digits.len().saturating_sub(PHONE_DIGITS);
-    usable(digits[start..].iter().collect())
 }
 
 fn usable_code(code: String) -> Outcome {
