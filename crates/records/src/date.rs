@@ -133,7 +133,7 @@ fn take_month(rest: &mut &str) -> Option<u8> {
 /// The number of the month whose folded name starts as one of [`MONTHS`].
 fn month_named(name: &str) -> Option<u8> {
     let known = |starts: &&str| starts.split(' ').any(|start| name.starts_with(start));
-    let place = MONTHS.iter().position(|starts| known(starts))?;
+    let place = MONTHS.iter().position(known)?;
     Some(place as u8 + 1)
 }
 
