@@ -178,6 +178,13 @@ impl io::Write for Logged {
     }
 }
 
+/// The example's schema, with pairs put up for review.
+fn reviewed_schema() -> String {
+    let path = workspace().join("examples/four-registries/schema.toml");
+    let text = fs::read_to_string(path).unwrap();
+    text.replacen("[release]", "[review]\npairs = 500\n\n[release]", 1)
+}
+
 /// A federation with a tap on each connection.
 struct World {
     dir: TempDir,
@@ -192,7 +199,8 @@ struct World {
 impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let schema = workspace().join("examples/four-registries/schema.toml");
+        let schema = dir.path().join("reviewed.toml");
+        fs::write(&schema, reviewed_schema()).unwrap();
         let mut entropy = SeededEntropy::new(3);
         let (project, clock) = ("census".parse().unwrap(), Arc::new(SystemClock));
         let federation =
@@ -305,10 +313,14 @@ impl World {
             wait: Duration::from_secs(120),
             out: None,
         };
+        let mut pairs = 0;
         for member in &self.members {
             let summary = member.node.collect(&options, &Silent).await.unwrap();
             assert_eq!(summary.records, summary.with_pseudonym + summary.set_aside);
+            let review = member.node.fetch_review(&mut self.entropy).await.unwrap();
+            pairs += review.unwrap().pairs;
         }
+        assert!(pairs > 0, "nothing was put up for review");
     }
 }
 
@@ -371,6 +383,7 @@ fn found(world: &World, search: &Search, logged: &[u8]) -> BTreeSet<String> {
             "vault/run-1.sealed",
             "log",
             "project.json",
+            "review.sealed",
         ] {
             assert!(files.iter().any(|file| file.ends_with(kept)), "{kept}");
         }
@@ -397,8 +410,8 @@ fn assert_took_part(world: &World) {
 async fn nothing_raw_leaves_a_node() {
     let logged = Logged::start();
     let country = generate(&CountrySpec {
-        persons: 100,
-        level: ErrorLevel::Clean,
+        persons: 200,
+        level: ErrorLevel::Severe,
         seed: 11,
     });
     let mut world = World::new().await;

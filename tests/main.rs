@@ -16,6 +16,8 @@ mod kill;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]
+mod review;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod setting;

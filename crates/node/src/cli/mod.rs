@@ -5,7 +5,7 @@ mod commands;
 mod progress;
 mod tell;
 mod tell_review;
-mod walk;
+pub(crate) mod walk;
 
 use std::error::Error;
 

@@ -15,7 +15,7 @@ const MAX_ANSWER: u64 = 1024;
 
 /// Shows the open pairs and keeps every answer at once, until all are answered or the reviewer
 /// quits.
-pub(super) fn walk(
+pub(crate) fn walk(
     node: &Node,
     registry: &Path,
     entropy: &mut dyn Entropy,

@@ -9,6 +9,7 @@ use wire::limits::MAX_STEP_TEXT;
 use wire::{ReviewExplanation, ReviewPair, ReviewStep, VERDICTS_MAGIC, Verdict, VerdictEntry};
 
 use super::fixture::{GOOD, SCHEMA, Setting, clock, project_name, resolver};
+use crate::cli::walk::walk;
 use crate::{Answer, Node, NodeError, Project, ReviewError, handle_map};
 
 /// A node of a project with review, and the project.
@@ -227,4 +228,39 @@ fn only_pairs_that_are_here_can_be_decided() {
     let (setting, _) = asked();
     let refused = decide(&setting.node, "ffff", Answer::Same).unwrap_err();
     assert!(refused.is_refusal() && refused.to_string().contains("`ffff`"));
+}
+
+/// What a reviewer reads who answers this.
+fn walked(setting: &Setting, answers: &str) -> String {
+    let registry = setting.write("registry.csv", GOOD);
+    let mut out = Vec::new();
+    let (entropy, answers) = (&mut SeededEntropy::new(4), &mut answers.as_bytes());
+    walk(&setting.node, &registry, entropy, answers, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_reviewer_walks_through_the_open_pairs_and_goes_on_another_day() {
+    let (setting, _) = asked();
+    let first = walked(&setting, "what?\ns\nq\n");
+    for shown in [
+        "--- 1 of 3 ---",
+        "Amina",
+        "Diallo",
+        "that is 41 %",
+        "kept 1 answers, 2",
+    ] {
+        assert!(first.contains(shown), "{shown}: {first}");
+    }
+    let second = walked(&setting, "d\nu\n");
+    assert!(
+        second.contains("--- 1 of 2 ---") && second.contains("Silva"),
+        "{second}"
+    );
+    assert!(second.contains("Mary, Jr"), "{second}");
+    let answers = setting.node.review_book().unwrap().items;
+    let answers: Vec<_> = answers.iter().map(|item| item.answer).collect();
+    let expected = [Answer::Same, Answer::Different, Answer::Unsure].map(Some);
+    assert_eq!(answers, expected);
+    assert_eq!(walked(&setting, ""), "no pair is open\n");
 }
