@@ -5,6 +5,7 @@ mod cli;
 mod evaluation;
 mod federation;
 mod outcome;
+mod plan;
 mod rehearsal;
 #[cfg_attr(
     not(test),

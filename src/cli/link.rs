@@ -58,7 +58,10 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn party_files(schema: &LinkageSchema, given: &[String]) -> anyhow::Result<Vec<PartyFile>> {
+pub(super) fn party_files(
+    schema: &LinkageSchema,
+    given: &[String],
+) -> anyhow::Result<Vec<PartyFile>> {
     let mut files: Vec<PartyFile> = Vec::new();
     for text in given {
         let Some((label, path)) = text.split_once('=') else {

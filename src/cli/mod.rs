@@ -3,6 +3,7 @@
 mod evaluate;
 mod federation;
 mod link;
+mod plan;
 mod progress;
 
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Rehearse a linkage on local files: encode, match, cluster, and write who belongs together.
     Link(link::LinkArguments),
+    /// Propose blocking passes from each party's local statistics.
+    Plan(plan::PlanArguments),
     /// Compare clusters with the truth.
     Evaluate(evaluate::EvaluateArguments),
 }
@@ -39,6 +42,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match arguments.command {
         None => federation::run(&arguments.federation),
         Some(Command::Link(arguments)) => link::run(&arguments),
+        Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),
     };
     match result {

@@ -16,6 +16,18 @@ mod prepare;
 mod signature;
 mod token;
 
+/// The most block values one record has in one pass.
+pub const MAX_BLOCKS: usize = block::MAX_BLOCKS;
+
+/// The block values of a record in a pass, each once; none when a component is missing. Values are
+/// wiped on drop.
+pub fn block_values(
+    pass: &model::schema::Pass,
+    record: &records::NormalisedRecord,
+) -> Vec<zeroize::Zeroizing<Vec<u8>>> {
+    block::values(pass, record)
+}
+
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
 pub use prepare::{
     HandleEntry, MAX_RECORDS, PrepareError, PrepareReport, Prepared, Preparer, ProblemCount,
