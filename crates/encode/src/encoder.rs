@@ -8,6 +8,7 @@ use secret::expander;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::block;
+use crate::calibration::{CalibrationRow, Rank};
 use crate::filter::{FILTER_KEY_BYTES, FilterKey, TokenDigest, settle};
 use crate::keys::{EpochKeys, NodeKeys};
 use crate::noise::{FlipTable, NoiseKey};
@@ -37,6 +38,16 @@ pub(crate) struct RecordIds {
 
 /// The token digests of a record, by part; empty where the part is missing.
 struct Digests(Vec<Vec<TokenDigest>>);
+
+impl Digests {
+    /// Which parts are there, one bit each.
+    fn presence(&self) -> u64 {
+        let bits = self.0.iter().enumerate();
+        bits.fold(0, |presence, (part, digests)| {
+            presence | u64::from(!digests.is_empty()) << part
+        })
+    }
+}
 
 impl Drop for Digests {
     fn drop(&mut self) {
@@ -81,13 +92,7 @@ impl<'a> Encoder<'a> {
         handles: &mut Vec<PassHandle>,
     ) {
         let digests = self.digests(record);
-        let presence = digests
-            .0
-            .iter()
-            .enumerate()
-            .fold(0u64, |presence, (part, digests)| {
-                presence | u64::from(!digests.is_empty()) << part
-            });
+        let presence = digests.presence();
         for pass in self.schema.pass_indices() {
             for value in block::values(&self.schema.passes[pass.index()], record) {
                 let start = rows.len();
@@ -95,6 +100,21 @@ impl<'a> Encoder<'a> {
                 handles.push(self.row(pass, &value, ids, presence, &digests, &mut rows[start..]));
             }
         }
+    }
+
+    /// The calibration row of `record`; none under a profile that needs no calibration.
+    pub(crate) fn calibration_row(
+        &self,
+        record: &NormalisedRecord,
+        ids: &RecordIds,
+        rank: Rank,
+    ) -> Option<CalibrationRow> {
+        let pass = self.schema.calibration_pass()?;
+        let digests = self.digests(record);
+        let mut row = vec![0; self.layout.row_bytes];
+        let presence = digests.presence();
+        let handle = self.row(pass, &rank.bucket(), ids, presence, &digests, &mut row);
+        Some(CalibrationRow { rank, row, handle })
     }
 
     fn digests(&self, record: &NormalisedRecord) -> Digests {

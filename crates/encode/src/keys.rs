@@ -4,6 +4,7 @@
 //! ```text
 //! linkage key ── epoch key (project, epoch, schema digest)
 //!                  ├─ pass key p ── block seed = HMAC(pass key, block value)
+//!                  │  (and calibration key ── HMAC(calibration key, bucket))
 //!                  │                  ├─ block token
 //!                  │                  └─ filter key of each namespace
 //!                  ├─ token key of each namespace
@@ -40,6 +41,7 @@ impl LinkageKey {
 
 /// The keys by which all nodes of a project encode alike within one epoch.
 pub struct EpochKeys {
+    /// One a pass, and one for calibration after them.
     pub(crate) passes: Vec<Prf>,
     pub(crate) tokens: Vec<Prf>,
     pub(crate) unblocked: Prf,
@@ -55,7 +57,12 @@ impl EpochKeys {
         let mut check = [0; 16];
         epoch.expand("key check", &[], &mut check);
         Self {
-            passes: schema.passes.iter().map(pass).collect(),
+            passes: schema
+                .passes
+                .iter()
+                .map(pass)
+                .chain([epoch.derive("calibration", &[]).prf()])
+                .collect(),
             tokens: (0..schema.fields.len()).map(namespace).collect(),
             unblocked: epoch.derive("unblocked", &[]).prf(),
             check: KeyCheck::new(check),

@@ -8,6 +8,7 @@
 //! This crate owns the linkage key; `tests/architecture.rs` keeps it out of the coordinator's reach.
 
 mod block;
+mod calibration;
 mod encoder;
 mod filter;
 mod keys;

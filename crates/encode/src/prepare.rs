@@ -8,6 +8,7 @@ use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
 use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
 
+use crate::calibration::{CalibrationRow, Rank, Sample};
 use crate::encoder::{Encoder, RecordIds};
 use crate::keys::{EpochKeys, NodeKeys};
 
@@ -79,6 +80,8 @@ pub struct PrepareReport {
     pub set_aside_examples: Vec<u64>,
     /// Rows made.
     pub rows: u64,
+    /// How many of them calibrate: records sampled to show how alike strangers are.
+    pub calibration_rows: u64,
     /// Values that could not be used as they stood, by field and kind.
     pub problems: Vec<ProblemCount>,
     /// Values present, by field.
@@ -106,6 +109,7 @@ pub struct Preparer<'a> {
     rows: Vec<u8>,
     handle_map: Vec<HandleEntry>,
     vault: Vec<(RecordHandle, LocalKey)>,
+    sample: Sample,
     first_rows: HashMap<RecordHandle, u64>,
     report: PrepareReport,
     problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
@@ -116,6 +120,7 @@ struct EncodedRecord {
     handle: RecordHandle,
     rows: Vec<u8>,
     handles: Vec<PassHandle>,
+    calibration: Option<CalibrationRow>,
     problems: Vec<Problem>,
     present: Vec<bool>,
 }
@@ -139,6 +144,7 @@ impl<'a> Preparer<'a> {
             rows: Vec::new(),
             handle_map: Vec::new(),
             vault: Vec::new(),
+            sample: Sample::default(),
             first_rows: HashMap::new(),
             report: PrepareReport {
                 present,
@@ -171,11 +177,19 @@ impl<'a> Preparer<'a> {
         let record = self.normaliser.normalise(&raw, &mut problems);
         let present = record.values.iter().map(Option::is_some).collect();
         self.encoder.encode(&record, &ids, &mut rows, &mut handles);
+        let rank = Rank::of(self.node, &ids);
+        // A record that can meet nobody stays out of the sample too: nobody is to know of it.
+        let calibration = if !handles.is_empty() && self.sample.takes(rank) {
+            self.encoder.calibration_row(&record, &ids, rank)
+        } else {
+            None
+        };
         let encoded = EncodedRecord {
             row: raw.row,
             handle: ids.handle,
             rows,
             handles,
+            calibration,
             problems,
             present,
         };
@@ -208,6 +222,9 @@ impl<'a> Preparer<'a> {
         };
         self.handle_map
             .extend(record.handles.into_iter().map(entry));
+        if let Some(CalibrationRow { rank, row, handle }) = record.calibration {
+            self.sample.add(rank, row, entry(handle));
+        }
         self.vault.push((record.handle, key));
         Ok(())
     }
@@ -239,6 +256,11 @@ impl<'a> Preparer<'a> {
     /// Shuffles: rows leave in the order of their random handles, which says nothing about the
     /// registry's.
     pub fn finish(mut self) -> Prepared {
+        for (row, entry) in std::mem::take(&mut self.sample).into_rows() {
+            self.rows.extend_from_slice(&row);
+            self.handle_map.push(entry);
+            self.report.calibration_rows += 1;
+        }
         let mut order: Vec<usize> = (0..self.handle_map.len()).collect();
         order.par_sort_unstable_by_key(|row| self.handle_map[*row].pass);
         let mut rows = Vec::with_capacity(self.rows.len());

@@ -57,9 +57,11 @@ impl Blocks {
         }
         members.par_sort_unstable();
         let passes = schema.passes.len();
+        // Calibration counts like one more pass here, and apart in the report.
+        let slots = passes + 1;
         let report = MatchReport {
-            pairs_by_pass: vec![0; passes],
-            skipped_by_pass: vec![0; passes],
+            pairs_by_pass: vec![0; slots],
+            skipped_by_pass: vec![0; slots],
             ..MatchReport::default()
         };
         let duplicates = inputs
@@ -143,7 +145,10 @@ impl Blocks {
 
     /// Pairs and skipped blocks, as known before the first comparison.
     pub(super) fn report(&self) -> MatchReport {
-        self.report.clone()
+        let mut report = self.report.clone();
+        report.calibration_pairs = report.pairs_by_pass.pop().unwrap_or(0);
+        report.skipped_by_pass.pop();
+        report
     }
 
     /// The blocks in steps of at most about `pairs` pairs.
@@ -186,7 +191,8 @@ fn check_rows<E>(
     }
     for (row, read) in rows_of(bytes, layout).enumerate() {
         let pass = read.pass().0;
-        if usize::from(pass) >= schema.passes.len() {
+        let calibrates = schema.calibration_pass().is_some_and(|own| own.0 == pass);
+        if usize::from(pass) >= schema.passes.len() && !calibrates {
             return Err(MatchError::UnknownPass { party, row, pass });
         }
     }

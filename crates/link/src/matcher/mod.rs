@@ -79,10 +79,12 @@ pub enum MatchError<E> {
 pub struct MatchReport {
     /// Rows seen.
     pub rows: u64,
-    /// Pairs compared, over all passes.
+    /// Pairs compared, over all passes and for calibration.
     pub pairs: u64,
     /// Pairs compared, by pass.
     pub pairs_by_pass: Vec<u64>,
+    /// Pairs compared to show how alike strangers are.
+    pub calibration_pairs: u64,
     /// Blocks with more than [`MAX_BLOCK_ROWS`] rows, by pass; they were skipped.
     pub skipped_by_pass: Vec<u64>,
 }

@@ -2,7 +2,7 @@
 
 use super::levels::{UNKNOWN, Variables};
 use super::mixture::{Class, Mixture};
-use super::pairs::PairTable;
+use super::observe::{Observations, Observed};
 
 /// A fitted model in words and probabilities.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -68,93 +68,114 @@ pub struct Step {
 pub(super) struct Explainer {
     pub(super) variables: Variables,
     pub(super) model: Mixture,
-    pub(super) levels: Vec<u16>,
+    pub(super) seen: Observations,
+    /// The names of the passes.
+    pub(super) passes: Vec<String>,
 }
 
 impl Explainer {
-    fn of_pair(&self, pair: usize) -> &[u16] {
-        let width = self.variables.len();
-        &self.levels[pair * width..(pair + 1) * width]
-    }
-
     /// Why pair `pair` of the table has its weight.
-    pub(super) fn explain(&self, pair: usize, stratum: u16) -> Explanation {
-        let levels = self.of_pair(pair);
-        let priors = &self.model.log_priors[usize::from(stratum)];
+    pub(super) fn explain(&self, pair: usize) -> Explanation {
+        let pair = self.seen.pair(pair);
+        let priors = &self.model.log_priors[usize::from(pair.stratum)];
         let prior = millibits(priors[Class::Match as usize] - priors[Class::Unrelated as usize]);
-        let steps: Vec<Step> = (0..levels.len()).map(|v| self.step(v, levels[v])).collect();
-        let odds = self.model.odds_millibits(stratum, levels);
-        let against_unrelated = prior + steps.iter().map(|s| s.weight_millibits).sum::<i32>();
+        let likelihood = |class| self.model.log_likelihood(class, pair);
+        let weight = millibits(likelihood(Class::Match) - likelihood(Class::Unrelated));
+        let met = self.most_likely_pass(pair);
+        let mut steps: Vec<Step> = (0..pair.levels.len())
+            .map(|variable| self.step(pair, variable, met))
+            .collect();
+        let told: i32 = steps.iter().map(|step| step.weight_millibits).sum();
+        steps.insert(0, self.met(pair, met, weight - told));
+        let odds = self.model.odds_millibits(pair);
         Explanation {
             prior_millibits: prior,
             steps,
-            alternatives_millibits: odds - against_unrelated,
+            alternatives_millibits: odds - prior - weight,
             odds_millibits: odds,
         }
     }
 
-    fn step(&self, variable: usize, level: u16) -> Step {
-        let of = |class: Class| self.model.tables[class as usize][variable].log[usize::from(level)];
+    /// The pass in which strangers so alike would most likely have met.
+    fn most_likely_pass(&self, pair: Observed<'_>) -> usize {
+        let parts = self.model.as_strangers(pair);
+        let best = parts.max_by(|(_, a), (_, b)| a.total_cmp(b));
+        best.map_or(0, |(pass, _)| pass)
+    }
+
+    /// What the meeting itself says: strangers are rare in some passes, and few meet in several.
+    fn met(&self, pair: Observed<'_>, pass: usize, weight_millibits: i32) -> Step {
+        let all: Vec<&str> = pair
+            .passes()
+            .map(|pass| self.passes[pass].as_str())
+            .collect();
+        Step {
+            variable: "passes".to_owned(),
+            level: format!(
+                "met in {}; as strangers most likely in {}",
+                all.join(", "),
+                self.passes[pass]
+            ),
+            weight_millibits,
+        }
+    }
+
+    fn step(&self, pair: Observed<'_>, variable: usize, pass: usize) -> Step {
         let known = &self.variables.0[variable];
-        let unknown = level == UNKNOWN;
+        let (level, weight_millibits) = match pair.levels[variable] {
+            UNKNOWN => ("not known of both".to_owned(), 0),
+            level => {
+                let level = usize::from(level);
+                let u = self.model.strangers[pass].tables[variable].log[level];
+                let m = self.model.matches[variable].log[level];
+                (known.label(level), millibits(m - u))
+            }
+        };
         Step {
             variable: known.name.clone(),
-            level: if unknown {
-                "not known of both".to_owned()
-            } else {
-                known.label(usize::from(level))
-            },
-            weight_millibits: if unknown {
-                0
-            } else {
-                millibits(of(Class::Match) - of(Class::Unrelated))
-            },
+            level,
+            weight_millibits,
         }
     }
 
     /// The model's tables, with how many pairs are at each level.
-    pub(super) fn tables(&self, table: &PairTable) -> ModelTables {
-        let has = |class: Class| {
-            let share = |priors: &[f64; super::mixture::CLASSES]| priors[class as usize];
-            self.model.log_priors.iter().any(|p| share(p).is_finite())
-        };
-        let households = has(Class::Household);
-        let variables = self
-            .variables
-            .0
-            .iter()
-            .enumerate()
-            .map(|(place, variable)| {
-                let mut pairs = vec![0u64; variable.level_count()];
-                for pair in 0..table.len() {
-                    if let Some(count) = pairs.get_mut(usize::from(self.of_pair(pair)[place])) {
-                        *count += 1;
-                    }
-                }
-                let row = |level: usize| {
-                    let of = |class: Class| {
-                        libm::exp(self.model.tables[class as usize][place].log[level])
-                    };
-                    LevelRow {
-                        label: variable.label(level),
-                        pairs: pairs[level],
-                        m: of(Class::Match),
-                        u: of(Class::Unrelated),
-                        household: households.then(|| of(Class::Household)),
-                    }
-                };
-                VariableTable {
-                    name: variable.name.clone(),
-                    levels: (0..pairs.len())
-                        .filter(|l| pairs[*l] > 0)
-                        .map(row)
-                        .collect(),
-                }
-            });
+    pub(super) fn tables(&self) -> ModelTables {
+        let households = self.model.has(Class::Household);
+        let table = |variable| self.level_table(variable, households);
         ModelTables {
-            variables: variables.collect(),
+            variables: (0..self.variables.len()).map(table).collect(),
             households,
-            twins: has(Class::Twins),
+            twins: self.model.has(Class::Twins),
+        }
+    }
+
+    fn level_table(&self, place: usize, households: bool) -> VariableTable {
+        let variable = &self.variables.0[place];
+        let mut pairs = vec![0u64; variable.level_count()];
+        for pair in 0..self.seen.len() {
+            if let Some(count) = pairs.get_mut(usize::from(self.seen.pair(pair).levels[place])) {
+                *count += 1;
+            }
+        }
+        let u = |level: usize| {
+            let parts = self.model.strangers.iter();
+            parts
+                .map(|part| libm::exp(part.log_share + part.tables[place].log[level]))
+                .sum()
+        };
+        let row = |level: usize| LevelRow {
+            label: variable.label(level),
+            pairs: pairs[level],
+            m: libm::exp(self.model.matches[place].log[level]),
+            u: u(level),
+            household: households.then(|| libm::exp(self.model.household[place].log[level])),
+        };
+        VariableTable {
+            name: variable.name.clone(),
+            levels: (0..pairs.len())
+                .filter(|l| pairs[*l] > 0)
+                .map(row)
+                .collect(),
         }
     }
 }

@@ -1,8 +1,11 @@
 //! Expectation–maximisation for the [`Mixture`].
 
+use model::schema::BlockComponent;
+
 use super::levels::{UNKNOWN, Variable, Variables};
-use super::mixture::{CLASSES, Class, FitReport, Mixture, TABLES, log_sum};
-use super::pairs::{PairTable, Records};
+use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known, log_sum};
+use super::observe::{Observations, Observed};
+use super::pairs::Records;
 use super::table::LevelTable;
 
 /// The most rounds.
@@ -15,9 +18,10 @@ const MAX_FIT_PAIRS: usize = 1_000_000;
 const DOUBT: f64 = 0.02;
 /// No class has a smaller share of a stratum's pairs than this many pairs.
 const LEAST_PAIRS: f64 = 0.5;
-
 /// The starting share of twins among pairs that look like a match.
 const TWINS: f64 = 0.02;
+/// Pairs of strangers that must know a variable before its table is taken from them.
+const LEAST_STRANGERS: f64 = 200.0;
 
 /// What two records may be to each other.
 #[derive(Clone, Copy)]
@@ -33,36 +37,55 @@ enum Classes {
 /// What one fit works on.
 pub(super) struct Fit<'a> {
     variables: &'a Variables,
-    table: &'a PairTable,
-    levels: &'a [u16],
+    seen: &'a Observations,
+    /// By variable: how alike strangers are, from the calibration; none without enough of it.
+    strangers: Vec<Option<LevelTable>>,
+    /// By pass, then variable it asks for: how alike strangers who met in it should be.
+    expected: Vec<Vec<Option<Vec<f64>>>>,
     /// By stratum: candidate pairs.
     candidates: Vec<f64>,
     parties: usize,
     step: usize,
 }
 
+/// Weighted counts by variable and level.
+type LevelCounts = Vec<Vec<f64>>;
+
 /// Weighted counts: what a round of maximisation starts from.
 struct Counts {
-    /// By class, variable and level.
-    levels: [Vec<Vec<f64>>; TABLES],
+    matches: LevelCounts,
+    household: LevelCounts,
+    /// By pass: strangers who met in it.
+    strangers: Vec<LevelCounts>,
+    /// By pass: how many of them there are.
+    shares: Vec<f64>,
     /// By stratum: responsibility of each class.
     strata: Vec<[f64; CLASSES]>,
+}
+
+/// What a pair is thought to be: a responsibility for each class, and for each pass a stranger may
+/// have met in.
+struct Thought {
+    classes: [f64; CLASSES],
+    passes: Vec<(usize, f64)>,
 }
 
 impl<'a> Fit<'a> {
     pub(super) fn new(
         variables: &'a Variables,
         records: &Records,
-        table: &'a PairTable,
-        levels: &'a [u16],
+        seen: &'a Observations,
+        strangers: &[u16],
     ) -> Self {
+        let strangers = stranger_tables(variables, strangers);
         Self {
             variables,
-            table,
-            levels,
-            candidates: candidates(records, table),
+            seen,
+            expected: expected_tables(variables, seen, &strangers),
+            strangers,
+            candidates: candidates(records, seen),
             parties: records.by_party.len(),
-            step: table.len().div_ceil(MAX_FIT_PAIRS).max(1),
+            step: seen.len().div_ceil(MAX_FIT_PAIRS).max(1),
         }
     }
 
@@ -73,14 +96,14 @@ impl<'a> Fit<'a> {
     pub(super) fn run(&self) -> Mixture {
         let two = self.fit(self.start(Classes::Two), Classes::Two);
         let three = self.fit(self.start(Classes::Three), Classes::Three);
-        if self.criterion(&two, 2.0, 2.0) <= self.criterion(&three, 3.0, 3.0) {
+        if self.criterion(&two) <= self.criterion(&three) {
             return two;
         }
         if !self.twins_can_be_told() {
             return three;
         }
         let four = self.fit(self.with_twins(&three), Classes::Four);
-        if self.criterion(&three, 3.0, 3.0) <= self.criterion(&four, 3.0, 4.0) {
+        if self.criterion(&three) <= self.criterion(&four) {
             three
         } else {
             four
@@ -90,36 +113,50 @@ impl<'a> Fit<'a> {
     /// Twins share a date of birth, and more; only names, sex or numbers part them.
     fn twins_can_be_told(&self) -> bool {
         let variables = &self.variables.0;
-        let shared = |variable: &&Variable| !variable.parts_twins() && !variable.is_date();
+        let shared = |variable: &Variable| !variable.parts_twins() && !variable.is_date();
         variables.iter().any(Variable::is_date)
             && variables.iter().any(Variable::parts_twins)
-            && variables.iter().any(|variable| shared(&variable))
+            && variables.iter().any(shared)
     }
 
-    /// Minus twice the log likelihood, and what each parameter costs. A variable has as many
-    /// parameters in a table as levels that occur, less one; a pair of parties has one for each class,
-    /// less one.
-    fn criterion(&self, model: &Mixture, tables: f64, classes: f64) -> f64 {
-        let pairs = || (0..self.table.len()).step_by(self.step);
-        let of_pair = |pair| log_sum(&model.log_joint(self.table.strata[pair], self.pair(pair)));
-        let likelihood: f64 = pairs().map(of_pair).sum();
-        let occurring = |variable: usize| {
-            let mut seen: Vec<u16> = pairs().map(|pair| self.pair(pair)[variable]).collect();
-            seen.sort_unstable();
-            seen.dedup();
-            seen.iter()
-                .filter(|level| **level != UNKNOWN)
-                .count()
-                .saturating_sub(1)
-        };
-        let levels: usize = (0..self.variables.len()).map(occurring).sum();
+    /// Minus twice the log likelihood, and what each parameter costs that models differ in: a table
+    /// of households has one for each level that occurs, less one a variable, and a pair of parties
+    /// has one for each class.
+    fn criterion(&self, model: &Mixture) -> f64 {
+        let of_pair = |pair| log_sum(&model.log_joint(self.seen.pair(pair)));
+        let likelihood: f64 = self.pairs().map(of_pair).sum();
+        let mut occurring: Vec<(usize, usize)> = self
+            .pairs()
+            .flat_map(|pair| known(self.seen.pair(pair)))
+            .collect();
+        occurring.sort_unstable();
+        occurring.dedup();
+        let variables = occurring.chunk_by(|a, b| a.0 == b.0).count();
         let strata = self.candidates.iter().filter(|pairs| **pairs > 1.0).count();
-        let parameters = tables * levels as f64 + (classes - 1.0) * strata as f64;
-        parameters * libm::log(pairs().count().max(1) as f64) - 2.0 * likelihood
+        let mut parameters = 0;
+        if model.has(Class::Household) {
+            parameters += occurring.len() - variables + strata;
+        }
+        if model.has(Class::Twins) {
+            parameters += strata;
+        }
+        parameters as f64 * libm::log(self.pairs().count().max(1) as f64) - 2.0 * likelihood
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = usize> + use<> {
+        (0..self.seen.len()).step_by(self.step)
     }
 
     fn start(&self, classes: Classes) -> Mixture {
-        self.maximise(&self.count(|pair| self.first_guess(pair, classes)), classes)
+        let guess = |pair: Observed<'_>| {
+            let passes: Vec<usize> = pair.passes().collect();
+            let even = 1.0 / passes.len().max(1) as f64;
+            Thought {
+                classes: self.first_guess(pair, classes),
+                passes: passes.into_iter().map(|pass| (pass, even)).collect(),
+            }
+        };
+        self.maximise(&self.count(guess), classes)
     }
 
     /// A model that knows twins, from one that does not: some of what looks like a match is not.
@@ -135,8 +172,7 @@ impl<'a> Fit<'a> {
         let mut model = start;
         let mut before = 0.0;
         for round in 1..=MAX_ROUNDS {
-            let counts = self
-                .count(|pair| responsibilities(&model, self.table.strata[pair], self.pair(pair)));
+            let counts = self.count(|pair| Thought::of(&model, pair));
             model = self.maximise(&counts, classes);
             let matches = model.report.expected_matches;
             model.report.rounds = round;
@@ -149,16 +185,11 @@ impl<'a> Fit<'a> {
         model
     }
 
-    fn pair(&self, pair: usize) -> &[u16] {
-        let width = self.variables.len();
-        &self.levels[pair * width..(pair + 1) * width]
-    }
-
     /// Which class a pair looks like before anything is known: agreement in what is a person's own
     /// makes a match, agreement in what households share without it a household.
-    fn first_guess(&self, pair: usize, classes: Classes) -> [f64; CLASSES] {
+    fn first_guess(&self, pair: Observed<'_>, classes: Classes) -> [f64; CLASSES] {
         let (mut personal, mut shared) = (Mean::default(), Mean::default());
-        for (variable, level) in self.variables.0.iter().zip(self.pair(pair)) {
+        for (variable, level) in self.variables.0.iter().zip(pair.levels) {
             if *level != UNKNOWN {
                 let agreement = variable.prior_agreement(usize::from(*level));
                 personal.add(agreement.personal);
@@ -185,31 +216,26 @@ impl<'a> Fit<'a> {
         }
     }
 
-    fn count(&self, responsible: impl Fn(usize) -> [f64; CLASSES]) -> Counts {
-        let empty = || {
-            self.variables
-                .0
-                .iter()
-                .map(|v| vec![0.0; v.level_count()])
-                .collect::<Vec<_>>()
+    fn count(&self, thought: impl Fn(Observed<'_>) -> Thought) -> Counts {
+        let empty = || -> LevelCounts {
+            let variables = self.variables.0.iter();
+            variables.map(|v| vec![0.0; v.level_count()]).collect()
         };
+        let passes = self.seen.asked.len();
         let mut counts = Counts {
-            levels: [empty(), empty(), empty()],
+            matches: empty(),
+            household: empty(),
+            strangers: (0..passes).map(|_| empty()).collect(),
+            shares: vec![0.0; passes],
             strata: vec![[0.0; CLASSES]; self.candidates.len()],
         };
-        for pair in (0..self.table.len()).step_by(self.step) {
-            counts.add(self, pair, responsible(pair));
+        for pair in self.pairs().map(|pair| self.seen.pair(pair)) {
+            counts.add(self.variables, pair, &thought(pair));
         }
         counts
     }
 
     fn maximise(&self, counts: &Counts, classes: Classes) -> Mixture {
-        let tables = counts.levels.each_ref().map(|class| {
-            let variables = self.variables.0.iter().zip(class);
-            variables
-                .map(|(variable, counts)| LevelTable::estimate(variable, counts))
-                .collect::<Vec<_>>()
-        });
         let scale = self.step as f64;
         let priors = counts
             .strata
@@ -218,40 +244,153 @@ impl<'a> Fit<'a> {
             .map(|(sums, all)| log_priors(&sums.map(|sum| sum * scale), *all, classes));
         let parties = self.parties;
         let within = |party: usize| counts.strata[party * parties + party][0] * scale;
-        let expected_matches = counts.strata.iter().map(|sums| sums[0] * scale).sum();
         Mixture {
-            tables,
+            matches: self.tables(&counts.matches),
+            household: self.tables(&counts.household),
             twins_like: self.variables.0.iter().map(twins_like).collect(),
+            strangers: self.components(counts),
             log_priors: priors.collect(),
             within: (0..parties).map(within).collect(),
             report: FitReport {
                 rounds: 0,
                 converged: false,
-                expected_matches,
+                expected_matches: counts.strata.iter().map(|sums| sums[0] * scale).sum(),
             },
+        }
+    }
+
+    fn tables(&self, counts: &LevelCounts) -> Vec<LevelTable> {
+        let variables = self.variables.0.iter().zip(counts);
+        variables
+            .map(|(variable, counts)| LevelTable::estimate(variable, counts))
+            .collect()
+    }
+
+    /// One component a pass: what the pass asks for is estimated, all else is as the calibration
+    /// has it, or as it is over all passes that do not ask for it.
+    fn components(&self, counts: &Counts) -> Vec<Component> {
+        let free: Vec<LevelTable> = (0..self.variables.len())
+            .map(|variable| self.free_table(variable, counts))
+            .collect();
+        let total: f64 = counts.shares.iter().sum();
+        let passes = counts.shares.len() as f64;
+        let component = |pass: usize| Component {
+            log_share: libm::log((counts.shares[pass] + 1.0) / (total + passes)),
+            tables: (0..self.variables.len())
+                .map(|variable| {
+                    if self.seen.asked[pass][variable].is_empty() {
+                        return free[variable].clone();
+                    }
+                    let counts = &counts.strangers[pass][variable];
+                    let own = &self.variables.0[variable];
+                    match &self.expected[pass][variable] {
+                        Some(expected) => LevelTable::towards(own, counts, expected),
+                        None => LevelTable::estimate(own, counts),
+                    }
+                })
+                .collect(),
+        };
+        (0..counts.shares.len()).map(component).collect()
+    }
+
+    fn free_table(&self, variable: usize, counts: &Counts) -> LevelTable {
+        if let Some(known) = &self.strangers[variable] {
+            return known.clone();
+        }
+        let own = &self.variables.0[variable];
+        let mut pooled = vec![0.0; own.level_count()];
+        for (asked, counts) in self.seen.asked.iter().zip(&counts.strangers) {
+            if asked[variable].is_empty() {
+                let levels = pooled.iter_mut().zip(&counts[variable]);
+                levels.for_each(|(sum, count)| *sum += count);
+            }
+        }
+        LevelTable::estimate(own, &pooled)
+    }
+}
+
+impl Thought {
+    /// The posterior of each class for a pair, and of each pass strangers may have met in.
+    fn of(model: &Mixture, pair: Observed<'_>) -> Self {
+        let joint = model.log_joint(pair);
+        let total = log_sum(&joint);
+        let mut passes: Vec<(usize, f64)> = model.as_strangers(pair).collect();
+        let logs: Vec<f64> = passes.iter().map(|(_, log)| *log).collect();
+        let of_strangers = log_sum(&logs);
+        for (_, log) in &mut passes {
+            *log = libm::exp(*log - of_strangers);
+        }
+        Self {
+            classes: joint.map(|log| libm::exp(log - total)),
+            passes,
         }
     }
 }
 
 impl Counts {
-    fn add(&mut self, fit: &Fit<'_>, pair: usize, share: [f64; CLASSES]) {
-        let stratum = &mut self.strata[usize::from(fit.table.strata[pair])];
-        for (sum, share) in stratum.iter_mut().zip(&share) {
+    fn add(&mut self, variables: &Variables, pair: Observed<'_>, thought: &Thought) {
+        let stratum = &mut self.strata[usize::from(pair.stratum)];
+        for (sum, share) in stratum.iter_mut().zip(&thought.classes) {
             *sum += share;
         }
-        for (variable, level) in fit.pair(pair).iter().enumerate() {
-            if *level == UNKNOWN {
-                continue;
+        let [matched, household, unrelated, twins] = thought.classes;
+        for (variable, level) in known(pair) {
+            let (mut m, mut h) = (matched, household);
+            match twins_like(&variables.0[variable]) {
+                Class::Household => h += twins,
+                _ => m += twins,
             }
-            for class in Class::ALL {
-                let table = match class {
-                    Class::Twins => twins_like(&fit.variables.0[variable]),
-                    own => own,
-                };
-                self.levels[table as usize][variable][usize::from(*level)] += share[class as usize];
+            self.matches[variable][level] += m;
+            self.household[variable][level] += h;
+        }
+        for (pass, share) in &thought.passes {
+            let share = share * unrelated;
+            self.shares[*pass] += share;
+            for (variable, level) in known(pair) {
+                self.strangers[*pass][variable][level] += share;
             }
         }
     }
+}
+
+/// How alike strangers are, by variable, where at least [`LEAST_STRANGERS`] pairs show it.
+fn stranger_tables(variables: &Variables, levels: &[u16]) -> Vec<Option<LevelTable>> {
+    let width = variables.len();
+    let table = |(place, variable): (usize, &Variable)| {
+        let mut counts = vec![0.0; variable.level_count()];
+        for level in levels.chunks(width).map(|pair| pair[place]) {
+            if let Some(count) = counts.get_mut(usize::from(level)) {
+                *count += 1.0;
+            }
+        }
+        let enough = counts.iter().sum::<f64>() >= LEAST_STRANGERS;
+        enough.then(|| LevelTable::estimate(variable, &counts))
+    };
+    variables.0.iter().enumerate().map(table).collect()
+}
+
+/// How alike strangers who met in a pass should be in what it asks for: as any strangers, but for
+/// what they had to agree in.
+fn expected_tables(
+    variables: &Variables,
+    seen: &Observations,
+    strangers: &[Option<LevelTable>],
+) -> Vec<Vec<Option<Vec<f64>>>> {
+    let of = |(place, asked): (usize, &Vec<BlockComponent>)| {
+        let known = strangers[place].as_ref().filter(|_| !asked.is_empty())?;
+        let variable = &variables.0[place];
+        let expected = |(level, log): (usize, &f64)| {
+            let agree = asked
+                .iter()
+                .map(|component| variable.agrees(component, level));
+            libm::exp(*log) * agree.product::<f64>()
+        };
+        Some(known.log.iter().enumerate().map(expected).collect())
+    };
+    let by_pass = seen.asked.iter();
+    by_pass
+        .map(|asked| asked.iter().enumerate().map(of).collect())
+        .collect()
 }
 
 /// Twins differ in what is a person's own as two people of a household do, and share all else as
@@ -280,13 +419,6 @@ fn log_priors(sums: &[f64; CLASSES], all: f64, classes: Classes) -> [f64; CLASSE
     [matched, household, unrelated, twins].map(libm::log)
 }
 
-/// The posterior of each class for a pair.
-fn responsibilities(model: &Mixture, stratum: u16, levels: &[u16]) -> [f64; CLASSES] {
-    let joint = model.log_joint(stratum, levels);
-    let total = log_sum(&joint);
-    joint.map(|log| libm::exp(log - total))
-}
-
 /// The mean of what is known.
 #[derive(Default)]
 struct Mean {
@@ -311,10 +443,9 @@ impl Mean {
     }
 }
 
-fn candidates(records: &Records, table: &PairTable) -> Vec<f64> {
+fn candidates(records: &Records, seen: &Observations) -> Vec<f64> {
     let mut candidates = vec![1.0; records.by_party.len().pow(2)];
-    table
-        .strata
+    seen.strata
         .iter()
         .for_each(|stratum| candidates[usize::from(*stratum)] += 1.0);
     candidates

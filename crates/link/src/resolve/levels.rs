@@ -5,7 +5,7 @@
 
 use model::Layout;
 use model::layout::Comparator;
-use model::schema::{FieldKind, LinkageSchema};
+use model::schema::{BlockComponent, BlockForm, FieldKind, LinkageSchema};
 
 use super::pairs::FINENESS;
 use crate::comparison::{GRADES, MISSING};
@@ -233,6 +233,39 @@ impl Variable {
         )
     }
 
+    /// The fields of the schema it is made from.
+    pub(super) fn fields(&self, layout: &Layout) -> Vec<usize> {
+        let slots = match &self.source {
+            Source::Names {
+                given,
+                surname,
+                full,
+                ..
+            } => [*given, *surname].into_iter().chain(*full).collect(),
+            Source::Date { year, .. } => vec![*year],
+            Source::Within(slots) => slots.clone(),
+            Source::Cuts { slot, .. } => vec![*slot],
+        };
+        let field = |slot: &usize| layout.parts[layout.slots[*slot].left].field;
+        slots.iter().map(field).collect()
+    }
+
+    /// How likely two records at `level` agree in the form of the value that a pass asks for.
+    pub(super) fn agrees(&self, asked: &BlockComponent, level: usize) -> f64 {
+        let places = self.places(level);
+        match &self.source {
+            Source::Names { .. } => names_agree(asked.form, &places),
+            Source::Date { .. } => date_agrees(asked.form, level),
+            Source::Within(_) | Source::Cuts { .. } if asked.form == BlockForm::Code => {
+                like_words(places[0], self.axes[0])
+            }
+            // A larger unit agrees wherever a finer one does.
+            Source::Within(slots) if usize::from(places[0]) < slots.len() => 1.0,
+            Source::Cuts { .. } if places[0] == 0 => 1.0,
+            Source::Within(_) | Source::Cuts { .. } => SELDOM,
+        }
+    }
+
     /// Whether this is a date.
     pub(super) fn is_date(&self) -> bool {
         matches!(self.source, Source::Date { .. })
@@ -358,6 +391,46 @@ fn is_swapped(straight: [u8; 2], cross: [u8; 2]) -> bool {
     let sum = |grades: [u8; 2]| grades.iter().map(|grade| u32::from(*grade)).sum::<u32>();
     let margin = u32::from(CROSS_MARGIN) * 2 * u32::from(GRADES) * u32::from(FINENESS) / 100;
     known(straight) && known(cross) && sum(cross) > sum(straight) + margin
+}
+
+/// Noise may make equal values look different, but seldom does.
+const SELDOM: f64 = 0.01;
+/// How likely two words share a phonetic code, by the step of their likeness. Rounded from what
+/// pairs of spellings of one name do; only their order of size matters.
+const WORDS_AGREE: [f64; NAME_CUTS.len() + 2] = [0.95, 0.8, 0.5, 0.2, 0.02, 0.2];
+
+fn like_words(place: u16, axis: u16) -> f64 {
+    let last = WORDS_AGREE.len() - 2;
+    let step = if place + 1 == axis {
+        last
+    } else {
+        usize::from(place).min(last)
+    };
+    WORDS_AGREE[step]
+}
+
+fn names_agree(form: BlockForm, places: &[u16]) -> f64 {
+    let [given, surname] = [places[1], places[2]].map(|place| WORDS_AGREE[usize::from(place)]);
+    match form {
+        BlockForm::AnyCode => 1.0 - (1.0 - given) * (1.0 - surname),
+        BlockForm::Code => given.max(surname),
+        _ => given * surname,
+    }
+}
+
+fn date_agrees(form: BlockForm, level: usize) -> f64 {
+    let agreeing: &[usize] = match form {
+        BlockForm::Year => &[0, 1, 2, 3, 6, 7],
+        BlockForm::NearYear => &[0, 1, 2, 3, 4, 6, 7, 8, 9],
+        BlockForm::MonthDay => &[0, 4, 5],
+        BlockForm::YearMonth => &[0, 2],
+        _ => &[0],
+    };
+    if agreeing.contains(&level) {
+        1.0
+    } else {
+        SELDOM
+    }
 }
 
 const DATE_LEVELS: u16 = 12;

@@ -1,14 +1,21 @@
-//! The model: Fellegi–Sunter (1969), with a third class for people of one household where that
-//! describes the pairs better, fitted by
+//! The model: Fellegi–Sunter (1969), with further classes for people of one household and for people
+//! born together where they describe the pairs better, fitted by
 //! expectation–maximisation (Dempster, Laird and Rubin, 1977; Winkler, 1988) without truth.
 //!
-//! The model speaks of candidate pairs, those that met in some pass. Priors belong to each pair of
-//! parties, so they follow how large and how overlapping the registries are. Logarithms come from a
-//! library in Rust, not from the platform, so that every machine fits the same numbers.
+//! The model speaks of candidate pairs, those that met in some pass. Strangers meet because they
+//! agree, by chance, in what one pass asks for; in all else they are as alike as any two strangers.
+//! So their class is itself a mixture, of one component a pass, and how alike strangers are is known
+//! from the calibration. Were it one component, the chance agreements of different passes would
+//! multiply to make full agreement look like chance.
+//!
+//! Priors belong to each pair of parties, so they follow how large and how overlapping the
+//! registries are. Logarithms come from a library in Rust, not from the platform, so that every
+//! machine fits the same numbers.
 
 use super::explain::millibits;
 use super::fit::Fit;
 use super::levels::{UNKNOWN, Variables};
+use super::observe::{Observations, Observed};
 use super::pairs::{PairTable, Records};
 use super::table::LevelTable;
 
@@ -44,22 +51,33 @@ impl Class {
 
 /// How many classes there are.
 pub(super) const CLASSES: usize = 4;
-/// The classes that have tables of their own; twins borrow theirs.
-pub(super) const TABLES: usize = 3;
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Mixture {
-    /// By class, then variable.
-    pub(super) tables: [Vec<LevelTable>; TABLES],
+    /// By variable: records of one person.
+    pub(super) matches: Vec<LevelTable>,
+    /// By variable: records of two people of one household.
+    pub(super) household: Vec<LevelTable>,
     /// By variable: whose table twins use.
     pub(super) twins_like: Vec<Class>,
+    /// By pass: strangers who met in it.
+    pub(super) strangers: Vec<Component>,
     /// By pair of parties: log prior of each class.
     pub(super) log_priors: Vec<[f64; CLASSES]>,
     /// By party: expected pairs of one person's records among the candidate pairs within it.
     pub(super) within: Vec<f64>,
     /// How the fit went.
     pub(super) report: FitReport,
+}
+
+/// Strangers who met in one pass.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Component {
+    /// Log share of all strangers among candidate pairs.
+    pub(super) log_share: f64,
+    /// By variable.
+    pub(super) tables: Vec<LevelTable>,
 }
 
 /// A compared pair of records with its weight.
@@ -85,62 +103,96 @@ impl Mixture {
     pub(super) fn fit(
         variables: &Variables,
         records: &Records,
-        table: &PairTable,
-        levels: &[u16],
+        seen: &Observations,
+        strangers: &[u16],
     ) -> Self {
-        Fit::new(variables, records, table, levels).run()
+        Fit::new(variables, records, seen, strangers).run()
     }
 
     /// The log likelihood of a pair's levels in `class`.
-    fn log_likelihood(&self, class: Class, levels: &[u16]) -> f64 {
-        let known = levels
-            .iter()
-            .enumerate()
-            .filter(|(_, level)| **level != UNKNOWN);
-        known
-            .map(|(variable, level)| {
-                let table = match class {
-                    Class::Twins => self.twins_like[variable],
-                    own => own,
-                };
-                self.tables[table as usize][variable].log[usize::from(*level)]
-            })
-            .sum()
+    pub(super) fn log_likelihood(&self, class: Class, pair: Observed<'_>) -> f64 {
+        match class {
+            Class::Match => sum(&self.matches, pair),
+            Class::Household => sum(&self.household, pair),
+            Class::Unrelated => {
+                let parts: Vec<f64> = self.as_strangers(pair).map(|(_, log)| log).collect();
+                log_sum(&parts)
+            }
+            Class::Twins => known(pair)
+                .map(|(variable, level)| {
+                    let table = match self.twins_like[variable] {
+                        Class::Household => &self.household[variable],
+                        _ => &self.matches[variable],
+                    };
+                    table.log[level]
+                })
+                .sum(),
+        }
     }
 
-    pub(super) fn log_joint(&self, stratum: u16, levels: &[u16]) -> [f64; CLASSES] {
-        let priors = &self.log_priors[usize::from(stratum)];
+    /// By pass the pair met in: the log likelihood of its levels were it of strangers who met there.
+    pub(super) fn as_strangers(&self, pair: Observed<'_>) -> impl Iterator<Item = (usize, f64)> {
+        pair.passes().map(move |pass| {
+            let component = &self.strangers[pass];
+            (pass, component.log_share + sum(&component.tables, pair))
+        })
+    }
+
+    pub(super) fn log_joint(&self, pair: Observed<'_>) -> [f64; CLASSES] {
+        let priors = &self.log_priors[usize::from(pair.stratum)];
         Class::ALL.map(|class| match priors[class as usize] {
             f64::NEG_INFINITY => f64::NEG_INFINITY,
-            prior => prior + self.log_likelihood(class, levels),
+            prior => prior + self.log_likelihood(class, pair),
         })
     }
 
     /// Weights and posterior odds of all pairs, in the table's order.
-    pub(super) fn weigh(&self, table: &PairTable, levels: &[u16]) -> Vec<ScoredPair> {
-        let width = self.tables[0].len();
-        (0..table.len())
-            .map(|pair| {
-                let levels = &levels[pair * width..(pair + 1) * width];
-                let weight = self.log_likelihood(Class::Match, levels)
-                    - self.log_likelihood(Class::Unrelated, levels);
+    pub(super) fn weigh(&self, table: &PairTable, seen: &Observations) -> Vec<ScoredPair> {
+        (0..seen.len())
+            .map(|place| {
+                let pair = seen.pair(place);
+                let weight = self.log_likelihood(Class::Match, pair)
+                    - self.log_likelihood(Class::Unrelated, pair);
                 ScoredPair {
-                    pair: table.pairs[pair],
+                    pair: table.pairs[place],
                     weight_millibits: millibits(weight),
-                    odds_millibits: self.odds_millibits(table.strata[pair], levels),
+                    odds_millibits: self.odds_millibits(pair),
                 }
             })
             .collect()
     }
 
     /// log2 of the posterior odds of a match, in thousandths.
-    pub(super) fn odds_millibits(&self, stratum: u16, levels: &[u16]) -> i32 {
-        let joint = self.log_joint(stratum, levels);
+    pub(super) fn odds_millibits(&self, pair: Observed<'_>) -> i32 {
+        let joint = self.log_joint(pair);
         millibits(joint[Class::Match as usize] - log_sum(&joint[1..]))
     }
+
+    /// Whether `class` is part of the model.
+    pub(super) fn has(&self, class: Class) -> bool {
+        let mut priors = self.log_priors.iter();
+        priors.any(|priors| priors[class as usize].is_finite())
+    }
+}
+
+/// The variables known of a pair, with their levels.
+pub(super) fn known(pair: Observed<'_>) -> impl Iterator<Item = (usize, usize)> {
+    let levels = pair.levels.iter().enumerate();
+    levels
+        .filter(|(_, level)| **level != UNKNOWN)
+        .map(|(variable, level)| (variable, usize::from(*level)))
+}
+
+fn sum(tables: &[LevelTable], pair: Observed<'_>) -> f64 {
+    known(pair)
+        .map(|(variable, level)| tables[variable].log[level])
+        .sum()
 }
 
 pub(super) fn log_sum(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if most == f64::NEG_INFINITY {
+        return most;
+    }
     most + libm::log(logs.iter().map(|log| libm::exp(log - most)).sum())
 }

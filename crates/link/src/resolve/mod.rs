@@ -6,6 +6,7 @@ mod explain;
 mod fit;
 mod levels;
 mod mixture;
+mod observe;
 mod pairs;
 mod review;
 mod table;
@@ -23,7 +24,8 @@ use cluster::Repeats;
 use explain::Explainer;
 use levels::Variables;
 use mixture::Mixture;
-use pairs::PairTable;
+use observe::Observations;
+use pairs::{Joined, PairTable};
 use review::Decisions;
 
 /// Why resolving stopped.
@@ -113,9 +115,8 @@ impl Resolution {
 
     /// Why the scored pair at `place` has its weight; none for whole-record encodings.
     pub fn explain(&self, place: usize) -> Option<Explanation> {
-        let (left, right) = self.scored.get(place)?.pair;
-        let stratum = self.records.stratum(left, right);
-        Some(self.explainer.as_ref()?.explain(place, stratum))
+        self.scored.get(place)?;
+        Some(self.explainer.as_ref()?.explain(place))
     }
 }
 
@@ -134,10 +135,10 @@ pub fn resolve<'a>(
 ) -> Result<Resolution, ResolveError> {
     progress.stage("join passes", 0);
     let records = Records::of(schema, sets)?;
-    let table = PairTable::join(schema, layout, &records, sets, comparisons)?;
+    let joined = PairTable::join(schema, layout, &records, sets, comparisons)?;
     progress.stage("fit the model", 0);
     let mut decisions = Decisions::of(decisions, &records);
-    let mut weighed = Weighed::of(schema, layout, &records, &table);
+    let mut weighed = Weighed::of(schema, layout, &records, &joined);
     decisions.recalibrate(&mut weighed.scored);
     progress.stage("form clusters", 0);
     let formed = cluster::form(
@@ -171,7 +172,8 @@ struct Weighed {
 }
 
 impl Weighed {
-    fn of(schema: &LinkageSchema, layout: &Layout, records: &Records, table: &PairTable) -> Self {
+    fn of(schema: &LinkageSchema, layout: &Layout, records: &Records, joined: &Joined) -> Self {
+        let table = &joined.candidates;
         if schema.profile.is_whole_record() {
             let (scored, fit) = whole_record::weigh(table);
             let none = vec![0.0; schema.parties.len()];
@@ -184,20 +186,26 @@ impl Weighed {
             };
         }
         let variables = Variables::of(schema, layout);
-        let levels = table.levels(&variables);
-        let model = Mixture::fit(&variables, records, table, &levels);
-        let (scored, fit) = (model.weigh(table, &levels), model.report.clone());
+        let seen = Observations::of(schema, layout, &variables, table);
+        let strangers = joined.strangers.levels(&variables);
+        let model = Mixture::fit(&variables, records, &seen, &strangers);
+        let (scored, fit) = (model.weigh(table, &seen), model.report.clone());
         let repeats = Repeats::of(&model.within, records);
         let explainer = Explainer {
             variables,
             model,
-            levels,
+            seen,
+            passes: schema
+                .passes
+                .iter()
+                .map(|pass| pass.name.to_string())
+                .collect(),
         };
         Self {
             scored,
             repeats,
             fit,
-            model: explainer.tables(table),
+            model: explainer.tables(),
             explainer: Some(explainer),
         }
     }

@@ -85,6 +85,16 @@ pub(super) struct PairTable {
     slots: usize,
     /// Each pair's stratum: which two parties its records belong to.
     pub(super) strata: Vec<u16>,
+    /// The passes each pair met in, one bit a pass.
+    pub(super) passes: Vec<u64>,
+}
+
+/// What the comparisons come to.
+pub(super) struct Joined {
+    /// Pairs that met in a pass.
+    pub(super) candidates: PairTable,
+    /// Pairs of the calibration that met nowhere else.
+    pub(super) strangers: PairTable,
 }
 
 impl PairTable {
@@ -98,7 +108,7 @@ impl PairTable {
         records: &Records,
         sets: &[RecordSet],
         comparisons: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Self, ResolveError> {
+    ) -> Result<Joined, ResolveError> {
         let rows = ComparisonLayout::of(layout);
         let numbers = numbers(schema, records, sets)?;
         let mut met: Vec<Met<'a>> = Vec::new();
@@ -116,39 +126,56 @@ impl PairTable {
         }
         // Within a pair the order does not matter: a mean of integers does not depend on it.
         met.par_sort_unstable_by_key(|met| met.pair);
-        let mut table = Self::mean(&met, &layout.mirrored(), rows.slots());
-        table.strata = table
-            .pairs
-            .iter()
-            .map(|(left, right)| records.stratum(*left, *right))
-            .collect();
-        Ok(table)
+        let calibration = 1u64 << schema.passes.len();
+        let (mirrored, slots) = (layout.mirrored(), rows.slots());
+        let (mut candidates, mut strangers) = (Self::empty(slots), Self::empty(slots));
+        for same in met.chunk_by(|a, b| a.pair == b.pair) {
+            let bit = |met: &Met<'_>| 1u64 << met.comparison.pass().0.min(63);
+            let passes = same.iter().map(bit).fold(0, |all, one| all | one);
+            // Two records that met in a pass too need not be strangers.
+            if passes == calibration {
+                strangers.push(same, passes, &mirrored);
+            } else {
+                candidates.push(same, passes & !calibration, &mirrored);
+            }
+        }
+        for table in [&mut candidates, &mut strangers] {
+            let pairs = table.pairs.iter();
+            table.strata = pairs.map(|(a, b)| records.stratum(*a, *b)).collect();
+        }
+        Ok(Joined {
+            candidates,
+            strangers,
+        })
     }
 
-    fn mean(met: &[Met<'_>], mirrored: &[usize], slots: usize) -> Self {
-        let mut table = Self {
+    fn empty(slots: usize) -> Self {
+        Self {
             pairs: Vec::new(),
             grades: Vec::new(),
             slots,
             strata: Vec::new(),
-        };
-        for same in met.chunk_by(|a, b| a.pair == b.pair) {
-            table.pairs.push(same[0].pair);
-            table.grades.extend((0..slots).map(|slot| {
-                let graded = same
-                    .iter()
-                    .map(|met| met.grade(slot, mirrored))
-                    .filter(|grade| *grade != MISSING);
-                let (sum, count) = graded.fold((0u32, 0u32), |(sum, count), grade| {
-                    (sum + u32::from(grade), count + 1)
-                });
-                let fine = sum * u32::from(FINENESS);
-                (fine + count / 2)
-                    .checked_div(count)
-                    .map_or(MISSING, |mean| mean as u8)
-            }));
+            passes: Vec::new(),
         }
-        table
+    }
+
+    /// Adds a pair that met in `passes`, with the mean of each grade.
+    fn push(&mut self, same: &[Met<'_>], passes: u64, mirrored: &[usize]) {
+        self.pairs.push(same[0].pair);
+        self.passes.push(passes);
+        self.grades.extend((0..self.slots).map(|slot| {
+            let graded = same
+                .iter()
+                .map(|met| met.grade(slot, mirrored))
+                .filter(|grade| *grade != MISSING);
+            let (sum, count) = graded.fold((0u32, 0u32), |(sum, count), grade| {
+                (sum + u32::from(grade), count + 1)
+            });
+            let fine = sum * u32::from(FINENESS);
+            (fine + count / 2)
+                .checked_div(count)
+                .map_or(MISSING, |mean| mean as u8)
+        }));
     }
 
     /// How many pairs there are.

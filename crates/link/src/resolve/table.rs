@@ -1,9 +1,13 @@
 //! Probability tables over the levels of one variable, estimated from weighted counts.
 
+use std::collections::BTreeMap;
+
 use super::levels::Variable;
 
 /// How many observations the smoothing is worth.
 const STRENGTH: f64 = 10.0;
+/// How many observations an expectation of strangers is worth.
+const EXPECTED_STRENGTH: f64 = 100.0;
 /// No probability is smaller: nothing is impossible in a registry.
 const LEAST: f64 = 1e-6;
 
@@ -20,28 +24,40 @@ impl LevelTable {
     /// combination never seen gets what its parts suggest. Levels that know less than others are
     /// normalised among themselves: what is missing says nothing.
     pub(crate) fn estimate(variable: &Variable, counts: &[f64]) -> Self {
-        let smoothed = smooth(variable, counts);
-        let mut groups: Vec<(u32, f64)> = Vec::new();
-        for (level, weight) in smoothed.iter().enumerate() {
-            let unknown = variable.unknown_axes(level);
-            match groups.iter_mut().find(|(known, _)| *known == unknown) {
-                Some((_, sum)) => *sum += weight,
-                None => groups.push((unknown, *weight)),
-            }
-        }
-        let sum_of = |level: usize| {
-            let unknown = variable.unknown_axes(level);
-            groups
-                .iter()
-                .find(|(known, _)| *known == unknown)
-                .map_or(1.0, |(_, sum)| *sum)
+        Self::of_weights(variable, &smooth(variable, counts))
+    }
+
+    /// The table for weighted `counts`, drawn towards what is `expected` of it: in proportion, and
+    /// among levels that know the same.
+    pub(crate) fn towards(variable: &Variable, counts: &[f64], expected: &[f64]) -> Self {
+        let sum_of = group_sums(variable, expected);
+        let weigh = |(level, count): (usize, &f64)| {
+            count + EXPECTED_STRENGTH * expected[level] / sum_of(level).max(f64::MIN_POSITIVE)
         };
-        let log = smoothed
+        let weights: Vec<f64> = counts.iter().enumerate().map(weigh).collect();
+        Self::of_weights(variable, &weights)
+    }
+
+    fn of_weights(variable: &Variable, weights: &[f64]) -> Self {
+        let sum_of = group_sums(variable, weights);
+        let log = weights
             .iter()
             .enumerate()
             .map(|(level, weight)| libm::log((weight / sum_of(level)).max(LEAST)));
         Self { log: log.collect() }
     }
+}
+
+/// The sum of weights over the levels that know the same as a level.
+fn group_sums(variable: &Variable, weights: &[f64]) -> impl Fn(usize) -> f64 {
+    let unknown: Vec<u32> = (0..weights.len())
+        .map(|l| variable.unknown_axes(l))
+        .collect();
+    let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
+    for (level, weight) in weights.iter().enumerate() {
+        *sums.entry(unknown[level]).or_default() += weight;
+    }
+    move |level| sums.get(&unknown[level]).copied().unwrap_or(1.0)
 }
 
 fn smooth(variable: &Variable, counts: &[f64]) -> Vec<f64> {

@@ -316,6 +316,7 @@ fn turned_pair(turn: bool) -> Vec<u32> {
     let table =
         PairTable::join(&schema, &layout, &records, &sets, [comparisons.as_slice()]).unwrap();
     table
+        .candidates
         .grades(0)
         .iter()
         .map(|grade| u32::from(*grade))

@@ -6,7 +6,7 @@ use super::block::{BlockComponent, BlockForm};
 use super::date_format::DateFormat;
 use super::{
     FORMAT, Field, FieldKind, FieldSource, LinkageSchema, MAX_FIELDS, MAX_PARTIES, MAX_PASSES,
-    MAX_REVIEW_PAIRS, MAX_SCHEMA_BYTES, Party, Pass, digest_of, raw,
+    MAX_REVIEW_PAIRS, MAX_SCHEMA_BYTES, Party, Pass, digest_of, raw, standard,
 };
 use crate::id::{FieldName, IdError};
 use crate::layout::MAX_PARTS;
@@ -61,9 +61,12 @@ fn name<T: std::str::FromStr<Err = IdError>>(text: &str, place: &str) -> Result<
     })
 }
 
-pub(super) fn check(raw: raw::Schema) -> Result<LinkageSchema, SchemaError> {
+pub(super) fn check(mut raw: raw::Schema) -> Result<LinkageSchema, SchemaError> {
     if raw.format != FORMAT {
         return Err(SchemaError::Format { found: raw.format });
+    }
+    if raw.pass.is_empty() {
+        raw.pass = standard_passes(&raw)?;
     }
     let canonical = toml::to_string(&raw).or_else(|error| entry("schema", error.to_string()))?;
     let fields = fields(&raw.field)?;
@@ -98,6 +101,16 @@ fn check_review(raw: &raw::Schema) -> Result<(), SchemaError> {
         return entry("review", problem);
     }
     Ok(())
+}
+
+fn standard_passes(raw: &raw::Schema) -> Result<Vec<raw::Pass>, SchemaError> {
+    let own_name = standard::own_name(&raw.field, &raw.party);
+    let passes = standard::passes(&raw.field, own_name);
+    if passes.is_empty() {
+        let problem = "there are no standard passes for these fields; write your own, or add a name, a date or a number";
+        return entry("[[pass]]", problem);
+    }
+    Ok(passes)
 }
 
 fn fields(raw: &[raw::Field]) -> Result<Vec<Field>, SchemaError> {

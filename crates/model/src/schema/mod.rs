@@ -7,6 +7,7 @@ mod block;
 mod check;
 mod date_format;
 mod raw;
+mod standard;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::profile::Profile;
 pub const FORMAT: u32 = 1;
 /// The version of normalisation and encoding rules. It is part of every schema's digest, so two
 /// nodes that would encode differently refuse each other.
-pub const RULES: &str = "symbolon rules 3, unicode 17, any_ascii 0.3.3";
+pub const RULES: &str = "symbolon rules 4, unicode 17, any_ascii 0.3.3";
 /// The most bytes a schema file may have.
 pub const MAX_SCHEMA_BYTES: usize = 1 << 20;
 /// The most fields a schema may have.
@@ -227,6 +228,13 @@ impl LinkageSchema {
     /// The passes' indices, in order.
     pub fn pass_indices(&self) -> impl Iterator<Item = PassIndex> + use<> {
         (0..self.passes.len() as u8).map(PassIndex)
+    }
+
+    /// The index that calibration rows bear: one after the last pass. A profile of one vector a
+    /// record has no model to calibrate.
+    pub fn calibration_pass(&self) -> Option<PassIndex> {
+        let index = PassIndex(self.passes.len() as u8);
+        (!self.profile.is_whole_record()).then_some(index)
     }
 
     /// The parties' indices, in order.

@@ -21,6 +21,7 @@ pub(super) struct Schema {
     #[serde(default, skip_serializing_if = "ReviewRules::is_off")]
     pub(super) review: ReviewRules,
     pub(super) field: Vec<Field>,
+    #[serde(default)]
     pub(super) pass: Vec<Pass>,
     pub(super) party: Vec<Party>,
 }

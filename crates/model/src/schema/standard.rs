@@ -1,0 +1,170 @@
+//! The standard passes: what a schema without `[[pass]]` blocks on. They follow from the kinds of its
+//! fields alone, so that schemas of different registries differ in columns only.
+//!
+//! Each pass leaves out what another needs, so that a record with a wrong date, a changed surname or
+//! a move still meets its like in one of them; each puts together enough to keep blocks small.
+
+use super::{FieldKind, raw};
+
+/// The passes for `fields`; empty when the fields do not say enough of a person.
+pub(super) fn passes(fields: &[raw::Field], own_name: Option<&str>) -> Vec<raw::Pass> {
+    let parts = Parts::of(fields, own_name);
+    let mut passes = Passes(Vec::new());
+    passes.by_date(&parts);
+    passes.by_area(&parts);
+    passes.by_people(&parts);
+    passes.by_numbers(&parts);
+    passes.0
+}
+
+/// The field with the person's own whole name: the only `full-name`, or the one that reads a column
+/// the given name is read from.
+pub(super) fn own_name<'a>(fields: &'a [raw::Field], parties: &[raw::Party]) -> Option<&'a str> {
+    let of_kind = |kind| fields.iter().filter(move |field| field.kind == kind);
+    let Some(given) = of_kind(FieldKind::GivenName).next() else {
+        let alone = of_kind(FieldKind::Surname).next().is_none();
+        let first = of_kind(FieldKind::FullName).next().filter(|_| alone)?;
+        return Some(&first.name);
+    };
+    let shares_a_column = |field: &&raw::Field| {
+        parties.iter().any(|party| {
+            let columns = |name: &String| party.map.get(name).map(|source| &source.columns);
+            columns(&given.name)
+                .zip(columns(&field.name))
+                .is_some_and(|(given, full)| given.iter().any(|column| full.contains(column)))
+        })
+    };
+    of_kind(FieldKind::FullName)
+        .find(shares_a_column)
+        .map(|field| field.name.as_str())
+}
+
+/// What a schema has to block on, as the text of components.
+struct Parts<'a> {
+    /// Two words of the name together.
+    pair: Option<Vec<String>>,
+    /// One word of the name, each way it can be had.
+    any: Vec<String>,
+    date: Option<&'a str>,
+    /// The unit a person lives in: what lies around the finest place.
+    area: Option<String>,
+    /// Whole names of other people.
+    people: Vec<&'a str>,
+    phones: Vec<&'a str>,
+    identifiers: Vec<&'a str>,
+    addresses: Vec<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(fields: &'a [raw::Field], own_name: Option<&'a str>) -> Self {
+        let of_kind = |kind: FieldKind| {
+            let named = fields.iter().filter(move |field| field.kind == kind);
+            named.map(|field| field.name.as_str())
+        };
+        let given = of_kind(FieldKind::GivenName).next();
+        let surname = of_kind(FieldKind::Surname).next();
+        let any = match own_name {
+            Some(name) => vec![format!("{name}.any-code")],
+            None => given
+                .into_iter()
+                .chain(surname)
+                .map(|name| format!("{name}.any-code"))
+                .collect(),
+        };
+        let pair = match (own_name, given, surname) {
+            (Some(name), _, _) => Some(vec![format!("{name}.code-pair")]),
+            (None, Some(given), Some(surname)) => {
+                Some(vec![format!("{given}.code"), format!("{surname}.code")])
+            }
+            _ => None,
+        };
+        Self {
+            pair,
+            any,
+            date: of_kind(FieldKind::Date).next(),
+            area: area(fields),
+            people: of_kind(FieldKind::FullName)
+                .filter(|name| Some(*name) != own_name)
+                .collect(),
+            phones: of_kind(FieldKind::Phone).collect(),
+            identifiers: of_kind(FieldKind::Identifier).collect(),
+            addresses: of_kind(FieldKind::Address).collect(),
+        }
+    }
+}
+
+/// The unit around the first place; the place itself where none is named.
+fn area(fields: &[raw::Field]) -> Option<String> {
+    let place = fields
+        .iter()
+        .find(|field| field.within.is_some())
+        .or_else(|| fields.iter().find(|field| field.kind == FieldKind::Place))?;
+    let outer = place.within.as_ref();
+    let area = outer.and_then(|outer| fields.iter().find(|field| field.name == *outer));
+    let area = area.unwrap_or(place);
+    Some(match area.kind {
+        FieldKind::Place => format!("{}.code", area.name),
+        _ => area.name.clone(),
+    })
+}
+
+struct Passes(Vec<raw::Pass>);
+
+impl Passes {
+    fn push<const N: usize>(&mut self, components: [&[String]; N]) {
+        let block: Vec<String> = components.iter().flat_map(|part| part.to_vec()).collect();
+        let name = format!("standard-{}", self.0.len() + 1);
+        self.0.push(raw::Pass { name, block });
+    }
+
+    fn by_date(&mut self, parts: &Parts<'_>) {
+        let Some(date) = parts.date else { return };
+        let form = |form: &str| [format!("{date}.{form}")];
+        self.push([&form("value")]);
+        if let Some(pair) = &parts.pair {
+            self.push([pair, &form("near-year")]);
+        }
+        for any in &parts.any {
+            let any = std::slice::from_ref(any);
+            self.push([any, &form("month-day")]);
+            self.push([any, &form("year-month")]);
+        }
+    }
+
+    fn by_area(&mut self, parts: &Parts<'_>) {
+        if let Some(area) = &parts.area {
+            let area = std::slice::from_ref(area);
+            if let Some(pair) = &parts.pair {
+                self.push([pair, area]);
+            }
+            for any in &parts.any {
+                let any = std::slice::from_ref(any);
+                match parts.date {
+                    Some(date) => self.push([any, &[format!("{date}.near-year")], area]),
+                    None => self.push([any, area]),
+                }
+            }
+        } else if let Some(pair) = &parts.pair {
+            self.push([pair]);
+        }
+        for address in &parts.addresses {
+            for any in &parts.any {
+                self.push([&[(*address).to_owned()], std::slice::from_ref(any)]);
+            }
+        }
+    }
+
+    fn by_people(&mut self, parts: &Parts<'_>) {
+        for person in &parts.people {
+            for any in &parts.any {
+                self.push([std::slice::from_ref(any), &[format!("{person}.code-pair")]]);
+            }
+        }
+    }
+
+    fn by_numbers(&mut self, parts: &Parts<'_>) {
+        for number in parts.phones.iter().chain(&parts.identifiers) {
+            self.push([&[(*number).to_owned()]]);
+        }
+    }
+}
