@@ -1,12 +1,13 @@
 //! Quality tables: precision, recall and F1 over all pairs, and between each two sources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 use comfy_table::{Table, presets};
 use link::{Quality, evaluate};
 use serde_json::{Value, json};
 
+use crate::rehearsal::Linked;
 use crate::truth::{Assignments, Truth};
 
 /// Quality of all pairs, then of the pairs within and between sources.
@@ -38,6 +39,41 @@ fn qualities(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Vec<(Strin
         }
     }
     Ok(rows)
+}
+
+/// Quality of all pairs.
+pub(crate) fn overall(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Quality> {
+    if clusters.is_empty() {
+        bail!("there are no clusters to compare with the truth");
+    }
+    let joined = joined(clusters, truth)?;
+    Ok(evaluate(
+        joined.iter().map(|(_, cluster, person)| (cluster, *person)),
+    ))
+}
+
+/// Pairs completeness: the share of true pairs that met in some pass; 1 when there is none.
+pub(crate) fn completeness(linked: &Linked, truth: &Truth) -> f64 {
+    let mut persons = vec![None; linked.resolution.records.list.len()];
+    let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
+    for record in &linked.records {
+        let name = (record.label.to_lowercase(), record.record_id.clone());
+        let Some(person) = truth.0.get(&name) else {
+            continue;
+        };
+        *sizes.entry(person).or_default() += 1;
+        if let Some(number) = record.number {
+            persons[number as usize] = Some(person);
+        }
+    }
+    let all: u64 = sizes.values().map(|n| n * (n - 1) / 2).sum();
+    let same = |(left, right): (u32, u32)| {
+        let (left, right) = (persons[left as usize], persons[right as usize]);
+        left.is_some() && left == right
+    };
+    let scored = linked.resolution.scored.iter();
+    let met = scored.filter(|pair| same(pair.pair)).count() as f64;
+    if all == 0 { 1.0 } else { met / all as f64 }
 }
 
 /// Source, cluster and person of each record. A record of a source that has clusters, but without one
