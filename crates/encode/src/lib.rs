@@ -9,6 +9,7 @@
 
 mod block;
 mod calibration;
+mod clear;
 mod encoder;
 mod filter;
 mod keys;
@@ -29,6 +30,7 @@ pub fn block_values(
     block::values(pass, record)
 }
 
+pub use clear::{ClearReader, ClearRecord, Overlap};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
 pub use prepare::{
     HandleEntry, MAX_RECORDS, PrepareError, PrepareReport, Prepared, Preparer, ProblemCount,
