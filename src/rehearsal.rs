@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
-use encode::{LinkageKey, NodeKeys, PrepareReport, Preparer};
+use anyhow::{Context, ensure};
+use encode::{ClearReader, LinkageKey, NodeKeys, PrepareReport, Preparer};
 use link::matcher::MatchReport;
 use link::{PartyRows, RecordSet, Resolution};
 use model::{
@@ -16,6 +16,7 @@ use secret::{Key32, SeededEntropy};
 use service::Stopwatch;
 use sources::CsvFile;
 
+use crate::clear::{self, ClearRecords, Similarities};
 use crate::truth::Assignments;
 
 /// Records read and encoded at a time.
@@ -34,6 +35,7 @@ pub(crate) struct Rehearsal {
     schema: LinkageSchema,
     layout: Layout,
     seed: u64,
+    similarities: Similarities,
 }
 
 /// One party, prepared.
@@ -42,6 +44,8 @@ struct PartyBatch {
     set: RecordSet,
     records: Vec<(RecordHandle, String)>,
     report: PrepareReport,
+    /// Empty unless similarities are to come from them.
+    clear: ClearRecords,
 }
 
 /// One record of the result.
@@ -79,7 +83,21 @@ impl Rehearsal {
             schema,
             layout,
             seed,
+            similarities: Similarities::Encoded,
         }
+    }
+
+    /// Takes similarities from clear tokens instead of encodings.
+    ///
+    /// # Errors
+    /// A schema of one vector a record has no fitted model, so there is nothing to hold equal.
+    pub(crate) fn on_clear_values(mut self) -> anyhow::Result<Self> {
+        ensure!(
+            !self.schema.profile.is_whole_record(),
+            "the profile record-clk has no fitted model to take clear similarities under; use another profile"
+        );
+        self.similarities = Similarities::Clear;
+        Ok(self)
     }
 
     pub(crate) fn run(
@@ -155,12 +173,17 @@ impl Rehearsal {
         let mut source = CsvFile::open(&file.path, &plan)?;
         let mut preparer =
             Preparer::new(&self.schema, &self.layout, file.party, &plan, epoch, keys);
+        let reader = ClearReader::new(&self.schema, &self.layout, file.party, &plan, keys);
+        let mut clear = ClearRecords::new();
         loop {
             let chunk = source.next_chunk(CHUNK)?;
             if chunk.is_empty() {
                 break;
             }
             progress.advance(chunk.len() as u64);
+            if self.similarities == Similarities::Clear {
+                clear.extend(chunk.iter().map(|raw| reader.read(raw)));
+            }
             preparer
                 .add(chunk)
                 .with_context(|| file.path.display().to_string())?;
@@ -183,6 +206,7 @@ impl Rehearsal {
                 .map(|(handle, key)| (*handle, record_id(key)))
                 .collect(),
             report: prepared.report,
+            clear,
         })
     }
 
@@ -203,6 +227,10 @@ impl Rehearsal {
             comparisons.extend_from_slice(part);
             Ok::<(), std::convert::Infallible>(())
         })?;
+        if self.similarities == Similarities::Clear {
+            let parties: Vec<_> = batches.iter().map(|own| (&own.set, &own.clear)).collect();
+            clear::regrade(&self.layout, &parties, &mut comparisons);
+        }
         Ok((comparisons, matched))
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use model::{LinkageSchema, PartyIndex};
 
 use super::progress::Bars;
+use crate::clear;
 use crate::evaluation;
 use crate::outcome;
 use crate::rehearsal::{PartyFile, Rehearsal};
@@ -29,6 +30,10 @@ pub(crate) struct LinkArguments {
     /// What the rehearsal's keys are made from. The same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Take similarities from the clear values instead of from encodings; blocks and model stay the
+    /// same. For rehearsal on test data only: it shows what privacy costs, and no federation can do it.
+    #[arg(long)]
+    clear: bool,
     /// How many threads to use; all cores when not given.
     #[arg(long)]
     threads: Option<usize>,
@@ -47,7 +52,12 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     let files = party_files(&schema, &arguments.parties)?;
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
     let bars = Bars::new();
-    let linked = Rehearsal::new(schema, arguments.seed).run(&files, &bars)?;
+    let mut rehearsal = Rehearsal::new(schema, arguments.seed);
+    if arguments.clear {
+        rehearsal = rehearsal.on_clear_values()?;
+        println!("{}", clear::WARNING);
+    }
+    let linked = rehearsal.run(&files, &bars)?;
     drop(bars);
     outcome::write(&arguments.out, &linked)?;
     println!("{}", outcome::summary(&linked));
