@@ -109,11 +109,14 @@ impl Explainer {
             .passes()
             .map(|pass| self.passes[pass].as_str())
             .collect();
+        let met = match all.len() {
+            0..=2 => all.join(", "),
+            several => format!("{several} passes"),
+        };
         Step {
             variable: "passes".to_owned(),
             level: format!(
-                "met in {}; as strangers most likely in {}",
-                all.join(", "),
+                "met in {met}; as strangers most likely in {}",
                 self.passes[pass]
             ),
             weight_millibits,

@@ -94,6 +94,8 @@ pub struct Resolution {
     pub links: Vec<Link>,
     /// All pairs of records that were compared, ordered by their records.
     pub scored: Vec<ScoredPair>,
+    /// The passes each scored pair met in, one bit a pass.
+    pub passes: Vec<u64>,
     /// The likely pairs that were not linked, with the reason.
     pub cuts: Vec<Cut>,
     /// The pairs that people should look at, as places in `scored`, the most doubtful first.
@@ -156,6 +158,7 @@ pub fn resolve<'a>(
         review: decisions.queue(&weighed.scored),
         decisions: decisions.report,
         scored: weighed.scored,
+        passes: joined.candidates.passes,
         fit: weighed.fit,
         model: weighed.model,
         explainer: weighed.explainer,
