@@ -6,7 +6,7 @@ use super::levels::{UNKNOWN, Variable, Variables};
 use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known, log_sum};
 use super::observe::{Observations, Observed};
 use super::pairs::Records;
-use super::table::LevelTable;
+use super::table::{LevelTable, group_sums};
 
 /// The most rounds.
 const MAX_ROUNDS: usize = 200;
@@ -20,6 +20,8 @@ const DOUBT: f64 = 0.02;
 const LEAST_PAIRS: f64 = 0.5;
 /// The starting share of twins among pairs that look like a match.
 const TWINS: f64 = 0.02;
+/// How often noise makes a value look different that a pass found equal.
+const NOISE: f64 = 0.01;
 /// Pairs of strangers that must know a variable before its table is taken from them.
 const LEAST_STRANGERS: f64 = 200.0;
 
@@ -379,13 +381,21 @@ fn expected_tables(
     let of = |(place, asked): (usize, &Vec<BlockComponent>)| {
         let known = strangers[place].as_ref().filter(|_| !asked.is_empty())?;
         let variable = &variables.0[place];
-        let expected = |(level, log): (usize, &f64)| {
-            let agree = asked
-                .iter()
-                .map(|component| variable.agrees(component, level));
-            libm::exp(*log) * agree.product::<f64>()
+        let free: Vec<f64> = known.log.iter().map(|log| libm::exp(*log)).collect();
+        let agree = |level: usize| -> f64 {
+            let asked = asked.iter();
+            asked
+                .map(|component| variable.agrees(component, level))
+                .product()
         };
-        Some(known.log.iter().enumerate().map(expected).collect())
+        let agreeing: Vec<f64> = free.iter().enumerate().map(|(l, u)| u * agree(l)).collect();
+        let (of_agreeing, of_free) = (group_sums(variable, &agreeing), group_sums(variable, &free));
+        let expected = |level: usize| {
+            let share = |weight: f64, sum: f64| if sum > 0.0 { weight / sum } else { 0.0 };
+            (1.0 - NOISE) * share(agreeing[level], of_agreeing(level))
+                + NOISE * share(free[level], of_free(level))
+        };
+        Some((0..free.len()).map(expected).collect())
     };
     let by_pass = seen.asked.iter();
     by_pass

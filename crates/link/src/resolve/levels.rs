@@ -262,7 +262,7 @@ impl Variable {
             // A larger unit agrees wherever a finer one does.
             Source::Within(slots) if usize::from(places[0]) < slots.len() => 1.0,
             Source::Cuts { .. } if places[0] == 0 => 1.0,
-            Source::Within(_) | Source::Cuts { .. } => SELDOM,
+            Source::Within(_) | Source::Cuts { .. } => 0.0,
         }
     }
 
@@ -393,8 +393,6 @@ fn is_swapped(straight: [u8; 2], cross: [u8; 2]) -> bool {
     known(straight) && known(cross) && sum(cross) > sum(straight) + margin
 }
 
-/// Noise may make equal values look different, but seldom does.
-const SELDOM: f64 = 0.01;
 /// How likely two words share a phonetic code, by the step of their likeness. Rounded from what
 /// pairs of spellings of one name do; only their order of size matters.
 const WORDS_AGREE: [f64; NAME_CUTS.len() + 2] = [0.95, 0.8, 0.5, 0.2, 0.02, 0.2];
@@ -429,7 +427,7 @@ fn date_agrees(form: BlockForm, level: usize) -> f64 {
     if agreeing.contains(&level) {
         1.0
     } else {
-        SELDOM
+        0.0
     }
 }
 

@@ -49,7 +49,7 @@ impl LevelTable {
 }
 
 /// The sum of weights over the levels that know the same as a level.
-fn group_sums(variable: &Variable, weights: &[f64]) -> impl Fn(usize) -> f64 {
+pub(super) fn group_sums(variable: &Variable, weights: &[f64]) -> impl Fn(usize) -> f64 {
     let unknown: Vec<u32> = (0..weights.len())
         .map(|l| variable.unknown_axes(l))
         .collect();
