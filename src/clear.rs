@@ -75,3 +75,149 @@ fn clear_grade(slot: Slot, left: &ClearRecord, right: &ClearRecord) -> u8 {
     let overlap = left.overlap(slot.left, right, slot.right);
     overlap.map_or(MISSING, |overlap| overlap.dice(usize::from(GRADES)) as u8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    use encode::{ClearReader, NodeKeys};
+    use model::{Epoch, LinkageSchema, RunNumber, Silent};
+    use records::{ColumnPlan, LocalKey, RawField, RawRecord};
+    use secret::{Key32, SeededEntropy};
+    use testkit::country::{CountrySpec, ErrorLevel, generate};
+
+    use crate::evaluation;
+    use crate::rehearsal::{Linked, PartyFile, Rehearsal};
+    use crate::truth::Truth;
+
+    const COUNTRY: &str = include_str!("../examples/four-registries/schema.toml");
+    const SMALL: &str = r#"
+format = 1
+name = "s"
+revision = 1
+profile = "standard"
+latest_year = 2025
+field = [
+  { name = "given", kind = "given-name" },
+  { name = "surname", kind = "surname" },
+]
+pass = [{ name = "name", block = ["given", "surname"] }]
+[[party]]
+name = "a"
+title = "A"
+duplicates = true
+record_id = "id"
+map = { given = { columns = ["g"] }, surname = { columns = ["s"] } }
+"#;
+    const PARTY: PartyIndex = PartyIndex(0);
+
+    /// The records of a small registry, by number, with one row each under a handle of that number.
+    fn registry(layout: &Layout, names: &[[&str; 2]]) -> (RecordSet, ClearRecords) {
+        let schema = LinkageSchema::parse(SMALL).unwrap();
+        let secret = Key32::generate(&mut SeededEntropy::new(1));
+        let keys = NodeKeys::derive(&secret, &"p".parse().unwrap(), Epoch(1), RunNumber(1));
+        let plan = ColumnPlan::of(&schema, PARTY);
+        let reader = ClearReader::new(&schema, layout, PARTY, &plan, &keys);
+        let (mut handles, mut records) = (Vec::new(), ClearRecords::new());
+        for (number, name) in names.iter().enumerate() {
+            let (handle, record) = reader.read(&RawRecord {
+                row: number as u64 + 1,
+                key: LocalKey::new(number.to_string()),
+                fields: name.map(|text| RawField::new(text.to_owned())).into(),
+            });
+            handles.push((PassHandle::new([number as u8; 16]), handle));
+            records.insert(handle, record);
+        }
+        let party = PARTY;
+        (RecordSet { party, handles }, records)
+    }
+
+    /// The grades of two rows, which were 7 before.
+    fn regraded(names: &[[&str; 2]], left: u8, right: u8) -> Vec<u8> {
+        let layout = Layout::of(&LinkageSchema::parse(SMALL).unwrap());
+        let (set, records) = registry(&layout, names);
+        let grades = vec![7; layout.slots.len()];
+        let mut bytes = [vec![0; 3], vec![left; 16], vec![right; 16], grades].concat();
+        let header = bytes[..35].to_vec();
+        regrade(&layout, &[(&set, &records)], &mut bytes);
+        assert_eq!(bytes[..35], header);
+        bytes.split_off(35)
+    }
+
+    #[test]
+    fn equal_values_grade_highest_straight_and_swapped_ones_crosswise() {
+        let names = [["Ana", "Silva"], ["ana", "SILVA"], ["Silva", "Ana"]];
+        // Straight given name and surname, then both crosswise.
+        let same = regraded(&names, 0, 1);
+        assert_eq!((same[0], same[1]), (GRADES, GRADES));
+        assert!(same[2] < GRADES && same[3] < GRADES);
+        let swapped = regraded(&names, 0, 2);
+        assert_eq!((swapped[2], swapped[3]), (GRADES, GRADES));
+        assert!(swapped[0] < GRADES && swapped[1] < GRADES);
+    }
+
+    #[test]
+    fn absent_values_are_missing() {
+        let grades = regraded(&[["Ana", "Silva"], ["Ana", ""]], 0, 1);
+        assert_eq!(
+            (grades[0], grades[1], grades[2]),
+            (GRADES, MISSING, MISSING)
+        );
+        assert!(
+            grades[3] < GRADES,
+            "the left surname against the right given name"
+        );
+    }
+
+    fn linked(dir: &Path, clear: bool) -> Linked {
+        let schema = LinkageSchema::parse(COUNTRY).unwrap();
+        let file = |(party, own): (usize, &model::schema::Party)| PartyFile {
+            party: PartyIndex(party as u8),
+            label: own.name.to_string(),
+            path: dir.join(format!("{}.csv", own.name)),
+        };
+        let files: Vec<_> = schema.parties.iter().enumerate().map(file).collect();
+        let rehearsal = Rehearsal::new(schema, 1);
+        let rehearsal = if clear {
+            rehearsal.on_clear_values().unwrap()
+        } else {
+            rehearsal
+        };
+        rehearsal.run(&files, &Silent).unwrap()
+    }
+
+    #[test]
+    fn clear_values_meet_as_encoded_ones_do_and_find_no_fewer_persons() {
+        let dir = tempfile::tempdir().unwrap();
+        let spec = CountrySpec {
+            persons: 150,
+            level: ErrorLevel::Clean,
+            seed: 5,
+        };
+        generate(&spec).write_to(dir.path(), false).unwrap();
+        let (encoded, clear) = (linked(dir.path(), false), linked(dir.path(), true));
+        assert_eq!(clear.matched, encoded.matched);
+        assert!(clear.matched.calibration_pairs > 0);
+        let pairs = |own: &Linked| -> Vec<(u32, u32)> {
+            own.resolution.scored.iter().map(|pair| pair.pair).collect()
+        };
+        assert_eq!(pairs(&clear), pairs(&encoded));
+        let truth = Truth::read(&dir.path().join("truth.csv")).unwrap();
+        let f1 = |own: &Linked| {
+            evaluation::overall(&own.assignments(), &truth)
+                .unwrap()
+                .f1()
+        };
+        let (clear, encoded) = (f1(&clear), f1(&encoded));
+        // A pair or two may fall the other way.
+        assert!(clear > 0.9 && clear > encoded - 0.005, "{clear} {encoded}");
+    }
+
+    #[test]
+    fn whole_record_vectors_are_refused() {
+        let schema = LinkageSchema::parse(&SMALL.replace("standard", "record-clk")).unwrap();
+        let refused = Rehearsal::new(schema, 1).on_clear_values();
+        assert!(refused.err().unwrap().to_string().contains("record-clk"));
+    }
+}
