@@ -1,0 +1,52 @@
+//! `symbolon quality`: all data sets with one set of defaults, against their floors.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::progress::Bars;
+use crate::quality::{self, Manifest, Measured};
+
+/// What `symbolon quality` takes.
+#[derive(Args)]
+pub(crate) struct QualityArguments {
+    /// The list of data sets.
+    #[arg(long, value_name = "FILE", default_value = "quality/sets.toml")]
+    sets: PathBuf,
+    /// Where the data sets are; without it only the sample that comes with the list is measured.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Measure only this set; may be given several times.
+    #[arg(long = "set", value_name = "NAME")]
+    names: Vec<String>,
+    /// Link every set in clear text too, with the same model, and show what privacy costs.
+    #[arg(long)]
+    clear: bool,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &QualityArguments) -> anyhow::Result<()> {
+    let mut manifest = Manifest::read(&arguments.sets)?;
+    manifest.choose(&arguments.names)?;
+    let bars = Bars::new();
+    let tell = |line: &str| eprintln!("{line}");
+    let measured = manifest.measure(arguments.data.as_deref(), arguments.clear, &bars, tell)?;
+    drop(bars);
+    if arguments.json {
+        println!("{:#}", quality::json(&measured));
+    } else {
+        println!("{}", quality::table(&measured));
+    }
+    let short: Vec<String> = measured
+        .iter()
+        .filter(|one| !one.holds())
+        .map(Measured::shortfall)
+        .collect();
+    if !short.is_empty() {
+        bail!("{}", short.join("; "));
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `symbolon quality`: the floors of the sample are held, and one that is not is told.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use crate::setting::workspace;
+
+fn quality(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_symbolon"))
+        .arg("quality")
+        .args(arguments)
+        .current_dir(workspace())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_sample_reaches_its_floor_and_encoding_costs_little() {
+    let output = quality(&["--set", "sample", "--clear", "--json"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sample = &figures["sets"][0];
+    assert_eq!(sample["held"], true);
+    let of = |name: &str| sample[name].as_f64().unwrap();
+    // One point of F1 is what privacy may cost.
+    assert!(of("clear_f1") - of("f1") <= 0.01, "{sample}");
+    assert!(of("pairs_completeness") >= of("recall") - 0.01, "{sample}");
+}
+
+#[test]
+fn a_floor_that_is_not_held_fails_and_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let sets = dir.path().join("sets.toml");
+    let examples = workspace().join("quality");
+    let text = fs::read_to_string(examples.join("sets.toml")).unwrap();
+    let sample = text.split("[[set]]").nth(1).unwrap();
+    let sample = sample
+        .replace(
+            "../examples",
+            &workspace().join("examples").display().to_string(),
+        )
+        .replace("floor = 0", "floor = 1");
+    fs::write(&sets, format!("[[set]]{sample}")).unwrap();
+    let output = quality(&["--sets", sets.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        told.contains("sample: F1") && told.contains("below"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_set_that_is_not_listed_is_refused() {
+    let output = quality(&["--set", "nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("no data set `nowhere`"), "{told}");
+}
