@@ -7,6 +7,7 @@ mod evaluation;
 mod federation;
 mod outcome;
 mod plan;
+mod quality;
 mod rehearsal;
 #[cfg_attr(
     not(test),

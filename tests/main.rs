@@ -15,6 +15,7 @@ mod faults;
 mod kill;
 #[cfg(test)]
 mod parsers;
+#[cfg(test)]
 mod quality;
 #[cfg(test)]
 mod review;

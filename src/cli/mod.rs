@@ -5,6 +5,7 @@ mod federation;
 mod link;
 mod plan;
 mod progress;
+mod quality;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ enum Command {
     Link(link::LinkArguments),
     /// Propose blocking passes from each party's local statistics.
     Plan(plan::PlanArguments),
+    /// Link every data set of a list with one set of defaults and hold the results to their floors.
+    Quality(quality::QualityArguments),
     /// Compare clusters with the truth.
     Evaluate(evaluate::EvaluateArguments),
 }
@@ -43,6 +46,7 @@ pub(crate) fn run() -> ExitCode {
         None => federation::run(&arguments.federation),
         Some(Command::Link(arguments)) => link::run(&arguments),
         Some(Command::Plan(arguments)) => plan::run(&arguments),
+        Some(Command::Quality(arguments)) => quality::run(&arguments),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),
     };
     match result {
