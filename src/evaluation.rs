@@ -7,7 +7,9 @@ use comfy_table::{Table, presets};
 use link::{Quality, evaluate};
 use serde_json::{Value, json};
 
+use crate::link_report::Meetings;
 use crate::rehearsal::Linked;
+use crate::report::data::QualityRow;
 use crate::truth::{Assignments, Truth};
 
 /// Quality of all pairs, then of the pairs within and between sources.
@@ -141,6 +143,27 @@ pub(crate) fn table(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Tab
         table.add_row(std::iter::once(name).chain(cells));
     }
     Ok(table)
+}
+
+/// The qualities as rows of a report.
+pub(crate) fn rows(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Vec<QualityRow>> {
+    let row = |(pairs, quality): (String, Quality)| QualityRow {
+        pairs,
+        right: quality.true_positives,
+        wrong: quality.false_positives,
+        missed: quality.false_negatives,
+    };
+    Ok(qualities(clusters, truth)?.into_iter().map(row).collect())
+}
+
+/// The share of true pairs that were compared, beside what was estimated without truth.
+pub(crate) fn completeness_in_words(linked: &Linked, truth: &Truth) -> String {
+    let share = completeness(linked, truth);
+    let estimate = Meetings::of(linked).completeness();
+    let estimate = estimate.map_or_else(String::new, |share| {
+        format!(" (estimated without truth: {share:.4})")
+    });
+    format!("pairs completeness: {share:.4} of true pairs met in some pass{estimate}")
 }
 
 /// The qualities as JSON.

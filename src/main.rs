@@ -5,14 +5,11 @@ mod clear;
 mod cli;
 mod evaluation;
 mod federation;
+mod link_report;
 mod outcome;
 mod plan;
 mod quality;
 mod rehearsal;
-#[cfg_attr(
-    not(test),
-    allow(dead_code, unused_imports, reason = "wired by the link command")
-)]
 mod report;
 mod truth;
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::link_report::{Meetings, cuts};
 use crate::rehearsal::{Linked, LinkedRecord};
 
 /// Writes all files into `dir`, which is made when it is not there.
@@ -17,6 +18,11 @@ pub(crate) fn write(dir: &Path, linked: &Linked) -> anyhow::Result<()> {
     in_file(dir, "run.json", |out| {
         Ok(serde_json::to_writer_pretty(out, &run(linked))?)
     })
+}
+
+/// Writes one file of text into `dir`, which is there: whole, or not at all.
+pub(crate) fn write_text(dir: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    in_file(dir, name, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
 fn in_file(
@@ -125,15 +131,37 @@ fn run(linked: &Linked) -> Value {
         "parties": parties,
         "passes": passes,
         "pairs_of_rows": linked.matched.pairs,
+        "calibration_pairs": linked.matched.calibration_pairs,
         "pairs_of_records": resolution.scored.len(),
         "links": resolution.links.len(),
         "clusters": resolution.clusters().len(),
+        "review_pairs": resolution.review.len(),
+        "cuts": cuts(linked)
+            .into_iter()
+            .map(|cut| (cut.reason, Value::from(cut.links)))
+            .collect::<serde_json::Map<_, _>>(),
+        "estimated_pairs_completeness": Meetings::of(linked).completeness(),
         "model": {
+            "classes": classes(linked),
             "rounds": resolution.fit.rounds,
             "converged": resolution.fit.converged,
             "expected_matches": resolution.fit.expected_matches,
         },
     })
+}
+
+/// What two records could be to each other, by the model; none where no model was fitted.
+fn classes(linked: &Linked) -> Vec<&'static str> {
+    let model = &linked.resolution.model;
+    let fitted = !linked.schema.profile.is_whole_record();
+    let all = [
+        ("one person", fitted),
+        ("household", model.households),
+        ("twins", model.twins),
+        ("unrelated", fitted),
+    ];
+    let present = all.into_iter().filter(|(_, is_there)| *is_there);
+    present.map(|(class, _)| class).collect()
 }
 
 /// The result in a few lines for people.
@@ -162,6 +190,12 @@ pub(crate) fn summary(linked: &Linked) -> String {
                 rows.join(", ")
             ));
         }
+    }
+    if let Some(share) = Meetings::of(linked).completeness() {
+        lines.push(format!(
+            "about {:.1} % of true pairs met in some pass (an estimate)",
+            share * 100.0
+        ));
     }
     if !resolution.fit.converged {
         lines.push(

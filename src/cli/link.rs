@@ -7,6 +7,7 @@ use clap::Args;
 use model::{LinkageSchema, PartyIndex};
 
 use super::progress::Bars;
+use super::showing::ShowArguments;
 use crate::clear;
 use crate::evaluation;
 use crate::outcome;
@@ -34,6 +35,8 @@ pub(crate) struct LinkArguments {
     /// same. For rehearsal on test data only: it shows what privacy costs, and no federation can do it.
     #[arg(long)]
     clear: bool,
+    #[command(flatten)]
+    showing: ShowArguments,
     /// How many threads to use; all cores when not given.
     #[arg(long)]
     threads: Option<usize>,
@@ -61,9 +64,11 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     drop(bars);
     outcome::write(&arguments.out, &linked)?;
     println!("{}", outcome::summary(&linked));
-    if let Some(truth) = truth {
-        println!("{}", evaluation::table(&linked.assignments(), &truth)?);
+    if let Some(truth) = &truth {
+        println!("{}", evaluation::table(&linked.assignments(), truth)?);
     }
+    let truth = truth.as_ref().zip(arguments.truth.as_deref());
+    arguments.showing.show(&linked, truth)?;
     println!("written to {}", arguments.out.display());
     Ok(())
 }

@@ -6,6 +6,7 @@ mod link;
 mod plan;
 mod progress;
 mod quality;
+mod showing;
 
 use std::process::ExitCode;
 

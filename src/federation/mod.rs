@@ -4,7 +4,7 @@
 mod findings;
 mod report;
 mod run;
-mod table;
+pub(crate) mod table;
 
 pub(crate) use report::print;
 pub(crate) use run::{Sample, run};

@@ -1,5 +1,5 @@
-//! A registry's file in memory, by column: only for the report of a rehearsal, whose registries are
-//! made up.
+//! A file in memory, by column: made-up registries, and what is known of the people in them. Only for
+//! the reports of rehearsals.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,14 +9,14 @@ use anyhow::Context;
 use crate::truth::open;
 
 /// A CSV file, read whole.
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: HashMap<String, usize>,
     rows: Vec<csv::StringRecord>,
 }
 
 impl Table {
     /// Reads a file, plain or gzip.
-    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         let place = || path.display().to_string();
         let mut reader = csv::Reader::from_reader(open(path).with_context(place)?);
         let header = reader.headers().with_context(place)?.clone();
@@ -33,21 +33,21 @@ impl Table {
     }
 
     /// The rows, each as a way to look up a column; a column that is not there is empty.
-    pub(super) fn rows(&self) -> impl Iterator<Item = RowOf<'_>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = RowOf<'_>> {
         self.rows.iter().map(|row| RowOf { table: self, row })
     }
 }
 
 /// One row of a table.
 #[derive(Clone, Copy)]
-pub(super) struct RowOf<'a> {
+pub(crate) struct RowOf<'a> {
     table: &'a Table,
     row: &'a csv::StringRecord,
 }
 
 impl<'a> RowOf<'a> {
     /// The value of `column`.
-    pub(super) fn get(self, column: &str) -> &'a str {
+    pub(crate) fn get(self, column: &str) -> &'a str {
         self.table
             .columns
             .get(column)

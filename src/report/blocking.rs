@@ -13,7 +13,7 @@ pub(super) fn blocking(blocking: &Blocking, floor: Floor) -> String {
     );
     let completeness = blocking.completeness.map_or_else(String::new, |share| {
         paragraph(&format!(
-            "Estimated share of true pairs that met in some pass (pairs completeness): {}. What never met cannot be linked.",
+            "Estimated share of true pairs that met in some pass (pairs completeness): {}, from how many linked pairs met in one pass only and in two. It takes the passes to be independent, so it is no more than an estimate. What never met cannot be linked, but through others.",
             number::percent(floor.rounded(share))
         ))
     });

@@ -75,7 +75,7 @@ fn chart(points: &[CurvePoint], chosen: f64, foot: f64) -> String {
     let across = Linear::new(range, (plot.left, plot.right()));
     let up = Linear::new((foot, 1.0), (plot.bottom(), plot.top));
     drawing.axis_left(plot, &up.ticks(5), "share");
-    drawing.axis_below(plot, &across.ticks(8), "threshold in bits");
+    drawing.axis_below(plot, &across.ticks(8), "threshold: odds in bits");
     let line = |of: fn(&CurvePoint) -> f64| -> Vec<(f64, f64)> {
         let places = points.iter().map(|p| (across.at(p.bits), up.at(of(p))));
         places.collect()
@@ -117,7 +117,7 @@ fn table(points: &[CurvePoint]) -> String {
     let mut table = Table::new(
         "Precision and recall by threshold",
         [
-            Column::Name("threshold in bits"),
+            Column::Name("threshold: odds in bits"),
             Column::Number("precision"),
             Column::Number("recall"),
         ],

@@ -7,7 +7,7 @@ pub(crate) struct ReportData {
     pub(crate) head: Head,
     /// What a reader must know before believing a number, each a sentence. Shown first.
     pub(crate) warnings: Vec<String>,
-    /// Match weights of all pairs compared.
+    /// The odds of all pairs compared.
     pub(crate) weights: WeightHistogram,
     /// The model, variable by variable.
     pub(crate) variables: Vec<Variable>,
@@ -76,21 +76,21 @@ pub(crate) struct QualityRow {
     pub(crate) missed: u64,
 }
 
-/// Match weights of all pairs compared.
+/// The posterior odds of all pairs compared, as log2: match weight and prior together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WeightHistogram {
-    /// In order of weight, without gaps. Up to about a hundred read well.
+    /// In order of odds, without gaps. Up to about a hundred read well.
     pub(crate) bins: Vec<WeightBin>,
-    /// Named weights, drawn as lines.
+    /// Named odds, drawn as lines.
     pub(crate) thresholds: Vec<Threshold>,
 }
 
-/// Pairs whose weight lies in a range.
+/// Pairs whose odds lie in a range.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct WeightBin {
-    /// The least weight, in bits.
+    /// The least odds, in bits.
     pub(crate) from_bits: f64,
-    /// The weight it ends before, in bits.
+    /// The odds it ends before, in bits.
     pub(crate) to_bits: f64,
     /// Pairs that became links.
     pub(crate) linked: u64,
@@ -98,7 +98,7 @@ pub(crate) struct WeightBin {
     pub(crate) not_linked: u64,
 }
 
-/// A weight with a name: `link`, `review from`, `review to`.
+/// Odds with a name: `link`, `review from`, `review to`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Threshold {
     /// What it is called.
@@ -138,7 +138,7 @@ pub(crate) struct Curve {
     pub(crate) chosen_bits: f64,
 }
 
-/// Quality had pairs from this weight on been linked.
+/// Quality had pairs from these odds on been linked.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct CurvePoint {
     /// The threshold, in bits.

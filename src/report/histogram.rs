@@ -1,4 +1,4 @@
-//! How many pairs have which match weight, and where the thresholds lie.
+//! How many pairs have which odds of being one person, and where the thresholds lie.
 
 use super::data::{Threshold, WeightBin, WeightHistogram};
 use super::floor::{Floor, Shown};
@@ -40,10 +40,10 @@ impl ShownBin {
     }
 }
 
-/// The section of the match weights.
+/// The section of the odds.
 pub(super) fn weights(histogram: &WeightHistogram, floor: Floor) -> String {
     let intro = paragraph(
-        "Each pair of records compared has a match weight: how much its likeness speaks for one person, in bits. One bit more doubles the odds.",
+        "Each pair of records compared has odds of being one person, in bits: at 0 bits one person and two people are equally likely, and one bit more doubles the odds. They join what the comparisons say with how common such pairs are between the two registries. The outermost bars hold all that lies beyond them.",
     );
     let bins = shown(&histogram.bins, floor);
     let body = if bins.is_empty() {
@@ -56,11 +56,11 @@ pub(super) fn weights(histogram: &WeightHistogram, floor: Floor) -> String {
         chart(&bins, &histogram.thresholds)
             + &legend(&[("linked", "linked"), ("unlinked", "not linked")])
             + &reading(&format!(
-                "The height of a bar is the number of pairs with that weight, and each line up is ten times as many; the coloured part is the share of them that was linked. A good linkage has two hills with a valley at the threshold.{small}"
+                "The height of a bar is the number of pairs with such odds, and each line up is ten times as many; the coloured part is the share of them that was linked. A good linkage has two hills with a valley at the threshold.{small}"
             ))
             + &folded("The numbers behind the chart", &table(&bins))
     };
-    section("weights", "Match weights", &(intro + &body))
+    section("weights", "Odds of the compared pairs", &(intro + &body))
 }
 
 fn shown(bins: &[WeightBin], floor: Floor) -> Vec<ShownBin> {
@@ -91,7 +91,7 @@ fn chart(bins: &[ShownBin], thresholds: &[Threshold]) -> String {
     let mut drawing = Drawing::new(
         "weights-chart",
         (680.0, plot.bottom() + 56.0),
-        "Number of pairs by match weight",
+        "Number of pairs by their odds",
         &description(bins, thresholds),
     );
     let across = Linear::new(domain(bins, thresholds), (plot.left, plot.right()));
@@ -101,7 +101,7 @@ fn chart(bins: &[ShownBin], thresholds: &[Threshold]) -> String {
     for bin in bins {
         draw_bin(&mut drawing, bin, across, up);
     }
-    drawing.axis_below(plot, &across.ticks(8), "match weight in bits");
+    drawing.axis_below(plot, &across.ticks(8), "odds of one person in bits");
     draw_thresholds(&mut drawing, thresholds, across, plot);
     drawing.inline()
 }
@@ -155,7 +155,8 @@ fn draw_thresholds(drawing: &mut Drawing, thresholds: &[Threshold], across: Line
         let x = across.at(threshold.bits);
         let y = 18.0 + ROW * place as f64;
         drawing.line("threshold", (x, y - 12.0), (x, plot.bottom()));
-        let (anchor, beside) = if x > plot.left + plot.width * 0.6 {
+        // To the right nothing is in the way: the lines there begin further down.
+        let (anchor, beside) = if x > plot.left + plot.width * 0.75 {
             (Anchor::End, x - 6.0)
         } else {
             (Anchor::Start, x + 6.0)
@@ -175,7 +176,7 @@ fn description(bins: &[ShownBin], thresholds: &[Threshold]) -> String {
     };
     let (from, to) = domain(bins, &[]);
     let mut words = format!(
-        "Bars for match weights from {} to {} bits: {} pairs linked, {} not linked.",
+        "Bars for odds from {} to {} bits: {} pairs linked, {} not linked.",
         number::bits(from),
         number::bits(to),
         count(|bin| bin.linked),
@@ -189,9 +190,9 @@ fn description(bins: &[ShownBin], thresholds: &[Threshold]) -> String {
 
 fn table(bins: &[ShownBin]) -> String {
     let mut table = Table::new(
-        "Pairs by match weight",
+        "Pairs by odds",
         [
-            Column::Name("weight in bits"),
+            Column::Name("odds in bits"),
             Column::Number("linked"),
             Column::Number("not linked"),
         ],

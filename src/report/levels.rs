@@ -1,8 +1,11 @@
 //! The model, level by level: how often one person's records show it, how often others'.
 
 use super::data::{Level, Variable};
-use super::html::{Bar, Cell, Column, Table, legend, paragraph, reading, section};
+use super::html::{Bar, Cell, Column, Table, folded, legend, paragraph, reading, section};
 use super::number::{self, tame_share};
+
+/// A table of more rows is folded away, so that the others are found.
+const MOST_ROWS: usize = 20;
 
 impl Level {
     /// The match weight of the level, log2(m/u); none when both are nought. Endless when only one is.
@@ -74,7 +77,11 @@ fn table(variable: &Variable, most: f64) -> String {
         cells.push(Cell::Bar(bar(weight, most)));
         table.row(cells);
     }
-    table.html()
+    if variable.levels.len() > MOST_ROWS {
+        folded(&variable.name, &table.html())
+    } else {
+        table.html()
+    }
 }
 
 fn dash() -> String {
