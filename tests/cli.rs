@@ -11,7 +11,7 @@ use secret::{RecipientSecret, SeededEntropy};
 use tempfile::TempDir;
 use testkit::processes::Ran;
 
-use crate::setting::{SCHEMA, WORKBENCH, programs};
+use crate::setting::{SCHEMA, WORKBENCH, programs, registry};
 
 /// Stand in every bad registry and must not stand in any message.
 const VALUES: [&str; 4] = ["Zyxquorna", "Plimbert", "Quondamly", "k-77341"];
@@ -169,6 +169,41 @@ impl Site {
         ran(link.arg("--out").arg(self.path("linked")))
     }
 
+    /// Links two registries of the same people with what is to be shown, the truth at hand.
+    fn show(&self, arguments: &[&str]) -> Ran {
+        let rows = registry(200);
+        let ids: Vec<&str> = rows
+            .lines()
+            .skip(1)
+            .filter_map(|row| row.split(',').next())
+            .collect();
+        let truth = |source: &str| -> String {
+            ids.iter()
+                .map(|id| format!("{source},{id},{id},typo\n"))
+                .collect()
+        };
+        self.write("crvs.csv", &rows);
+        self.write("sr.csv", &rows);
+        let truth = [
+            "registry,record_id,person_id,errors\n",
+            &truth("crvs"),
+            &truth("sr"),
+        ]
+        .concat();
+        self.write("truth.csv", truth);
+        let mut link = Command::new(WORKBENCH);
+        link.args([
+            "link",
+            "schema.toml",
+            "--party",
+            "crvs=crvs.csv",
+            "--party",
+            "sr=sr.csv",
+        ]);
+        link.args(["--truth", "truth.csv", "--out", "linked"]);
+        ran(link.args(arguments).current_dir(self.dir.path()))
+    }
+
     fn coordinator(&self, arguments: &[&str]) -> Ran {
         let mut command = programs().command("symbolon-coordinator");
         ran(command.args(arguments).current_dir(self.dir.path()))
@@ -243,6 +278,66 @@ fn the_workbench_refuses_bad_registries_and_says_where() {
     }
     let ran = site.rehearse(&site.path("absent.csv"));
     assert_told("a missing file", &ran, FAILED, &["absent.csv"]);
+}
+
+#[test]
+fn the_workbench_reports_a_linkage_and_explains_its_pairs() {
+    let site = Site::new();
+    let ran = site.show(&[
+        "--report",
+        "shown",
+        "--explain",
+        "crvs:k-1,sr:k-1",
+        "--explain",
+        "crvs:k-1,SR:k-9",
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    for said in [
+        "decision: linked",
+        "together",
+        "never met in a pass",
+        "pairs completeness: 1.0000",
+    ] {
+        assert!(ran.out.contains(said), "without `{said}`: {}", ran.out);
+    }
+    let read = |name: &str| fs::read_to_string(site.path(name)).unwrap();
+    let page = read("shown/report.html");
+    for heading in [
+        "Odds of the compared pairs",
+        "Precision and recall",
+        "Where pairs were lost",
+    ] {
+        assert!(page.contains(heading), "without `{heading}`");
+    }
+    assert!(!page.contains("k-1"), "the page names a record");
+    assert!(
+        read("shown/pair-1.svg").starts_with("<svg") && !site.path("shown/pair-2.svg").exists()
+    );
+    let run: serde_json::Value = serde_json::from_str(&read("linked/run.json")).unwrap();
+    assert!(run["calibration_pairs"].is_u64() && run["review_pairs"].is_u64());
+    assert_eq!(run["cuts"], serde_json::json!({}));
+    assert_eq!(run["model"]["classes"][0], "one person");
+    assert!(run["estimated_pairs_completeness"].as_f64().unwrap() > 0.99);
+}
+
+#[test]
+fn pairs_that_cannot_be_explained_are_refused() {
+    let site = Site::new();
+    let wrong = site.show(&["--explain", "crvs:k-1"]);
+    assert_told("half a pair", &wrong, USAGE, &["SOURCE:RECORD_ID"]);
+    let absent = site.show(&["--explain", "crvs:k-1,sr:k-none"]);
+    assert_told("an unknown record", &absent, FAILED, &["`sr`", "k-none"]);
+    let mut link = Command::new(WORKBENCH);
+    link.args([
+        "link",
+        "schema.toml",
+        "--party",
+        "crvs=x.csv",
+        "--out",
+        "linked",
+    ]);
+    let alone = ran(link.args(["--persons", "persons.csv"]));
+    assert_told("persons without truth", &alone, USAGE, &["--truth"]);
 }
 
 #[test]
