@@ -1,6 +1,6 @@
 //! Calibration rows: a random sample of a party's records, each in a random bucket instead of a
-//! block. Rows that share a bucket are of strangers, so their comparisons show how alike strangers
-//! are: the u-probabilities of Fellegi and Sunter, which no other pairs can tell, since all others
+//! block. Rows that share a bucket are nearly all of strangers, so their comparisons show how alike
+//! strangers are: the u-probabilities of Fellegi and Sunter, which no other pairs can tell, since all others
 //! met because they agree in something.
 //!
 //! The sample is the records with the smallest keyed hashes (bottom-k sampling; Cohen and Kaplan,
@@ -15,7 +15,7 @@ use crate::keys::NodeKeys;
 use crate::prepare::HandleEntry;
 
 /// The most records a party calibrates with. With [`BUCKETS`] it makes about fifteen thousand pairs
-/// within one party, and as many again and more between each two.
+/// within one party, and twice as many between each two.
 pub(crate) const MAX_RECORDS: usize = 2048;
 /// The buckets they fall into, the same for all parties.
 const BUCKETS: u16 = 128;

@@ -14,8 +14,10 @@ pub struct PrepareReport {
     pub run: RunNumber,
     /// Records read.
     pub records: u64,
-    /// Rows made of them: one a record and block value.
+    /// Rows made of them: one a record and block value, and the calibration rows.
     pub rows: u64,
+    /// Rows of the random sample by which the coordinator learns how alike strangers are.
+    pub calibration_rows: u64,
     /// Records in no block, which can meet nobody.
     pub set_aside: u64,
     /// The first few rows of the file set aside.
@@ -76,6 +78,7 @@ impl PrepareReport {
             run,
             records: counts.records,
             rows: counts.rows,
+            calibration_rows: counts.calibration_rows,
             set_aside: counts.set_aside,
             set_aside_rows: counts.set_aside_examples.clone(),
             bytes: 0,

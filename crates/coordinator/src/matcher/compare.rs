@@ -21,6 +21,7 @@ struct Report<'a> {
     rows: u64,
     pairs: u64,
     pairs_by_pass: &'a [u64],
+    calibration_pairs: u64,
     skipped_blocks_by_pass: &'a [u64],
     comparisons_digest: Digest,
 }
@@ -107,6 +108,7 @@ impl Matcher {
             rows: report.rows,
             pairs: report.pairs,
             pairs_by_pass: &report.pairs_by_pass,
+            calibration_pairs: report.calibration_pairs,
             skipped_blocks_by_pass: &report.skipped_by_pass,
             comparisons_digest: comparisons,
         };

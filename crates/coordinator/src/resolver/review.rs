@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use link::Resolution;
-use link::resolve::Explanation;
+use link::resolve::{Explanation, PASSES_STEP};
 use model::{Digest, PartyIndex, PartyName, ReviewId};
 use secret::{Key32, Prf};
 use serde::{Deserialize, Serialize};
@@ -98,11 +98,20 @@ pub(super) fn choose(resolution: &Resolution, ids: &ReviewIds, halves: &Halves) 
 
 /// The model's own view of the pair: how earlier verdicts moved the threshold is not told, since
 /// with few verdicts it would say what another owner decided.
+///
+/// In which passes the records met is not told either: a pass names values that both share exactly.
 fn told(explanation: Explanation) -> ReviewExplanation {
-    let step = |step: link::resolve::Step| ReviewStep {
-        variable: short(step.variable),
-        level: short(step.level),
-        weight_millibits: step.weight_millibits,
+    let step = |step: link::resolve::Step| {
+        let level = if step.variable == PASSES_STEP {
+            "how the two records met".to_owned()
+        } else {
+            short(step.level)
+        };
+        ReviewStep {
+            variable: short(step.variable),
+            level,
+            weight_millibits: step.weight_millibits,
+        }
     };
     let steps = explanation.steps.into_iter().take(MAX_REVIEW_STEPS);
     ReviewExplanation {

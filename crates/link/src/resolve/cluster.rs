@@ -73,6 +73,13 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
+    /// No price at all, where no model says how rare second records are.
+    pub(super) fn free(parties: usize) -> Self {
+        Self {
+            millibits: vec![0; parties],
+        }
+    }
+
     /// From the expected pairs of one person's records within each party. The largest party stands
     /// for all people.
     pub(super) fn of(within: &[f64], records: &Records) -> Self {

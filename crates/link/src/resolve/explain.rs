@@ -39,12 +39,16 @@ pub struct LevelRow {
     pub household: Option<f64>,
 }
 
+/// The name of the step that says what meeting at all adds. Its level names passes, so it tells
+/// which block values two records share.
+pub const PASSES_STEP: &str = "passes";
+
 /// Why a pair of records has its weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// log2 of the prior odds of a match between the two parties, in thousandths of a bit.
     pub prior_millibits: i32,
-    /// What each variable adds.
+    /// What meeting in some pass adds ([`PASSES_STEP`]), then what each variable adds.
     pub steps: Vec<Step>,
     /// What the other classes than unrelated take away: a household or twins would explain the pair
     /// too.
@@ -60,7 +64,8 @@ pub struct Step {
     pub variable: String,
     /// The level of the pair in words.
     pub level: String,
-    /// log2 of m over u, in thousandths of a bit; 0 where nothing is known.
+    /// log2 of m over u, in thousandths of a bit, u being that of strangers who met in the pass
+    /// where strangers so alike most likely meet; 0 where nothing is known.
     pub weight_millibits: i32,
 }
 
@@ -114,7 +119,7 @@ impl Explainer {
             several => format!("{several} passes"),
         };
         Step {
-            variable: "passes".to_owned(),
+            variable: PASSES_STEP.to_owned(),
             level: format!(
                 "met in {met}; as strangers most likely in {}",
                 self.passes[pass]

@@ -91,7 +91,7 @@ impl<'a> Fit<'a> {
         }
     }
 
-    /// Fits two classes, three and four, and keeps what describes the pairs better for its size
+    /// Fits two classes and three, and four where three are better, and keeps what describes the pairs better for its size
     /// (Bayesian information criterion, Schwarz, 1978): where there are no households, a third class
     /// would take the matches that are badly recorded, and without households nobody's twin is told
     /// from him by what they share.

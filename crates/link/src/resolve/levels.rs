@@ -424,11 +424,7 @@ fn date_agrees(form: BlockForm, level: usize) -> f64 {
         BlockForm::YearMonth => &[0, 2],
         _ => &[0],
     };
-    if agreeing.contains(&level) {
-        1.0
-    } else {
-        0.0
-    }
+    if agreeing.contains(&level) { 1.0 } else { 0.0 }
 }
 
 const DATE_LEVELS: u16 = 12;

@@ -15,7 +15,7 @@ mod whole_record;
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, Progress, RecordHandle};
 
 pub use cluster::{Cluster, Cut, CutReason};
-pub use explain::{Explanation, LevelRow, ModelTables, Step, VariableTable};
+pub use explain::{Explanation, LevelRow, ModelTables, PASSES_STEP, Step, VariableTable};
 pub use mixture::{FitReport, ScoredPair};
 pub use pairs::{RecordSet, Records};
 pub use review::{Decision, DecisionReport, MAX_REVIEW, REVIEW_BAND, Verdict};
@@ -179,10 +179,9 @@ impl Weighed {
         let table = &joined.candidates;
         if schema.profile.is_whole_record() {
             let (scored, fit) = whole_record::weigh(table);
-            let none = vec![0.0; schema.parties.len()];
             return Self {
                 scored,
-                repeats: Repeats::of(&none, records),
+                repeats: Repeats::free(schema.parties.len()),
                 fit,
                 model: ModelTables::default(),
                 explainer: None,

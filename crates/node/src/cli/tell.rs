@@ -72,12 +72,13 @@ fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()
         run,
         records,
         rows,
+        calibration_rows,
         bytes,
         ..
     } = report;
     writeln!(
         out,
-        "prepared run {run}: {records} records, {rows} rows, {bytes} bytes to upload"
+        "prepared run {run}: {records} records, {rows} rows ({calibration_rows} to calibrate), {bytes} bytes to upload"
     )?;
     if report.set_aside > 0 {
         let rows = listed(&report.set_aside_rows);
@@ -247,6 +248,7 @@ mod tests {
             run: RUN,
             records: 3,
             rows: 7,
+            calibration_rows: 2,
             set_aside: 1,
             set_aside_rows: vec![2],
             bytes: 700,
@@ -257,7 +259,7 @@ mod tests {
         };
         assert_eq!(
             text(|out| write_prepared(&report, out)),
-            "prepared run 3: 3 records, 7 rows, 700 bytes to upload\n\
+            "prepared run 3: 3 records, 7 rows (2 to calibrate), 700 bytes to upload\n\
              set aside, in no block: 1 records, first rows 2\n  \
              born                  66.6 % present\n  \
              born + year: 2 impossible dates, used in part, as in rows 4, 9\n"
