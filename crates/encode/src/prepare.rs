@@ -8,7 +8,7 @@ use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
 use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
 
-use crate::calibration::{CalibrationRow, Rank, Sample};
+use crate::calibration::{self, CalibrationRow, Rank, Sample};
 use crate::encoder::{Encoder, RecordIds};
 use crate::keys::{EpochKeys, NodeKeys};
 
@@ -211,7 +211,8 @@ impl<'a> Preparer<'a> {
         if self.report.records == MAX_RECORDS {
             return Err(PrepareError::TooManyRecords);
         }
-        if (self.rows.len() + record.rows.len()) as u64 > MAX_BATCH_BYTES {
+        let calibration = calibration::MAX_RECORDS * self.row_bytes;
+        if (self.rows.len() + record.rows.len() + calibration) as u64 > MAX_BATCH_BYTES {
             return Err(PrepareError::BatchTooLarge { row });
         }
         self.count(&record);

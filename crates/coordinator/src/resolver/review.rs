@@ -99,7 +99,8 @@ pub(super) fn choose(resolution: &Resolution, ids: &ReviewIds, halves: &Halves) 
 /// The model's own view of the pair: how earlier verdicts moved the threshold is not told, since
 /// with few verdicts it would say what another owner decided.
 ///
-/// In which passes the records met is not told either: a pass names values that both share exactly.
+/// In which passes the records met is not told by name, since a pass names values that both share
+/// exactly; weights may still suggest one.
 fn told(explanation: Explanation) -> ReviewExplanation {
     let step = |step: link::resolve::Step| {
         let level = if step.variable == PASSES_STEP {

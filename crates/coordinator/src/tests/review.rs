@@ -85,7 +85,7 @@ impl Runs {
 
     /// A first run with doubtful pairs.
     fn first() -> Self {
-        let mut runs = Self::new(5);
+        let mut runs = Self::new(20);
         let coordinator = runs.run(1, &Said::new());
         for party in ["a", "b"] {
             for pair in pairs(&coordinator, party, 1) {

@@ -27,7 +27,7 @@ const LINK_ODDS: i32 = 0;
 /// What two records that met in no pass say about being one person: about one in ten true pairs
 /// never meet, so it is evidence against, but weak.
 const NEVER_MET: i64 = -1_000;
-/// No pair counts for more than this, either way.
+/// No pair's odds count for more than this, either way.
 const MOST: i64 = 15_000;
 
 /// Why a likely pair was not linked.
@@ -131,11 +131,11 @@ pub(super) fn form(
         .collect();
     order.sort_unstable_by_key(|place| (-scored[*place].odds_millibits, scored[*place].pair));
     for place in &order {
-        let _ = forest.consider(scored[*place].pair);
+        forest.consider(scored[*place].pair);
     }
     order.sort_unstable();
     let cut = |place: &usize| {
-        let reason = forest.consider(scored[*place].pair).err()?;
+        let reason = forest.refusal(scored[*place].pair)?;
         Some(Cut {
             pair: *place,
             reason,
@@ -235,23 +235,26 @@ impl<'a> Forest<'a> {
         possible
     }
 
-    /// Joins the clusters of a likely pair, or says why not.
-    fn consider(&mut self, pair: (u32, u32)) -> Result<(), CutReason> {
+    /// Joins the clusters of a likely pair unless something speaks against it.
+    fn consider(&mut self, pair: (u32, u32)) {
+        let (a, b) = self.roots(pair);
+        if a != b && self.refusal(pair).is_none() {
+            self.merge(a, b);
+        }
+    }
+
+    /// Why the clusters of a likely pair stay two; none when they are one, or could be.
+    fn refusal(&self, pair: (u32, u32)) -> Option<CutReason> {
         let (a, b) = self.roots(pair);
         if a == b {
-            return Ok(());
+            None
+        } else if self.are_apart(a, b) {
+            Some(CutReason::DecidedDifferent)
+        } else if !self.may_share(a, b) {
+            Some(CutReason::OneRecordPerParty)
+        } else {
+            (self.evidence(a, b) <= 0).then_some(CutReason::Outweighed)
         }
-        if self.are_apart(a, b) {
-            return Err(CutReason::DecidedDifferent);
-        }
-        if !self.may_share(a, b) {
-            return Err(CutReason::OneRecordPerParty);
-        }
-        if self.evidence(a, b) <= 0 {
-            return Err(CutReason::Outweighed);
-        }
-        self.merge(a, b);
-        Ok(())
     }
 
     fn are_apart(&self, a: u32, b: u32) -> bool {

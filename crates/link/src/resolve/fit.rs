@@ -1,10 +1,8 @@
 //! Expectation–maximisation for the [`Mixture`].
 
-use model::schema::BlockComponent;
-
 use super::levels::{UNKNOWN, Variable, Variables};
 use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known, log_sum};
-use super::observe::{Observations, Observed};
+use super::observe::{Asked, Observations, Observed};
 use super::pairs::Records;
 use super::table::{LevelTable, group_sums};
 
@@ -378,7 +376,7 @@ fn expected_tables(
     seen: &Observations,
     strangers: &[Option<LevelTable>],
 ) -> Vec<Vec<Option<Vec<f64>>>> {
-    let of = |(place, asked): (usize, &Vec<BlockComponent>)| {
+    let of = |(place, asked): (usize, &Vec<Asked>)| {
         let known = strangers[place].as_ref().filter(|_| !asked.is_empty())?;
         let variable = &variables.0[place];
         let free: Vec<f64> = known.log.iter().map(|log| libm::exp(*log)).collect();

@@ -5,8 +5,9 @@
 
 use model::Layout;
 use model::layout::Comparator;
-use model::schema::{BlockComponent, BlockForm, FieldKind, LinkageSchema};
+use model::schema::{BlockForm, FieldKind, LinkageSchema};
 
+use super::observe::Asked;
 use super::pairs::FINENESS;
 use crate::comparison::{GRADES, MISSING};
 
@@ -233,7 +234,7 @@ impl Variable {
         )
     }
 
-    /// The fields of the schema it is made from.
+    /// The fields of the schema it is made from, in the order of its parts.
     pub(super) fn fields(&self, layout: &Layout) -> Vec<usize> {
         let slots = match &self.source {
             Source::Names {
@@ -251,18 +252,22 @@ impl Variable {
     }
 
     /// How likely two records at `level` agree in the form of the value that a pass asks for.
-    pub(super) fn agrees(&self, asked: &BlockComponent, level: usize) -> f64 {
+    pub(super) fn agrees(&self, asked: &Asked, level: usize) -> f64 {
         let places = self.places(level);
         match &self.source {
-            Source::Names { .. } => names_agree(asked.form, &places),
+            Source::Names { .. } => names_agree(asked, &places),
             Source::Date { .. } => date_agrees(asked.form, level),
-            Source::Within(_) | Source::Cuts { .. } if asked.form == BlockForm::Code => {
+            // A larger unit agrees wherever a finer one does.
+            Source::Within(_) => match usize::from(places[0]) <= asked.field {
+                true => 1.0,
+                false if asked.form == BlockForm::Code => DIFFERENT_WORDS_AGREE,
+                false => 0.0,
+            },
+            Source::Cuts { .. } if asked.form == BlockForm::Code => {
                 like_words(places[0], self.axes[0])
             }
-            // A larger unit agrees wherever a finer one does.
-            Source::Within(slots) if usize::from(places[0]) < slots.len() => 1.0,
             Source::Cuts { .. } if places[0] == 0 => 1.0,
-            Source::Within(_) | Source::Cuts { .. } => 0.0,
+            Source::Cuts { .. } => 0.0,
         }
     }
 
@@ -395,7 +400,12 @@ fn is_swapped(straight: [u8; 2], cross: [u8; 2]) -> bool {
 
 /// How likely two words share a phonetic code, by the step of their likeness. Rounded from what
 /// pairs of spellings of one name do; only their order of size matters.
-const WORDS_AGREE: [f64; NAME_CUTS.len() + 2] = [0.95, 0.8, 0.5, 0.2, 0.02, 0.2];
+const WORDS_AGREE: [f64; NAME_CUTS.len() + 2] = [0.95, 0.8, 0.5, 0.2, DIFFERENT_WORDS_AGREE, 0.2];
+/// How likely two different words share one.
+const DIFFERENT_WORDS_AGREE: f64 = 0.02;
+/// How likely the months of two dates of one year agree where no more than that is known of both:
+/// in many of them the month is not known at all.
+const MONTH_UNSEEN: f64 = 0.2;
 
 fn like_words(place: u16, axis: u16) -> f64 {
     let last = WORDS_AGREE.len() - 2;
@@ -407,11 +417,13 @@ fn like_words(place: u16, axis: u16) -> f64 {
     WORDS_AGREE[step]
 }
 
-fn names_agree(form: BlockForm, places: &[u16]) -> f64 {
+/// The fields of a name are given name, surname and the whole name, in this order.
+fn names_agree(asked: &Asked, places: &[u16]) -> f64 {
     let [given, surname] = [places[1], places[2]].map(|place| WORDS_AGREE[usize::from(place)]);
-    match form {
-        BlockForm::AnyCode => 1.0 - (1.0 - given) * (1.0 - surname),
-        BlockForm::Code => given.max(surname),
+    match (asked.field, asked.form) {
+        (0, _) => given,
+        (1, _) => surname,
+        (_, BlockForm::AnyCode | BlockForm::Code) => 1.0 - (1.0 - given) * (1.0 - surname),
         _ => given * surname,
     }
 }
@@ -424,7 +436,11 @@ fn date_agrees(form: BlockForm, level: usize) -> f64 {
         BlockForm::YearMonth => &[0, 2],
         _ => &[0],
     };
-    if agreeing.contains(&level) { 1.0 } else { 0.0 }
+    match (agreeing.contains(&level), form, level) {
+        (true, ..) => 1.0,
+        (false, BlockForm::YearMonth, 6) => MONTH_UNSEEN,
+        _ => 0.0,
+    }
 }
 
 const DATE_LEVELS: u16 = 12;

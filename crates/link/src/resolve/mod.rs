@@ -51,6 +51,14 @@ pub enum ResolveError {
     /// A comparison with a grade that no comparison has.
     #[error("a comparison has a grade that does not exist; run the matcher again")]
     BadGrade,
+    /// A comparison in a pass that the schema does not have.
+    #[error(
+        "a comparison is of pass {pass}, which the schema does not have; run the matcher again under this schema"
+    )]
+    BadPass {
+        /// The pass it names.
+        pass: u8,
+    },
     /// More records than can be numbered.
     #[error("there are more than four thousand million records")]
     TooManyRecords,
@@ -141,6 +149,7 @@ pub fn resolve<'a>(
     progress.stage("fit the model", 0);
     let mut decisions = Decisions::of(decisions, &records);
     let mut weighed = Weighed::of(schema, layout, &records, &joined);
+    let review = decisions.queue(&weighed.scored);
     decisions.recalibrate(&mut weighed.scored);
     progress.stage("form clusters", 0);
     let formed = cluster::form(
@@ -155,7 +164,7 @@ pub fn resolve<'a>(
         cluster_of: formed.cluster_of,
         links: formed.links,
         cuts: formed.cuts,
-        review: decisions.queue(&weighed.scored),
+        review,
         decisions: decisions.report,
         scored: weighed.scored,
         passes: joined.candidates.passes,

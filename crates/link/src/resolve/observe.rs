@@ -1,6 +1,6 @@
 //! What the model sees of a pair: which parties, in which passes it met, and its comparison levels.
 
-use model::schema::{BlockComponent, Pass};
+use model::schema::{BlockComponent, BlockForm, Pass};
 use model::{Layout, LinkageSchema};
 
 use super::levels::Variables;
@@ -16,7 +16,16 @@ pub(super) struct Observations {
     levels: Vec<u16>,
     width: usize,
     /// By pass, then variable: what the pass asks of the variable's value; empty where nothing.
-    pub(super) asked: Vec<Vec<Vec<BlockComponent>>>,
+    pub(super) asked: Vec<Vec<Vec<Asked>>>,
+}
+
+/// What a pass asks of a variable.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// Which of the variable's fields, by place.
+    pub(super) field: usize,
+    /// Which form of its value.
+    pub(super) form: BlockForm,
 }
 
 /// One pair as the model sees it.
@@ -35,9 +44,13 @@ impl Observations {
         table: &PairTable,
     ) -> Self {
         let fields: Vec<Vec<usize>> = variables.0.iter().map(|v| v.fields(layout)).collect();
-        let of = |pass: &Pass, fields: &Vec<usize>| -> Vec<BlockComponent> {
-            let components = pass.components.iter().copied();
-            components.filter(|c| fields.contains(&c.field)).collect()
+        let of = |pass: &Pass, fields: &Vec<usize>| -> Vec<Asked> {
+            let asked = |component: &BlockComponent| {
+                let field = fields.iter().position(|field| *field == component.field)?;
+                let form = component.form;
+                Some(Asked { field, form })
+            };
+            pass.components.iter().filter_map(asked).collect()
         };
         let asked = |pass: &Pass| fields.iter().map(|fields| of(pass, fields)).collect();
         Self {

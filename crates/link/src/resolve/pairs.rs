@@ -121,6 +121,11 @@ impl PairTable {
                 if !comparison.grades().iter().all(sound) {
                     return Err(ResolveError::BadGrade);
                 }
+                let pass = comparison.pass();
+                let known = usize::from(pass.0) < schema.passes.len();
+                if !known && schema.calibration_pass() != Some(pass) {
+                    return Err(ResolveError::BadPass { pass: pass.0 });
+                }
                 met.extend(Met::of(comparison, &numbers)?);
             }
         }
@@ -130,7 +135,7 @@ impl PairTable {
         let (mirrored, slots) = (layout.mirrored(), rows.slots());
         let (mut candidates, mut strangers) = (Self::empty(slots), Self::empty(slots));
         for same in met.chunk_by(|a, b| a.pair == b.pair) {
-            let bit = |met: &Met<'_>| 1u64 << met.comparison.pass().0.min(63);
+            let bit = |met: &Met<'_>| 1u64 << met.comparison.pass().0;
             let passes = same.iter().map(bit).fold(0, |all, one| all | one);
             // Two records that met in a pass too need not be strangers.
             if passes == calibration {

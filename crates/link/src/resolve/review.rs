@@ -43,7 +43,7 @@ pub struct Decision {
 pub struct DecisionReport {
     /// Decisions that were followed.
     pub followed: u64,
-    /// Decisions about a record that is not in this run.
+    /// Decisions about a record that is not in this run, or about one record alone.
     pub unknown: u64,
     /// Decisions that others contradict; records decided to be two people were kept apart.
     pub contradicted: u64,
@@ -95,7 +95,8 @@ impl Decisions {
         }
     }
 
-    /// Places in `scored` of the pairs people should look at, nearest to even odds first.
+    /// Places in `scored` of the pairs people should look at, nearest to even odds first. To be asked
+    /// before verdicts move the odds: else the order would tell owners how far they moved.
     pub(super) fn queue(&self, scored: &[ScoredPair]) -> Vec<usize> {
         let open = |pair: &ScoredPair| {
             pair.odds_millibits.abs() <= REVIEW_BAND && !self.by_pair.contains_key(&pair.pair)
