@@ -252,23 +252,27 @@ fn each_owner_is_told_its_own_side_of_the_same_pairs() {
 #[test]
 fn what_both_call_the_same_is_linked_and_what_one_calls_different_is_not() {
     let runs = Runs::first();
-    let ids = ids(&runs);
-    let of = |linked| ids.iter().copied().find(|id| runs.linked(1, *id) == linked);
-    let (apart, linked) = (of(false).unwrap(), of(true).unwrap());
-    let answers = [(Some(Same), Some(Same)), (None, Some(Different))];
-    let coordinator = runs.run(2, &said(&[apart, linked], &answers));
-    assert!(runs.linked(2, apart));
-    assert!(!runs.linked(2, linked));
-    assert_eq!(runs.summary(2)["review"]["followed"], 2);
+    let all = ids(&runs);
+    let (pair, others) = all.split_first().unwrap();
+    assert!(runs.linked(1, *pair));
+    // One owner is enough to keep two records apart.
+    let coordinator = runs.run(2, &said(&[*pair], &[(None, Some(Different))]));
+    assert!(!runs.linked(2, *pair));
     let review = coordinator.results().review(&name("a"), RunNumber(2));
-    let header = review.unwrap().header;
-    assert_eq!(header.followed, Count::FewerThan(5));
+    assert_eq!(review.unwrap().header.followed, Count::FewerThan(5));
     let again = pairs(&coordinator, "a", 2);
-    assert!(
-        again
-            .iter()
-            .all(|pair| pair.id != apart && pair.id != linked)
-    );
+    assert!(again.iter().all(|other| other.id != *pair));
+    drop(coordinator);
+    // So many pairs called different move the threshold above this one.
+    let different = vec![(Some(Different), Some(Different)); others.len()];
+    drop(runs.run(3, &said(others, &different)));
+    assert!(!runs.linked(3, *pair));
+    // And what both call the same is linked in spite of it.
+    let answers = [&[(Some(Same), Some(Same))][..], &different].concat();
+    drop(runs.run(4, &said(&all, &answers)));
+    assert!(runs.linked(4, *pair));
+    assert!(others.iter().all(|other| !runs.linked(4, *other)));
+    assert_eq!(runs.summary(4)["review"]["followed"], all.len());
 }
 
 #[test]
