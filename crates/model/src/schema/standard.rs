@@ -168,3 +168,79 @@ impl Passes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::schema::LinkageSchema;
+
+    /// A schema of one party whose fields, given as name and kind, each read a column of their own;
+    /// `name` reads given name and surname.
+    fn passes(fields: &[(&str, &str)]) -> Result<Vec<Vec<String>>, String> {
+        let tables = fields
+            .iter()
+            .map(|(name, kind)| format!("[[field]]\nname = \"{name}\"\nkind = \"{kind}\"\n"));
+        let sources = fields.iter().map(|(name, kind)| {
+            let columns = match *name {
+                "name" => "\"given\", \"surname\"".to_owned(),
+                own => format!("\"{own}\""),
+            };
+            let formats = if *kind == "date" {
+                ", formats = [\"YYYY\"]"
+            } else {
+                ""
+            };
+            format!("{name} = {{ columns = [{columns}]{formats} }}\n")
+        });
+        let text = format!(
+            "format = 1\nname = \"s\"\nrevision = 1\nprofile = \"standard\"\nlatest_year = 2025\n{}\
+             [[party]]\nname = \"a\"\ntitle = \"A\"\nduplicates = true\nrecord_id = \"id\"\n[party.map]\n{}",
+            tables.collect::<String>(),
+            sources.collect::<String>(),
+        );
+        let schema = LinkageSchema::parse(&text).map_err(|error| error.to_string())?;
+        let component = |c: &crate::schema::BlockComponent| {
+            format!("{}.{}", schema.fields[c.field].name, c.form.as_str())
+        };
+        let passes = schema.passes.iter();
+        Ok(passes
+            .map(|pass| pass.components.iter().map(component).collect())
+            .collect())
+    }
+
+    #[test]
+    fn names_and_a_date_meet_in_four_ways_and_by_name_alone() {
+        let fields = [
+            ("given", "given-name"),
+            ("surname", "surname"),
+            ("name", "full-name"),
+            ("born", "date"),
+        ];
+        let expected: [&[&str]; 5] = [
+            &["born.value"],
+            &["name.code-pair", "born.near-year"],
+            &["name.any-code", "born.month-day"],
+            &["name.any-code", "born.year-month"],
+            &["name.code-pair"],
+        ];
+        assert_eq!(passes(&fields).unwrap(), expected);
+    }
+
+    #[test]
+    fn without_a_whole_name_both_of_its_parts_are_asked_for() {
+        let made = passes(&[
+            ("given", "given-name"),
+            ("surname", "surname"),
+            ("born", "date"),
+        ]);
+        let made = made.unwrap();
+        assert_eq!(made[1], ["given.code", "surname.code", "born.near-year"]);
+        assert!(made.contains(&vec!["surname.any-code".into(), "born.month-day".into()]));
+    }
+
+    #[test]
+    fn numbers_block_alone_and_nothing_to_block_on_is_refused() {
+        assert_eq!(passes(&[("nin", "identifier")]).unwrap(), [["nin.value"]]);
+        let refused = passes(&[("town", "place")]).unwrap_err();
+        assert!(refused.contains("no standard passes"), "{refused}");
+    }
+}
