@@ -154,23 +154,3 @@ fn contents_lead_to_sections_that_are_there() {
         );
     }
 }
-
-/// Writes the pages to look at; not a test of anything.
-#[test]
-#[ignore = "writes files to look at"]
-fn write_samples() {
-    let dir = std::env::temp_dir().join("symbolon-report");
-    std::fs::create_dir_all(&dir).unwrap();
-    let mut data = fixture::report();
-    std::fs::write(dir.join("full.html"), page(&data)).unwrap();
-    data.count_floor = Some(10);
-    data.fit = data.fit.map(|fit| Fit {
-        converged: false,
-        ..fit
-    });
-    std::fs::write(dir.join("floored.html"), page(&data)).unwrap();
-    std::fs::write(dir.join("empty.html"), page(&ReportData::default())).unwrap();
-    let svg = waterfall_svg(&fixture::explanation());
-    std::fs::write(dir.join("waterfall.svg"), svg).unwrap();
-    println!("{}", super::waterfall_text(&fixture::explanation()));
-}

@@ -18,7 +18,7 @@ const DOUBT: f64 = 0.02;
 const LEAST_PAIRS: f64 = 0.5;
 /// The starting share of twins among pairs that look like a match.
 const TWINS: f64 = 0.02;
-/// How often noise makes a value look different that a pass found equal.
+/// How often noise makes a value look different that a pass found equal. Set by judgement.
 const NOISE: f64 = 0.01;
 /// Pairs of strangers that must know a variable before its table is taken from them.
 const LEAST_STRANGERS: f64 = 200.0;

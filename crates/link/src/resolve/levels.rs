@@ -398,13 +398,13 @@ fn is_swapped(straight: [u8; 2], cross: [u8; 2]) -> bool {
     known(straight) && known(cross) && sum(cross) > sum(straight) + margin
 }
 
-/// How likely two words share a phonetic code, by the step of their likeness. Rounded from what
-/// pairs of spellings of one name do; only their order of size matters.
+/// How likely two words share a phonetic code, by the step of their likeness. Set by judgement, not
+/// measured: they only bend what is expected before any pair is seen.
 const WORDS_AGREE: [f64; NAME_CUTS.len() + 2] = [0.95, 0.8, 0.5, 0.2, DIFFERENT_WORDS_AGREE, 0.2];
 /// How likely two different words share one.
 const DIFFERENT_WORDS_AGREE: f64 = 0.02;
 /// How likely the months of two dates of one year agree where no more than that is known of both:
-/// in many of them the month is not known at all.
+/// in many of them the month is not known at all. Set by judgement.
 const MONTH_UNSEEN: f64 = 0.2;
 
 fn like_words(place: u16, axis: u16) -> f64 {

@@ -6,7 +6,8 @@ use super::levels::Variable;
 
 /// How many observations the smoothing is worth.
 const STRENGTH: f64 = 10.0;
-/// How many observations an expectation of strangers is worth.
+/// How many observations an expectation of strangers is worth. Set by judgement: it decides where a
+/// pass has tens of strangers, and is nothing beside thousands.
 const EXPECTED_STRENGTH: f64 = 100.0;
 /// No probability is smaller: nothing is impossible in a registry.
 const LEAST: f64 = 1e-6;
