@@ -8,7 +8,7 @@ use tonic::Streaming;
 use super::retry::Attempts;
 use super::{ClientError, NodeClient};
 use crate::convert::results::collect_part;
-use crate::limits::{CALL_TIMEOUT, IDLE_TIMEOUT};
+use crate::limits::CALL_TIMEOUT;
 use crate::messages::{ResultsHeader, ResultsRow, RowsDigester};
 use crate::proto::collect_response::Part;
 use crate::proto::{CollectRequest, CollectResponse};
@@ -93,11 +93,7 @@ impl Collecting<'_> {
         &self,
         stream: &mut Streaming<CollectResponse>,
     ) -> Result<Option<Part>, ClientError> {
-        let target = &self.client.target;
-        let message = tokio::time::timeout(IDLE_TIMEOUT, stream.message())
-            .await
-            .map_err(|_| ClientError::silent(target))?
-            .map_err(|status| ClientError::answered(target, &status))?;
+        let message = self.client.next_message(stream).await?;
         Ok(message.map(collect_part).transpose()?)
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use model::{Clock, PartyName};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
-use tonic::{Response, Status};
+use tonic::{Response, Status, Streaming};
 
 use crate::identity::{CertificateFacts, Standing, der_of, party_of, role_name};
 use crate::limits;
@@ -124,6 +124,14 @@ impl NodeClient {
         ResultsClient::new(self.channel.clone())
             .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(limits::MAX_MESSAGE_BYTES)
+    }
+
+    /// The next message of a stream that must not fall silent; none at its end.
+    async fn next_message<T>(&self, stream: &mut Streaming<T>) -> Result<Option<T>, ClientError> {
+        tokio::time::timeout(limits::IDLE_TIMEOUT, stream.message())
+            .await
+            .map_err(|_| ClientError::silent(&self.target))?
+            .map_err(|status| ClientError::answered(&self.target, &status))
     }
 
     /// Makes a call that has to end within `limit`.

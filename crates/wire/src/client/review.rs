@@ -7,7 +7,7 @@ use tonic::Streaming;
 use super::retry::Attempts;
 use super::{ClientError, NodeClient};
 use crate::convert::review::review_part;
-use crate::limits::{CALL_TIMEOUT, IDLE_TIMEOUT};
+use crate::limits::CALL_TIMEOUT;
 use crate::proto::review_response::Part;
 use crate::proto::{ReviewRequest, ReviewResponse};
 use crate::review::{Review, ReviewHeader, ReviewPair, review_digest};
@@ -67,11 +67,7 @@ impl Fetching<'_> {
         &self,
         stream: &mut Streaming<ReviewResponse>,
     ) -> Result<Option<Part>, ClientError> {
-        let target = &self.client.target;
-        let message = tokio::time::timeout(IDLE_TIMEOUT, stream.message())
-            .await
-            .map_err(|_| ClientError::silent(target))?
-            .map_err(|status| ClientError::answered(target, &status))?;
+        let message = self.client.next_message(stream).await?;
         Ok(message.map(review_part).transpose()?)
     }
 
