@@ -121,7 +121,12 @@ fn steps(linked: &Linked, place: usize) -> (f64, Vec<Step>) {
         level: step.level,
         bits: bits(step.weight_millibits),
     };
-    let mut steps: Vec<Step> = told.steps.into_iter().map(step).collect();
+    let mut steps = vec![Step {
+        variable: "passes".to_owned(),
+        level: told.meeting.passes,
+        bits: bits(told.meeting.weight_millibits),
+    }];
+    steps.extend(told.steps.into_iter().map(step));
     if told.alternatives_millibits != 0 {
         steps.push(Step {
             variable: "other explanations".to_owned(),

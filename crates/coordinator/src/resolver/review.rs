@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use link::Resolution;
-use link::resolve::{Explanation, PASSES_STEP};
+use link::resolve::Explanation;
 use model::{Digest, PartyIndex, PartyName, ReviewId};
 use secret::{Key32, Prf};
 use serde::{Deserialize, Serialize};
@@ -102,22 +102,21 @@ pub(super) fn choose(resolution: &Resolution, ids: &ReviewIds, halves: &Halves) 
 /// In which passes the records met is not told by name, since a pass names values that both share
 /// exactly; weights may still suggest one.
 fn told(explanation: Explanation) -> ReviewExplanation {
-    let step = |step: link::resolve::Step| {
-        let level = if step.variable == PASSES_STEP {
-            "how the two records met".to_owned()
-        } else {
-            short(step.level)
-        };
-        ReviewStep {
-            variable: short(step.variable),
-            level,
-            weight_millibits: step.weight_millibits,
-        }
+    let step = |step: link::resolve::Step| ReviewStep {
+        variable: short(step.variable),
+        level: short(step.level),
+        weight_millibits: step.weight_millibits,
     };
-    let steps = explanation.steps.into_iter().take(MAX_REVIEW_STEPS);
+    let meeting = ReviewStep {
+        variable: "passes".to_owned(),
+        level: "how the two records met".to_owned(),
+        weight_millibits: explanation.meeting.weight_millibits,
+    };
+    let steps = explanation.steps.into_iter().map(step);
+    let steps = std::iter::once(meeting).chain(steps);
     ReviewExplanation {
         prior_millibits: explanation.prior_millibits,
-        steps: steps.map(step).collect(),
+        steps: steps.take(MAX_REVIEW_STEPS).collect(),
         alternatives_millibits: explanation.alternatives_millibits,
         odds_millibits: explanation.odds_millibits,
     }

@@ -39,22 +39,30 @@ pub struct LevelRow {
     pub household: Option<f64>,
 }
 
-/// The name of the step that says what meeting at all adds. Its level names passes, so it tells
-/// which block values two records share.
-pub const PASSES_STEP: &str = "passes";
-
 /// Why a pair of records has its weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// log2 of the prior odds of a match between the two parties, in thousandths of a bit.
     pub prior_millibits: i32,
-    /// What meeting in some pass adds ([`PASSES_STEP`]), then what each variable adds.
+    /// What meeting at all adds.
+    pub meeting: Meeting,
+    /// What each variable adds.
     pub steps: Vec<Step>,
     /// What the other classes than unrelated take away: a household or twins would explain the pair
     /// too.
     pub alternatives_millibits: i32,
     /// log2 of the posterior odds, in thousandths of a bit.
     pub odds_millibits: i32,
+}
+
+/// What it adds to a match weight that two records met where they did: strangers are rare in some
+/// passes, and few meet in several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meeting {
+    /// The passes in words. They tell which block values the two records share.
+    pub passes: String,
+    /// The weight, in thousandths of a bit.
+    pub weight_millibits: i32,
 }
 
 /// What one variable adds to a match weight.
@@ -87,14 +95,17 @@ impl Explainer {
         let likelihood = |class| self.model.log_likelihood(class, pair);
         let weight = millibits(likelihood(Class::Match) - likelihood(Class::Unrelated));
         let met = self.most_likely_pass(pair);
-        let mut steps: Vec<Step> = (0..pair.levels.len())
+        let steps: Vec<Step> = (0..pair.levels.len())
             .map(|variable| self.step(pair, variable, met))
             .collect();
         let told: i32 = steps.iter().map(|step| step.weight_millibits).sum();
-        steps.insert(0, self.met(pair, met, weight - told));
         let odds = self.model.odds_millibits(pair);
         Explanation {
             prior_millibits: prior,
+            meeting: Meeting {
+                passes: self.passes_in_words(pair, met),
+                weight_millibits: weight - told,
+            },
             steps,
             alternatives_millibits: odds - prior - weight,
             odds_millibits: odds,
@@ -108,8 +119,7 @@ impl Explainer {
         best.map_or(0, |(pass, _)| pass)
     }
 
-    /// What the meeting itself says: strangers are rare in some passes, and few meet in several.
-    fn met(&self, pair: Observed<'_>, pass: usize, weight_millibits: i32) -> Step {
+    fn passes_in_words(&self, pair: Observed<'_>, likeliest: usize) -> String {
         let all: Vec<&str> = pair
             .passes()
             .map(|pass| self.passes[pass].as_str())
@@ -118,14 +128,8 @@ impl Explainer {
             0..=2 => all.join(", "),
             several => format!("{several} passes"),
         };
-        Step {
-            variable: PASSES_STEP.to_owned(),
-            level: format!(
-                "met in {met}; as strangers most likely in {}",
-                self.passes[pass]
-            ),
-            weight_millibits,
-        }
+        let likeliest = &self.passes[likeliest];
+        format!("met in {met}; as strangers most likely in {likeliest}")
     }
 
     fn step(&self, pair: Observed<'_>, variable: usize, pass: usize) -> Step {

@@ -5,9 +5,8 @@
 
 use model::Layout;
 use model::layout::Comparator;
-use model::schema::{BlockForm, FieldKind, LinkageSchema};
+use model::schema::{FieldKind, LinkageSchema};
 
-use super::observe::Asked;
 use super::pairs::FINENESS;
 use crate::comparison::{GRADES, MISSING};
 
@@ -15,7 +14,7 @@ use crate::comparison::{GRADES, MISSING};
 pub(super) const UNKNOWN: u16 = u16::MAX;
 
 /// Mean grades a similarity is cut at, best first, in hundredths of Dice.
-const NAME_CUTS: [u8; 4] = [92, 78, 60, 40];
+pub(super) const NAME_CUTS: [u8; 4] = [92, 78, 60, 40];
 const WHOLE_CUTS: [u8; 4] = [88, 72, 55, 38];
 const NUMBER_CUTS: [u8; 2] = [92, 60];
 /// A single token is there or not; half way between lies the cut.
@@ -28,7 +27,7 @@ const CROSS_MARGIN: u8 = 25;
 
 /// What a variable is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Source {
+pub(super) enum Source {
     Names {
         given: usize,
         surname: usize,
@@ -60,7 +59,7 @@ pub(super) struct Variable {
     /// Its levels fall into this grid; the product is the number of levels. A joint variable has one
     /// axis for each of its parts.
     pub(super) axes: Vec<u16>,
-    source: Source,
+    pub(super) source: Source,
 }
 
 /// The variables of a schema.
@@ -74,7 +73,7 @@ impl Variables {
             .comparators
             .iter()
             .any(|c| matches!(c, Comparator::Names { .. }));
-        let full = has_names.then(|| full_name_slot(schema, layout)).flatten();
+        let full = has_names.then(|| own_name_slot(schema, layout)).flatten();
         let variables = layout
             .comparators
             .iter()
@@ -96,31 +95,14 @@ impl Variables {
     }
 }
 
-/// The person's own full name: read, at some party, from a column the given name is read from too.
-fn full_name_slot(schema: &LinkageSchema, layout: &Layout) -> Option<usize> {
-    let given = schema.first_of(FieldKind::GivenName)?;
-    let is_own = |field: usize| {
-        schema.parties.iter().any(
-            |party| match (&party.sources[given], &party.sources[field]) {
-                (Some(given), Some(full)) => given
-                    .columns
-                    .iter()
-                    .any(|column| full.columns.contains(column)),
-                _ => false,
-            },
-        )
+/// The slot that compares the person's own whole name.
+fn own_name_slot(schema: &LinkageSchema, layout: &Layout) -> Option<usize> {
+    let own = schema.own_name()?;
+    let of_own = |comparator: &Comparator| match comparator {
+        Comparator::Whole { field, slot, .. } if *field == own => Some(*slot),
+        _ => None,
     };
-    layout
-        .comparators
-        .iter()
-        .find_map(|comparator| match comparator {
-            Comparator::Whole {
-                field,
-                slot,
-                kind: FieldKind::FullName,
-            } if is_own(*field) => Some(*slot),
-            _ => None,
-        })
+    layout.comparators.iter().find_map(of_own)
 }
 
 fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>) -> Variable {
@@ -251,26 +233,6 @@ impl Variable {
         slots.iter().map(field).collect()
     }
 
-    /// How likely two records at `level` agree in the form of the value that a pass asks for.
-    pub(super) fn agrees(&self, asked: &Asked, level: usize) -> f64 {
-        let places = self.places(level);
-        match &self.source {
-            Source::Names { .. } => names_agree(asked, &places),
-            Source::Date { .. } => date_agrees(asked.form, level),
-            // A larger unit agrees wherever a finer one does.
-            Source::Within(_) => match usize::from(places[0]) <= asked.field {
-                true => 1.0,
-                false if asked.form == BlockForm::Code => DIFFERENT_WORDS_AGREE,
-                false => 0.0,
-            },
-            Source::Cuts { .. } if asked.form == BlockForm::Code => {
-                like_words(places[0], self.axes[0])
-            }
-            Source::Cuts { .. } if places[0] == 0 => 1.0,
-            Source::Cuts { .. } => 0.0,
-        }
-    }
-
     /// Whether this is a date.
     pub(super) fn is_date(&self) -> bool {
         matches!(self.source, Source::Date { .. })
@@ -279,24 +241,6 @@ impl Variable {
     /// How many levels the variable has.
     pub(super) fn level_count(&self) -> usize {
         self.axes.iter().map(|axis| usize::from(*axis)).product()
-    }
-
-    /// What `level` means, in words.
-    pub(super) fn label(&self, level: usize) -> String {
-        let places = self.places(level);
-        match &self.source {
-            Source::Names { full, .. } => names_label(&places, full.is_some()),
-            Source::Date { .. } => DATE_LABELS[level].to_owned(),
-            Source::Within(slots) => match slots.len() - usize::from(places[0]) {
-                0 => "another place in every unit".to_owned(),
-                _ => format!(
-                    "same unit, {} of {} from the finest",
-                    places[0] + 1,
-                    slots.len()
-                ),
-            },
-            Source::Cuts { cuts, .. } => cut_label(places[0], cuts),
-        }
     }
 
     /// Which of the joint variable's parts are unknown at `level`, by axis; levels are compared
@@ -398,106 +342,12 @@ fn is_swapped(straight: [u8; 2], cross: [u8; 2]) -> bool {
     known(straight) && known(cross) && sum(cross) > sum(straight) + margin
 }
 
-/// How likely two words share a phonetic code, by the step of their likeness. Set by judgement, not
-/// measured: they only bend what is expected before any pair is seen.
-const WORDS_AGREE: [f64; NAME_CUTS.len() + 2] = [0.95, 0.8, 0.5, 0.2, DIFFERENT_WORDS_AGREE, 0.2];
-/// How likely two different words share one.
-const DIFFERENT_WORDS_AGREE: f64 = 0.02;
-/// How likely the months of two dates of one year agree where no more than that is known of both:
-/// in many of them the month is not known at all. Set by judgement.
-const MONTH_UNSEEN: f64 = 0.2;
-
-fn like_words(place: u16, axis: u16) -> f64 {
-    let last = WORDS_AGREE.len() - 2;
-    let step = if place + 1 == axis {
-        last
-    } else {
-        usize::from(place).min(last)
-    };
-    WORDS_AGREE[step]
-}
-
-/// The fields of a name are given name, surname and the whole name, in this order.
-fn names_agree(asked: &Asked, places: &[u16]) -> f64 {
-    let [given, surname] = [places[1], places[2]].map(|place| WORDS_AGREE[usize::from(place)]);
-    match (asked.field, asked.form) {
-        (0, _) => given,
-        (1, _) => surname,
-        (_, BlockForm::AnyCode | BlockForm::Code) => 1.0 - (1.0 - given) * (1.0 - surname),
-        _ => given * surname,
-    }
-}
-
-fn date_agrees(form: BlockForm, level: usize) -> f64 {
-    let agreeing: &[usize] = match form {
-        BlockForm::Year => &[0, 1, 2, 3, 6, 7],
-        BlockForm::NearYear => &[0, 1, 2, 3, 4, 6, 7, 8, 9],
-        BlockForm::MonthDay => &[0, 4, 5],
-        BlockForm::YearMonth => &[0, 2],
-        _ => &[0],
-    };
-    match (agreeing.contains(&level), form, level) {
-        (true, ..) => 1.0,
-        (false, BlockForm::YearMonth, 6) => MONTH_UNSEEN,
-        _ => 0.0,
-    }
-}
-
-const DATE_LEVELS: u16 = 12;
+/// How many levels a date has.
+pub(super) const DATE_LEVELS: u16 = 12;
 
 /// How well a pair agrees at each level of a date.
 const DATE_AGREEMENT: [f64; DATE_LEVELS as usize] =
     [1.0, 0.9, 0.8, 0.8, 0.7, 0.5, 0.6, 0.3, 0.4, 0.2, 0.1, 0.0];
-
-/// What each level of a date means.
-const DATE_LABELS: [&str; DATE_LEVELS as usize] = [
-    "same date",
-    "day and month exchanged",
-    "same year and month",
-    "same year and day",
-    "same day and month, near year",
-    "same day and month, other year",
-    "same year, no more known",
-    "same year, other day and month",
-    "near year, no more known",
-    "near year, other day or month",
-    "other year, no more known",
-    "nothing the same",
-];
-
-/// The step of a similarity in words.
-fn cut_label(place: u16, cuts: &[u8]) -> String {
-    let above = |place: usize| f64::from(cuts[place]) / 100.0;
-    match usize::from(place) {
-        0 if cuts.len() == 1 => "same".to_owned(),
-        1 if cuts.len() == 1 => "different".to_owned(),
-        0 => format!("{:.2} or more alike", above(0)),
-        place if place < cuts.len() => {
-            format!("{:.2} to {:.2} alike", above(place), above(place - 1))
-        }
-        _ => format!("less than {:.2} alike", above(cuts.len() - 1)),
-    }
-}
-
-fn names_label(places: &[u16], full: bool) -> String {
-    let part = |name: &str, place: u16| match usize::from(place) {
-        unknown if unknown > NAME_CUTS.len() => format!("{name} not known"),
-        _ => format!("{name} {}", cut_label(place, &NAME_CUTS)),
-    };
-    let mut label = format!(
-        "{}, {}",
-        part("given", places[1]),
-        part("surname", places[2])
-    );
-    if full {
-        label.push_str(", ");
-        label.push_str(&part("full", places[3]));
-    }
-    if places[0] == 1 {
-        label.push_str(", exchanged");
-    }
-    label
-}
 
 /// Equal; day and month exchanged; year and month; year and day; month and day in near and in other
 /// years; year alone known and equal; only the year equal; near year alone; near year; another year

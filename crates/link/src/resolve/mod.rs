@@ -1,9 +1,11 @@
 //! The resolver's half: comparisons under pass handles become pairs of records, pairs get match
 //! weights from a model fitted without truth, and weighted pairs become clusters.
 
+mod agree;
 mod cluster;
 mod explain;
 mod fit;
+mod labels;
 mod levels;
 mod mixture;
 mod observe;
@@ -15,7 +17,7 @@ mod whole_record;
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, Progress, RecordHandle};
 
 pub use cluster::{Cluster, Cut, CutReason};
-pub use explain::{Explanation, LevelRow, ModelTables, PASSES_STEP, Step, VariableTable};
+pub use explain::{Explanation, LevelRow, Meeting, ModelTables, Step, VariableTable};
 pub use mixture::{FitReport, ScoredPair};
 pub use pairs::{RecordSet, Records};
 pub use review::{Decision, DecisionReport, MAX_REVIEW, REVIEW_BAND, Verdict};

@@ -6,7 +6,7 @@ use super::block::{BlockComponent, BlockForm};
 use super::date_format::DateFormat;
 use super::{
     FORMAT, Field, FieldKind, FieldSource, LinkageSchema, MAX_FIELDS, MAX_PARTIES, MAX_PASSES,
-    MAX_REVIEW_PAIRS, MAX_SCHEMA_BYTES, Party, Pass, digest_of, raw, standard,
+    MAX_REVIEW_PAIRS, MAX_SCHEMA_BYTES, Party, Pass, digest_of, own_name, raw, standard,
 };
 use crate::id::{FieldName, IdError};
 use crate::layout::MAX_PARTS;
@@ -65,13 +65,13 @@ pub(super) fn check(mut raw: raw::Schema) -> Result<LinkageSchema, SchemaError> 
     if raw.format != FORMAT {
         return Err(SchemaError::Format { found: raw.format });
     }
+    let fields = fields(&raw.field)?;
+    let parties = parties(&raw.party, &fields)?;
     if raw.pass.is_empty() {
-        raw.pass = standard_passes(&raw)?;
+        raw.pass = standard_passes(&fields, &parties)?;
     }
     let canonical = toml::to_string(&raw).or_else(|error| entry("schema", error.to_string()))?;
-    let fields = fields(&raw.field)?;
     let passes = passes(&raw.pass, &fields)?;
-    let parties = parties(&raw.party, &fields)?;
     if !(1900..=2200).contains(&raw.latest_year) {
         return entry("latest_year", "the year must lie between 1900 and 2200");
     }
@@ -103,9 +103,8 @@ fn check_review(raw: &raw::Schema) -> Result<(), SchemaError> {
     Ok(())
 }
 
-fn standard_passes(raw: &raw::Schema) -> Result<Vec<raw::Pass>, SchemaError> {
-    let own_name = standard::own_name(&raw.field, &raw.party);
-    let passes = standard::passes(&raw.field, own_name);
+fn standard_passes(fields: &[Field], parties: &[Party]) -> Result<Vec<raw::Pass>, SchemaError> {
+    let passes = standard::passes(fields, own_name(fields, parties));
     if passes.is_empty() {
         let problem = "there are no standard passes for these fields; write your own, or add a name, a date or a number";
         return entry("[[pass]]", problem);

@@ -230,6 +230,11 @@ impl LinkageSchema {
         (0..self.passes.len() as u8).map(PassIndex)
     }
 
+    /// The field with the person's own whole name, as an index.
+    pub fn own_name(&self) -> Option<usize> {
+        own_name(&self.fields, &self.parties)
+    }
+
     /// The index that calibration rows bear: one after the last pass. A profile of one vector a
     /// record has no model to calibrate.
     pub fn calibration_pass(&self) -> Option<PassIndex> {
@@ -246,6 +251,33 @@ impl LinkageSchema {
     pub fn first_of(&self, kind: FieldKind) -> Option<usize> {
         self.fields.iter().position(|field| field.kind == kind)
     }
+}
+
+/// The field with the person's own whole name: the one that some party reads from a column the given
+/// name is read from, or the first `full-name` where names come in no other form.
+fn own_name(fields: &[Field], parties: &[Party]) -> Option<usize> {
+    let of_kind = |kind| {
+        let fields = fields.iter().enumerate();
+        fields
+            .filter(move |(_, field)| field.kind == kind)
+            .map(|(place, _)| place)
+    };
+    let Some(given) = of_kind(FieldKind::GivenName).next() else {
+        let alone = of_kind(FieldKind::Surname).next().is_none();
+        return of_kind(FieldKind::FullName).next().filter(|_| alone);
+    };
+    let shares_a_column = |full: &usize| {
+        parties.iter().any(|party| {
+            let sources = party.sources[given]
+                .as_ref()
+                .zip(party.sources[*full].as_ref());
+            sources.is_some_and(|(given, full)| {
+                let mut columns = given.columns.iter();
+                columns.any(|column| full.columns.contains(column))
+            })
+        })
+    };
+    of_kind(FieldKind::FullName).find(shares_a_column)
 }
 
 fn digest_of(canonical: &str) -> Digest {

@@ -4,10 +4,11 @@
 //! Each pass leaves out what another needs, so that a record with a wrong date, a changed surname or
 //! a move still meets its like in one of them; each puts together enough to keep blocks small.
 
-use super::{FieldKind, raw};
+use super::{Field, FieldKind, raw};
 
-/// The passes for `fields`; empty when the fields do not say enough of a person.
-pub(super) fn passes(fields: &[raw::Field], own_name: Option<&str>) -> Vec<raw::Pass> {
+/// The passes for `fields`, of which `own_name` is the person's own whole name; empty when the fields
+/// do not say enough of a person.
+pub(super) fn passes(fields: &[Field], own_name: Option<usize>) -> Vec<raw::Pass> {
     let parts = Parts::of(fields, own_name);
     let mut passes = Passes(Vec::new());
     passes.by_date(&parts);
@@ -15,28 +16,6 @@ pub(super) fn passes(fields: &[raw::Field], own_name: Option<&str>) -> Vec<raw::
     passes.by_people(&parts);
     passes.by_numbers(&parts);
     passes.0
-}
-
-/// The field with the person's own whole name: the only `full-name`, or the one that reads a column
-/// the given name is read from.
-pub(super) fn own_name<'a>(fields: &'a [raw::Field], parties: &[raw::Party]) -> Option<&'a str> {
-    let of_kind = |kind| fields.iter().filter(move |field| field.kind == kind);
-    let Some(given) = of_kind(FieldKind::GivenName).next() else {
-        let alone = of_kind(FieldKind::Surname).next().is_none();
-        let first = of_kind(FieldKind::FullName).next().filter(|_| alone)?;
-        return Some(&first.name);
-    };
-    let shares_a_column = |field: &&raw::Field| {
-        parties.iter().any(|party| {
-            let columns = |name: &String| party.map.get(name).map(|source| &source.columns);
-            columns(&given.name)
-                .zip(columns(&field.name))
-                .is_some_and(|(given, full)| given.iter().any(|column| full.contains(column)))
-        })
-    };
-    of_kind(FieldKind::FullName)
-        .find(shares_a_column)
-        .map(|field| field.name.as_str())
 }
 
 /// What a schema has to block on, as the text of components.
@@ -56,7 +35,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn of(fields: &'a [raw::Field], own_name: Option<&'a str>) -> Self {
+    fn of(fields: &'a [Field], own_name: Option<usize>) -> Self {
+        let own_name = own_name.map(|field| fields[field].name.as_str());
         let of_kind = |kind: FieldKind| {
             let named = fields.iter().filter(move |field| field.kind == kind);
             named.map(|field| field.name.as_str())
@@ -94,17 +74,15 @@ impl<'a> Parts<'a> {
 }
 
 /// The unit around the first place; the place itself where none is named.
-fn area(fields: &[raw::Field]) -> Option<String> {
+fn area(fields: &[Field]) -> Option<String> {
     let place = fields
         .iter()
         .find(|field| field.within.is_some())
         .or_else(|| fields.iter().find(|field| field.kind == FieldKind::Place))?;
-    let outer = place.within.as_ref();
-    let area = outer.and_then(|outer| fields.iter().find(|field| field.name == *outer));
-    let area = area.unwrap_or(place);
+    let area = place.within.map_or(place, |outer| &fields[outer]);
     Some(match area.kind {
         FieldKind::Place => format!("{}.code", area.name),
-        _ => area.name.clone(),
+        _ => area.name.to_string(),
     })
 }
 
