@@ -14,9 +14,6 @@ use crate::truth::{Assignments, Truth};
 
 /// Quality of all pairs, then of the pairs within and between sources.
 fn qualities(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Vec<(String, Quality)>> {
-    if clusters.is_empty() {
-        bail!("there are no clusters to compare with the truth");
-    }
     let joined = joined(clusters, truth)?;
     let of = |sources: &[&str]| {
         let chosen = joined
@@ -45,9 +42,6 @@ fn qualities(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Vec<(Strin
 
 /// Quality of all pairs.
 pub(crate) fn overall(clusters: &Assignments, truth: &Truth) -> anyhow::Result<Quality> {
-    if clusters.is_empty() {
-        bail!("there are no clusters to compare with the truth");
-    }
     let joined = joined(clusters, truth)?;
     Ok(evaluate(
         joined.iter().map(|(_, cluster, person)| (cluster, *person)),
@@ -83,6 +77,9 @@ pub(crate) fn completeness(linked: &Linked, truth: &Truth) -> f64 {
 type Joined<'a> = Vec<(&'a str, Result<&'a str, usize>, &'a str)>;
 
 fn joined<'a>(clusters: &'a Assignments, truth: &'a Truth) -> anyhow::Result<Joined<'a>> {
+    if clusters.is_empty() {
+        bail!("there are no clusters to compare with the truth");
+    }
     let mut seen = BTreeSet::new();
     let mut joined = Joined::new();
     for (record, cluster) in clusters {

@@ -5,6 +5,7 @@ mod clear;
 mod cli;
 mod evaluation;
 mod federation;
+mod inputs;
 mod link_report;
 mod outcome;
 mod plan;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use service::Stopwatch;
 
 use crate::evaluation;
+use crate::inputs;
 use crate::rehearsal::{PartyFile, Rehearsal};
 use crate::truth::Truth;
 
@@ -131,19 +132,19 @@ impl Manifest {
     ) -> anyhow::Result<Measured> {
         let watch = Stopwatch::start();
         let truth = Truth::read(&files.join(&set.truth))?;
-        let schema = self.schema(set)?;
+        let schema = inputs::read_schema(&self.directory.join(&set.schema))?;
         let parties = set.files(&schema, files)?;
+        let again = clear.then(|| schema.clone());
         let linked = Rehearsal::new(schema, SEED).run(&parties, progress)?;
         let spent = watch.elapsed();
         let quality = evaluation::overall(&linked.assignments(), &truth)?;
         let completeness = evaluation::completeness(&linked, &truth);
-        let clear = if clear {
-            let again = Rehearsal::new(self.schema(set)?, SEED).on_clear_values()?;
-            let linked = again.run(&parties, progress)?;
-            Some(evaluation::overall(&linked.assignments(), &truth)?.f1())
-        } else {
-            None
+        let in_clear = |schema| {
+            let rehearsal = Rehearsal::new(schema, SEED).on_clear_values()?;
+            let linked = rehearsal.run(&parties, progress)?;
+            anyhow::Ok(evaluation::overall(&linked.assignments(), &truth)?.f1())
         };
+        let clear = again.map(in_clear).transpose()?;
         Ok(Measured {
             name: set.name.clone(),
             records: linked.records.len() as u64,
@@ -154,13 +155,6 @@ impl Manifest {
             spent,
         })
     }
-
-    fn schema(&self, set: &DataSet) -> anyhow::Result<LinkageSchema> {
-        let path = self.directory.join(&set.schema);
-        let place = || path.display().to_string();
-        let text = std::fs::read_to_string(&path).with_context(place)?;
-        LinkageSchema::parse(&text).with_context(place)
-    }
 }
 
 /// What the keys of all rehearsals are made from.
@@ -170,11 +164,8 @@ impl DataSet {
     fn files(&self, schema: &LinkageSchema, data: &Path) -> anyhow::Result<Vec<PartyFile>> {
         let mut files = Vec::new();
         for (label, file) in &self.party {
-            let name = label.parse().ok();
-            let party = name.and_then(|name| schema.party_index(&name));
-            let party = party.with_context(|| format!("the schema has no party `{label}`"))?;
             files.push(PartyFile {
-                party,
+                party: inputs::party_of(schema, label)?,
                 label: label.clone(),
                 path: data.join(file),
             });

@@ -2,16 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
 use clap::Args;
-use model::{LinkageSchema, PartyIndex};
 
 use super::progress::Bars;
 use super::showing::ShowArguments;
 use crate::clear;
 use crate::evaluation;
+use crate::inputs;
 use crate::outcome;
-use crate::rehearsal::{PartyFile, Rehearsal};
+use crate::rehearsal::Rehearsal;
 use crate::truth::Truth;
 
 /// What `symbolon link` takes.
@@ -43,16 +42,9 @@ pub(crate) struct LinkArguments {
 }
 
 pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
-    if let Some(threads) = arguments.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()?;
-    }
-    let text = std::fs::read_to_string(&arguments.schema)
-        .with_context(|| format!("the schema {} cannot be read", arguments.schema.display()))?;
-    let schema =
-        LinkageSchema::parse(&text).with_context(|| arguments.schema.display().to_string())?;
-    let files = party_files(&schema, &arguments.parties)?;
+    inputs::use_threads(arguments.threads)?;
+    let schema = inputs::read_schema(&arguments.schema)?;
+    let files = inputs::party_files(&schema, &arguments.parties)?;
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
     let bars = Bars::new();
     let mut rehearsal = Rehearsal::new(schema, arguments.seed);
@@ -71,43 +63,4 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     arguments.showing.show(&linked, truth)?;
     println!("written to {}", arguments.out.display());
     Ok(())
-}
-
-pub(super) fn party_files(
-    schema: &LinkageSchema,
-    given: &[String],
-) -> anyhow::Result<Vec<PartyFile>> {
-    let mut files: Vec<PartyFile> = Vec::new();
-    for text in given {
-        let Some((label, path)) = text.split_once('=') else {
-            bail!("`--party {text}` is not NAME=FILE");
-        };
-        let party = party_of(schema, label)?;
-        if files.iter().any(|file| file.party == party) {
-            bail!("the party `{label}` is given twice");
-        }
-        files.push(PartyFile {
-            party,
-            label: label.to_owned(),
-            path: path.into(),
-        });
-    }
-    files.sort_by_key(|file| file.party);
-    Ok(files)
-}
-
-fn party_of(schema: &LinkageSchema, label: &str) -> anyhow::Result<PartyIndex> {
-    let name = label.to_lowercase().parse().ok();
-    name.and_then(|name| schema.party_index(&name))
-        .with_context(|| {
-            let known: Vec<&str> = schema
-                .parties
-                .iter()
-                .map(|party| party.name.as_str())
-                .collect();
-            format!(
-                "the schema has no party `{label}`; it has: {}",
-                known.join(", ")
-            )
-        })
 }

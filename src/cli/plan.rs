@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use model::LinkageSchema;
 use secret::SystemEntropy;
 
-use super::link::party_files;
 use super::progress::Bars;
+use crate::inputs;
 use crate::plan::{self, Options};
 use crate::truth::Truth;
 
@@ -41,16 +40,9 @@ pub(crate) struct PlanArguments {
 }
 
 pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
-    if let Some(threads) = arguments.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()?;
-    }
-    let text = std::fs::read_to_string(&arguments.schema)
-        .with_context(|| format!("the schema {} cannot be read", arguments.schema.display()))?;
-    let schema =
-        LinkageSchema::parse(&text).with_context(|| arguments.schema.display().to_string())?;
-    let files = party_files(&schema, &arguments.parties)?;
+    inputs::use_threads(arguments.threads)?;
+    let schema = inputs::read_schema(&arguments.schema)?;
+    let files = inputs::party_files(&schema, &arguments.parties)?;
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
     let options = Options {
         max_pairs_per_record: arguments.max_pairs_per_record,
