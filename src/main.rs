@@ -1,6 +1,7 @@
 //! `symbolon`, the workbench: a whole federation on one machine, rehearsals on local files, and
 //! evaluation against truth.
 
+mod changes;
 mod clear;
 mod cli;
 mod evaluation;
@@ -12,6 +13,7 @@ mod plan;
 mod quality;
 mod rehearsal;
 mod report;
+mod standing;
 mod truth;
 
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 
+use crate::changes::Changes;
 use crate::link_report::{Meetings, cuts};
 use crate::rehearsal::{Linked, LinkedRecord};
 
@@ -18,6 +19,11 @@ pub(crate) fn write(dir: &Path, linked: &Linked) -> anyhow::Result<()> {
     in_file(dir, "run.json", |out| {
         Ok(serde_json::to_writer_pretty(out, &run(linked))?)
     })
+}
+
+/// Writes what adding records changed, as changes.csv.
+pub(crate) fn write_changes(dir: &Path, changes: &Changes<'_>) -> anyhow::Result<()> {
+    in_file(dir, "changes.csv", |out| changes.write(out))
 }
 
 /// Writes one file of text into `dir`, which is there: whole, or not at all.

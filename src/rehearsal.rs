@@ -1,15 +1,16 @@
 //! A linkage on local files: the same prepare, match and resolve that nodes and coordinator run,
 //! without a network between them, under keys made from a seed.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use encode::{ClearReader, LinkageKey, NodeKeys, PrepareReport, Preparer};
+use encode::{ClearReader, LinkageKey, NodeKeys, PrepareReport, Preparer, Sampled};
 use link::matcher::MatchReport;
 use link::{PartyRows, RecordSet, Resolution};
 use model::{
-    Epoch, Layout, LinkageSchema, PartyIndex, Progress, ProjectName, RecordHandle, RunNumber,
+    Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, ProjectName, RunNumber,
 };
 use records::ColumnPlan;
 use secret::{Key32, SeededEntropy};
@@ -17,6 +18,7 @@ use service::Stopwatch;
 use sources::CsvFile;
 
 use crate::clear::{self, ClearRecords, Similarities};
+use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
 
 /// Records read and encoded at a time.
@@ -38,11 +40,11 @@ pub(crate) struct Rehearsal {
     similarities: Similarities,
 }
 
-/// One party, prepared.
-struct PartyBatch {
-    rows: Vec<u8>,
-    set: RecordSet,
-    records: Vec<(RecordHandle, String)>,
+/// The records a party brings, prepared.
+struct Added {
+    batch: Batch,
+    gone: Vec<PassHandle>,
+    sample: Vec<Sampled>,
     report: PrepareReport,
     /// Empty unless similarities are to come from them.
     clear: ClearRecords,
@@ -100,65 +102,88 @@ impl Rehearsal {
         Ok(self)
     }
 
+    /// Links the records of `files`.
     pub(crate) fn run(
         self,
         files: &[PartyFile],
         progress: &dyn Progress,
     ) -> anyhow::Result<Linked> {
+        let (linked, _) = self.extend(StandingRun::default(), files, progress)?;
+        Ok(linked)
+    }
+
+    /// Adds the records of `files` to a finished run made under the same schema and seed. The
+    /// clusters are those of all records linked at once.
+    pub(crate) fn extend(
+        self,
+        mut standing: StandingRun,
+        files: &[PartyFile],
+        progress: &dyn Progress,
+    ) -> anyhow::Result<(Linked, StandingRun)> {
         let mut timings = Timings::default();
-        let project: ProjectName = "rehearsal".parse()?;
-        let mut entropy = SeededEntropy::new(self.seed);
-        let linkage = LinkageKey::new(Key32::generate(&mut entropy));
-        let epoch = linkage.epoch(&project, Epoch(1), &self.schema);
-        let batches = timed(&mut timings.encode, || {
-            let prepare = |file: &PartyFile| {
-                let node = Key32::generate(&mut entropy);
-                let keys = NodeKeys::derive(&node, &project, Epoch(1), RunNumber(1));
-                self.prepare(file, &epoch, &keys, progress)
-                    .with_context(|| format!("party `{}` cannot be prepared", file.label))
-            };
-            files
-                .iter()
-                .map(prepare)
-                .collect::<anyhow::Result<Vec<_>>>()
+        let added = timed(&mut timings.encode, || {
+            self.prepare_all(&standing, files, progress)
         })?;
-        let (comparisons, matched) =
-            timed(&mut timings.compare, || self.compare(&batches, progress))?;
-        let sets: Vec<RecordSet> = batches.iter().map(|batch| batch.set.clone()).collect();
+        let matched = timed(&mut timings.compare, || {
+            self.compare(&mut standing, &added, progress)
+        })?;
+        let mut reports = Vec::new();
+        for own in added {
+            reports.push((own.batch.label.clone(), own.report));
+            standing.samples.insert(own.batch.set.party, own.sample);
+            standing.batches.push(own.batch);
+        }
+        let batches = standing.batches.iter_mut();
+        let sets: Vec<RecordSet> = batches.map(|batch| take_set(&mut batch.set)).collect();
         let resolution = timed(&mut timings.resolve, || {
             link::resolve(
                 &self.schema,
                 &self.layout,
                 &sets,
                 &[],
-                [comparisons.as_slice()],
+                [standing.comparisons.as_slice()],
                 progress,
             )
         })?;
-        let mut records = Vec::new();
-        let mut reports = Vec::new();
-        for (file, batch) in files.iter().zip(batches) {
-            reports.push((file.label.clone(), batch.report));
-            records.extend(
-                batch
-                    .records
-                    .into_iter()
-                    .map(|(handle, record_id)| LinkedRecord {
-                        label: file.label.clone(),
-                        record_id,
-                        number: resolution.records.number(file.party, handle),
-                    }),
-            );
+        for (batch, set) in standing.batches.iter_mut().zip(sets) {
+            batch.set = set;
         }
-        Ok(Linked {
+        let clusters = resolution.records.list.iter().zip(&resolution.cluster_of);
+        standing.clusters = clusters
+            .map(|(record, cluster)| (*record, *cluster))
+            .collect();
+        let linked = Linked {
             schema: self.schema,
-            records,
+            records: linked_records(&standing, &resolution),
             resolution,
             reports,
             matched,
             timings,
             seed: self.seed,
-        })
+        };
+        Ok((linked, standing))
+    }
+
+    fn prepare_all(
+        &self,
+        standing: &StandingRun,
+        files: &[PartyFile],
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Vec<Added>> {
+        let project: ProjectName = "rehearsal".parse()?;
+        let mut entropy = SeededEntropy::new(self.seed);
+        let linkage = LinkageKey::new(Key32::generate(&mut entropy));
+        let epoch = linkage.epoch(&project, Epoch(1), &self.schema);
+        // One for every party, whichever bring records now: a party's key must not depend on others.
+        let parties = self.schema.party_indices();
+        let secrets: Vec<Key32> = parties.map(|_| Key32::generate(&mut entropy)).collect();
+        let prepare = |file: &PartyFile| {
+            let secret = &secrets[file.party.index()];
+            let keys = NodeKeys::derive(secret, &project, Epoch(1), RunNumber(1));
+            self.prepare(file, &epoch, &keys, standing.of_party(file.party), progress)
+                .with_context(|| format!("party `{}` cannot be prepared", file.label))
+        };
+        files.iter().map(prepare).collect()
     }
 
     fn prepare(
@@ -166,13 +191,15 @@ impl Rehearsal {
         file: &PartyFile,
         epoch: &encode::EpochKeys,
         keys: &NodeKeys,
+        standing: encode::Standing,
         progress: &dyn Progress,
-    ) -> anyhow::Result<PartyBatch> {
+    ) -> anyhow::Result<Added> {
         progress.stage(&format!("encode {}", file.label), 0);
         let plan = ColumnPlan::of(&self.schema, file.party);
         let mut source = CsvFile::open(&file.path, &plan)?;
         let mut preparer =
-            Preparer::new(&self.schema, &self.layout, file.party, &plan, epoch, keys);
+            Preparer::new(&self.schema, &self.layout, file.party, &plan, epoch, keys)
+                .after(standing);
         let reader = ClearReader::new(&self.schema, &self.layout, file.party, &plan, keys);
         let mut clear = ClearRecords::new();
         loop {
@@ -194,7 +221,8 @@ impl Rehearsal {
             .iter()
             .map(|entry| (entry.pass, entry.record))
             .collect();
-        Ok(PartyBatch {
+        let batch = Batch {
+            label: file.label.clone(),
             rows: prepared.rows,
             set: RecordSet {
                 party: file.party,
@@ -205,34 +233,87 @@ impl Rehearsal {
                 .iter()
                 .map(|(handle, key)| (*handle, record_id(key)))
                 .collect(),
+        };
+        Ok(Added {
+            batch,
+            gone: prepared.gone,
+            sample: prepared.sample,
             report: prepared.report,
             clear,
         })
     }
 
+    /// Brings the comparisons of `standing` to what they are with the added records.
     fn compare(
         &self,
-        batches: &[PartyBatch],
+        standing: &mut StandingRun,
+        added: &[Added],
         progress: &dyn Progress,
-    ) -> anyhow::Result<(Vec<u8>, MatchReport)> {
-        let inputs: Vec<PartyRows<'_>> = batches
-            .iter()
-            .map(|batch| PartyRows {
-                party: batch.set.party,
-                bytes: &batch.rows,
-            })
-            .collect();
+    ) -> anyhow::Result<MatchReport> {
+        let gone = |own: &Added| {
+            let party = own.batch.set.party;
+            own.gone.clone().into_iter().map(move |row| (party, row))
+        };
+        let gone: HashSet<_> = added.iter().flat_map(gone).collect();
+        standing.drop_rows(&self.layout, &gone);
+        let before = std::mem::take(&mut standing.comparisons);
+        let old = standing.batches.iter().map(|batch| rows(batch, true));
+        let new = added.iter().map(|own| rows(&own.batch, false));
+        let inputs: Vec<PartyRows<'_>> = old.chain(new).collect();
         let mut comparisons = Vec::new();
-        let matched = link::compare(&self.schema, &self.layout, &inputs, progress, |part| {
-            comparisons.extend_from_slice(part);
-            Ok::<(), std::convert::Infallible>(())
-        })?;
+        let extension = link::extend(
+            &self.schema,
+            &self.layout,
+            &inputs,
+            [before.as_slice()],
+            &gone,
+            progress,
+            |part| {
+                comparisons.extend_from_slice(part);
+                Ok::<(), std::convert::Infallible>(())
+            },
+        )?;
         if self.similarities == Similarities::Clear {
-            let parties: Vec<_> = batches.iter().map(|own| (&own.set, &own.clear)).collect();
+            let parties: Vec<_> = added
+                .iter()
+                .map(|own| (&own.batch.set, &own.clear))
+                .collect();
             clear::regrade(&self.layout, &parties, &mut comparisons);
         }
-        Ok((comparisons, matched))
+        standing.comparisons = comparisons;
+        Ok(extension.all)
     }
+}
+
+fn rows(batch: &Batch, standing: bool) -> PartyRows<'_> {
+    PartyRows {
+        party: batch.set.party,
+        bytes: &batch.rows,
+        standing,
+    }
+}
+
+fn take_set(set: &mut RecordSet) -> RecordSet {
+    RecordSet {
+        party: set.party,
+        handles: std::mem::take(&mut set.handles),
+    }
+}
+
+/// All records, party by party.
+fn linked_records(standing: &StandingRun, resolution: &Resolution) -> Vec<LinkedRecord> {
+    let mut batches: Vec<&Batch> = standing.batches.iter().collect();
+    batches.sort_by_key(|batch| batch.set.party);
+    let of = |batch: &&Batch| {
+        let (party, label) = (batch.set.party, batch.label.clone());
+        let records = batch.records.clone().into_iter();
+        records.map(move |(handle, record_id)| LinkedRecord {
+            label: label.clone(),
+            record_id,
+            number: resolution.records.number(party, handle),
+        })
+    };
+    batches.iter().flat_map(of).collect()
 }
 
 impl Linked {

@@ -96,7 +96,11 @@ fn clusters_in_process(
     let inputs: Vec<PartyRows<'_>> = schema
         .party_indices()
         .zip(&rows)
-        .map(|(party, bytes)| PartyRows { party, bytes })
+        .map(|(party, bytes)| PartyRows {
+            party,
+            bytes,
+            standing: false,
+        })
         .collect();
     let mut comparisons = Vec::new();
     link::compare(schema, &layout, &inputs, &Silent, |part| {

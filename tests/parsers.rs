@@ -156,6 +156,7 @@ fn compare(inputs: [&[u8]; 2]) -> Option<Vec<u8>> {
     let inputs = [0, 1].map(|party| PartyRows {
         party: PartyIndex(party),
         bytes: inputs[usize::from(party)],
+        standing: false,
     });
     let sink = |rows: &[u8]| {
         compared.extend_from_slice(rows);

@@ -1,7 +1,8 @@
 //! `symbolon link`: the whole pipeline on local files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args;
 
 use super::progress::Bars;
@@ -11,6 +12,7 @@ use crate::evaluation;
 use crate::inputs;
 use crate::outcome;
 use crate::rehearsal::Rehearsal;
+use crate::standing::{self, Kept, StandingRun};
 use crate::truth::Truth;
 
 /// What `symbolon link` takes.
@@ -34,6 +36,10 @@ pub(crate) struct LinkArguments {
     /// same. For rehearsal on test data only: it shows what privacy costs, and no federation can do it.
     #[arg(long)]
     clear: bool,
+    /// Keep the run there too, so that `symbolon extend` can add records to it. What is kept holds
+    /// encodings and record ids.
+    #[arg(long, value_name = "DIR", conflicts_with = "clear")]
+    keep: Option<PathBuf>,
     #[command(flatten)]
     showing: ShowArguments,
     /// How many threads to use; all cores when not given.
@@ -52,9 +58,12 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
         rehearsal = rehearsal.on_clear_values()?;
         println!("{}", clear::WARNING);
     }
-    let linked = rehearsal.run(&files, &bars)?;
+    let (linked, run) = rehearsal.extend(StandingRun::default(), &files, &bars)?;
     drop(bars);
     outcome::write(&arguments.out, &linked)?;
+    if let Some(directory) = &arguments.keep {
+        keep(directory, arguments, run)?;
+    }
     println!("{}", outcome::summary(&linked));
     if let Some(truth) = &truth {
         println!("{}", evaluation::table(&linked.assignments(), truth)?);
@@ -63,4 +72,16 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     arguments.showing.show(&linked, truth)?;
     println!("written to {}", arguments.out.display());
     Ok(())
+}
+
+fn keep(directory: &Path, arguments: &LinkArguments, run: StandingRun) -> anyhow::Result<()> {
+    let schema_text = std::fs::read_to_string(&arguments.schema)?;
+    let seed = arguments.seed;
+    let kept = Kept {
+        schema_text,
+        seed,
+        run,
+    };
+    standing::save(directory, &kept)
+        .with_context(|| format!("the run cannot be kept in {}", directory.display()))
 }

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and the exit codes.
 
 mod evaluate;
+mod extend;
 mod federation;
 mod link;
 mod plan;
@@ -32,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Rehearse a linkage on local files: encode, match, cluster, and write who belongs together.
     Link(link::LinkArguments),
+    /// Add records to a rehearsal that was kept, and say which clusters changed and why.
+    Extend(extend::ExtendArguments),
     /// Propose blocking passes from each party's local statistics.
     Plan(plan::PlanArguments),
     /// Link every data set of a list with one set of defaults and hold the results to their floors.
@@ -46,6 +49,7 @@ pub(crate) fn run() -> ExitCode {
     let result = match arguments.command {
         None => federation::run(&arguments.federation),
         Some(Command::Link(arguments)) => link::run(&arguments),
+        Some(Command::Extend(arguments)) => extend::run(&arguments),
         Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Quality(arguments)) => quality::run(&arguments),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),

@@ -22,7 +22,7 @@ const BUCKETS: u16 = 128;
 
 /// Where a record stands in the order of sampling, and its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Rank {
+pub struct Rank {
     order: [u8; 14],
     bucket: u16,
 }
@@ -39,19 +39,56 @@ impl Rank {
         }
     }
 
+    /// The rank as a node keeps it between batches.
+    pub fn to_bytes(self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[..14].copy_from_slice(&self.order);
+        bytes[14..].copy_from_slice(&self.bucket.to_le_bytes());
+        bytes
+    }
+
+    /// The rank of [`Rank::to_bytes`].
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        let mut order = [0; 14];
+        order.copy_from_slice(&bytes[..14]);
+        let bucket = u16::from_le_bytes([bytes[14], bytes[15]]);
+        Self { order, bucket }
+    }
+
     /// What stands in for a block value.
     pub(crate) fn bucket(self) -> [u8; 2] {
         self.bucket.to_le_bytes()
     }
 }
 
+/// A record in the sample, and its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampled {
+    /// Its place in the order of sampling.
+    pub rank: Rank,
+    /// Its calibration row.
+    pub entry: HandleEntry,
+}
+
 /// The sample so far.
 #[derive(Default)]
 pub(crate) struct Sample {
-    kept: BTreeMap<Rank, (Vec<u8>, HandleEntry)>,
+    /// Without the row itself where an earlier batch brought it.
+    kept: BTreeMap<Rank, (Option<Vec<u8>>, HandleEntry)>,
+    /// Rows of earlier batches that fell out.
+    gone: Vec<PassHandle>,
 }
 
 impl Sample {
+    /// The sample that earlier batches left.
+    pub(crate) fn of(sampled: Vec<Sampled>) -> Self {
+        let row = |Sampled { rank, entry }| (rank, (None, entry));
+        Self {
+            kept: sampled.into_iter().map(row).collect(),
+            gone: Vec::new(),
+        }
+    }
+
     /// Whether a record of this rank is in the sample as it stands.
     pub(crate) fn takes(&self, rank: Rank) -> bool {
         self.kept.len() < MAX_RECORDS
@@ -63,15 +100,27 @@ impl Sample {
 
     /// Takes a row in; the row of the largest rank may fall out.
     pub(crate) fn add(&mut self, rank: Rank, row: Vec<u8>, entry: HandleEntry) {
-        self.kept.insert(rank, (row, entry));
-        if self.kept.len() > MAX_RECORDS {
-            self.kept.pop_last();
+        self.kept.insert(rank, (Some(row), entry));
+        if self.kept.len() > MAX_RECORDS
+            && let Some((_, (None, entry))) = self.kept.pop_last()
+        {
+            self.gone.push(entry.pass);
         }
     }
 
-    /// The rows and whose they are.
-    pub(crate) fn into_rows(self) -> impl Iterator<Item = (Vec<u8>, HandleEntry)> {
-        self.kept.into_values()
+    /// Who is in the sample.
+    pub(crate) fn sampled(&self) -> Vec<Sampled> {
+        let row = |(rank, (_, entry)): (&Rank, &(Option<Vec<u8>>, HandleEntry))| Sampled {
+            rank: *rank,
+            entry: *entry,
+        };
+        self.kept.iter().map(row).collect()
+    }
+
+    /// The rows of this batch and whose they are, and the rows of earlier ones that fell out.
+    pub(crate) fn into_rows(self) -> (Vec<(Vec<u8>, HandleEntry)>, Vec<PassHandle>) {
+        let new = |(row, entry): (Option<Vec<u8>>, HandleEntry)| Some((row?, entry));
+        (self.kept.into_values().filter_map(new).collect(), self.gone)
     }
 }
 
@@ -96,19 +145,43 @@ mod tests {
         }
     }
 
+    fn add(sample: &mut Sample, order: u16) {
+        let entry = HandleEntry {
+            pass: PassHandle::new([order as u8; 16]),
+            record: RecordHandle::new([0; 16]),
+        };
+        if sample.takes(rank(order)) {
+            sample.add(rank(order), vec![0], entry);
+        }
+    }
+
+    #[test]
+    fn a_sample_taken_up_again_is_that_of_all_records_at_once() {
+        let mut at_once = Sample::default();
+        (0..3000).for_each(|order| add(&mut at_once, order));
+        let mut first = Sample::default();
+        (1000..3000).for_each(|order| add(&mut first, order));
+        let sampled: Vec<Sampled> = first.sampled();
+        let through_bytes = |sampled: &Sampled| Sampled {
+            rank: Rank::from_bytes(sampled.rank.to_bytes()),
+            entry: sampled.entry,
+        };
+        let mut second = Sample::of(sampled.iter().map(through_bytes).collect());
+        (0..1000).for_each(|order| add(&mut second, order));
+        assert_eq!(second.sampled(), at_once.sampled());
+        let (rows, gone) = second.into_rows();
+        assert_eq!(
+            (rows.len(), gone.len()),
+            (1000, 2000 - (MAX_RECORDS - 1000))
+        );
+    }
+
     #[test]
     fn the_smallest_ranks_stay_in_whatever_order_they_come() {
         let mut sample = Sample::default();
         // 3 and 4096 have no common factor, so every rank comes once.
         for step in 0..4096u32 {
-            let rank = rank((step * 3 % 4096) as u16);
-            let entry = HandleEntry {
-                pass: PassHandle::new([0; 16]),
-                record: RecordHandle::new([0; 16]),
-            };
-            if sample.takes(rank) {
-                sample.add(rank, vec![0], entry);
-            }
+            add(&mut sample, (step * 3 % 4096) as u16);
         }
         let kept: Vec<Rank> = sample.kept.keys().copied().collect();
         let smallest: Vec<Rank> = (0..MAX_RECORDS as u16).map(rank).collect();

@@ -30,8 +30,10 @@ pub fn block_values(
     block::values(pass, record)
 }
 
+pub use calibration::{Rank, Sampled};
 pub use clear::{ClearReader, ClearRecord, Overlap};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
 pub use prepare::{
     HandleEntry, MAX_RECORDS, PrepareError, PrepareReport, Prepared, Preparer, ProblemCount,
+    Standing,
 };

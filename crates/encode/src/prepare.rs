@@ -1,14 +1,14 @@
 //! Prepare: a registry's raw records become rows for the matcher, a handle map for the resolver and
 //! a vault for the node, with a report of what could not be used.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::manifest::MAX_BATCH_BYTES;
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
 use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
 
-use crate::calibration::{self, CalibrationRow, Rank, Sample};
+use crate::calibration::{self, CalibrationRow, Rank, Sample, Sampled};
 use crate::encoder::{Encoder, RecordIds};
 use crate::keys::{EpochKeys, NodeKeys};
 
@@ -31,6 +31,14 @@ pub enum PrepareError {
     /// A row without a local key.
     #[error("row {row} has an empty record id; every row needs one")]
     EmptyRecordId {
+        /// The row.
+        row: u64,
+    },
+    /// A row with the local key of a record that an earlier batch of the run brought.
+    #[error(
+        "row {row} has the record id of a record of an earlier batch; a batch that is added holds new records only"
+    )]
+    KnownRecordId {
         /// The row.
         row: u64,
     },
@@ -88,6 +96,15 @@ pub struct PrepareReport {
     pub present: Vec<u64>,
 }
 
+/// What the earlier batches of a run leave behind for one that is added to them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The records they brought.
+    pub records: HashSet<RecordHandle>,
+    /// The records that calibrate.
+    pub sample: Vec<Sampled>,
+}
+
 /// A batch, ready to be written, sealed and sent.
 pub struct Prepared {
     /// The rows, one after the other, ordered by their random handles.
@@ -96,6 +113,10 @@ pub struct Prepared {
     pub handle_map: Vec<HandleEntry>,
     /// The node's own way back from record handles to its registry, in the registry's order.
     pub vault: Vec<(RecordHandle, LocalKey)>,
+    /// Calibration rows of earlier batches that records of this one took the place of.
+    pub gone: Vec<PassHandle>,
+    /// Who calibrates from here on, this batch's records and earlier ones.
+    pub sample: Vec<Sampled>,
     /// What went in and what did not.
     pub report: PrepareReport,
 }
@@ -110,6 +131,7 @@ pub struct Preparer<'a> {
     handle_map: Vec<HandleEntry>,
     vault: Vec<(RecordHandle, LocalKey)>,
     sample: Sample,
+    known: HashSet<RecordHandle>,
     first_rows: HashMap<RecordHandle, u64>,
     report: PrepareReport,
     problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
@@ -145,6 +167,7 @@ impl<'a> Preparer<'a> {
             handle_map: Vec::new(),
             vault: Vec::new(),
             sample: Sample::default(),
+            known: HashSet::new(),
             first_rows: HashMap::new(),
             report: PrepareReport {
                 present,
@@ -152,6 +175,14 @@ impl<'a> Preparer<'a> {
             },
             problems: BTreeMap::new(),
         }
+    }
+
+    /// Prepares a batch that is added to earlier ones of the run, made under the same keys.
+    #[must_use]
+    pub fn after(mut self, standing: Standing) -> Self {
+        self.known = standing.records;
+        self.sample = Sample::of(standing.sample);
+        self
     }
 
     /// Encodes a chunk of records on all cores; each record's raw values are wiped as soon as it is
@@ -208,6 +239,9 @@ impl<'a> Preparer<'a> {
         if let Some(first) = self.first_rows.insert(record.handle, row) {
             return Err(PrepareError::DuplicateRecordId { row, first });
         }
+        if self.known.contains(&record.handle) {
+            return Err(PrepareError::KnownRecordId { row });
+        }
         if self.report.records == MAX_RECORDS {
             return Err(PrepareError::TooManyRecords);
         }
@@ -257,7 +291,9 @@ impl<'a> Preparer<'a> {
     /// Shuffles: rows leave in the order of their random handles, which says nothing about the
     /// registry's.
     pub fn finish(mut self) -> Prepared {
-        for (row, entry) in std::mem::take(&mut self.sample).into_rows() {
+        let sample = self.sample.sampled();
+        let (calibration, gone) = std::mem::take(&mut self.sample).into_rows();
+        for (row, entry) in calibration {
             self.rows.extend_from_slice(&row);
             self.handle_map.push(entry);
             self.report.calibration_rows += 1;
@@ -274,6 +310,8 @@ impl<'a> Preparer<'a> {
             rows,
             handle_map: order.iter().map(|row| self.handle_map[*row]).collect(),
             vault: self.vault,
+            gone,
+            sample,
             report: self.report,
         }
     }

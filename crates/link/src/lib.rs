@@ -13,5 +13,7 @@ pub mod resolve;
 
 pub use comparison::{Comparison, ComparisonLayout, MISSING};
 pub use evaluate::{Quality, evaluate};
-pub use matcher::{MatchError, PartyRows, compare};
-pub use resolve::{Cluster, Decision, Link, RecordSet, Resolution, ResolveError, Verdict, resolve};
+pub use matcher::{Extension, MatchError, PartyRows, compare, extend};
+pub use resolve::{
+    Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError, Verdict, resolve,
+};

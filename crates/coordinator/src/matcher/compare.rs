@@ -87,7 +87,11 @@ impl Matcher {
             .schema
             .party_indices()
             .zip(rows)
-            .map(|(party, bytes)| PartyRows { party, bytes })
+            .map(|(party, bytes)| PartyRows {
+                party,
+                bytes,
+                standing: false,
+            })
             .collect();
         let mut file = OutputFile::create(&self.comparisons(project.run))?;
         let sink = |bytes: &[u8]| {

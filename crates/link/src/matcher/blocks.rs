@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use model::layout::Row;
-use model::{BlockToken, Layout, LinkageSchema};
+use model::schema::MAX_PARTIES;
+use model::{BlockToken, Layout, LinkageSchema, PartyIndex};
 use rayon::prelude::*;
 
 use super::crowded::Crowded;
@@ -27,11 +28,23 @@ pub(super) struct Block {
     pub(super) pairs: u64,
 }
 
+/// What the blocks need to know of an input.
+#[derive(Clone, Copy)]
+struct Input {
+    party: PartyIndex,
+    /// Whether two rows of the party may be of one person.
+    duplicates: bool,
+    /// Whether its rows were compared with one another before.
+    standing: bool,
+}
+
 /// All blocks with something to compare, in order of pass and smallest handle.
 pub(super) struct Blocks {
     members: Vec<Member>,
     blocks: Vec<Block>,
-    duplicates: Vec<bool>,
+    /// Members of blocks too large to compare.
+    oversized: Vec<Range<usize>>,
+    inputs: Vec<Input>,
     report: MatchReport,
 }
 
@@ -64,14 +77,16 @@ impl Blocks {
             skipped_by_pass: vec![0; slots],
             ..MatchReport::default()
         };
-        let duplicates = inputs
-            .iter()
-            .map(|input| schema.party(input.party).duplicates)
-            .collect();
+        let of = |input: &PartyRows<'_>| Input {
+            party: input.party,
+            duplicates: schema.party(input.party).duplicates,
+            standing: input.standing,
+        };
         let mut blocks = Self {
             members,
             blocks: Vec::new(),
-            duplicates,
+            oversized: Vec::new(),
+            inputs: inputs.iter().map(of).collect(),
             report,
         };
         blocks.find();
@@ -109,34 +124,55 @@ impl Blocks {
     }
 
     fn push(&mut self, pass: u8, members: Range<usize>) {
-        let pairs = self.pairs_in(&self.members[members.clone()]);
+        let own = &self.members[members.clone()];
+        let pairs = self.pairs_in(own);
         if pairs == 0 {
             return;
         }
         if members.len() > MAX_BLOCK_ROWS {
             self.report.skipped_by_pass[usize::from(pass)] += 1;
+            self.oversized.push(members);
             return;
         }
+        let standing = |member: &&Member| self.input(member).standing;
+        let before: Vec<Member> = own.iter().filter(standing).copied().collect();
+        let new = pairs - self.pairs_in(&before);
         self.report.pairs += pairs;
         self.report.pairs_by_pass[usize::from(pass)] += pairs;
-        self.blocks.push(Block { members, pairs });
+        if new > 0 {
+            let pairs = new;
+            self.blocks.push(Block { members, pairs });
+        }
     }
 
+    /// Pairs of these members of one block that may be of one person.
     fn pairs_in(&self, members: &[Member]) -> u64 {
         let choose = |n: u64| n * n.saturating_sub(1) / 2;
-        let mut pairs = choose(members.len() as u64);
-        for own in members.chunk_by(|a, b| a.input == b.input) {
-            if !self.duplicates[usize::from(own[0].input)] {
-                pairs -= choose(own.len() as u64);
+        let mut own = [0; MAX_PARTIES];
+        for member in members {
+            let input = self.input(member);
+            if !input.duplicates {
+                own[input.party.index()] += 1;
             }
         }
-        pairs
+        choose(members.len() as u64) - own.into_iter().map(choose).sum::<u64>()
     }
 
-    /// Whether this pair of one block is compared: rows of two parties always, of one party where it
-    /// may hold duplicates.
+    fn input(&self, member: &Member) -> Input {
+        self.inputs[usize::from(member.input)]
+    }
+
+    /// Whether this pair of one block is compared now: rows of two parties, or of one that may hold
+    /// duplicates, unless both stood there before.
     pub(super) fn are_compared(&self, left: &Member, right: &Member) -> bool {
-        left.input != right.input || self.duplicates[usize::from(left.input)]
+        let (left, right) = (self.input(left), self.input(right));
+        (left.party != right.party || left.duplicates) && !(left.standing && right.standing)
+    }
+
+    /// The rows in blocks that are too large to compare.
+    pub(super) fn oversized(&self) -> impl Iterator<Item = &Member> {
+        let members = |range: &Range<usize>| &self.members[range.clone()];
+        self.oversized.iter().flat_map(members)
     }
 
     pub(super) fn members(&self, block: &Block) -> &[Member] {
@@ -149,6 +185,11 @@ impl Blocks {
         report.calibration_pairs = report.pairs_by_pass.pop().unwrap_or(0);
         report.skipped_by_pass.pop();
         report
+    }
+
+    /// Pairs to compare now.
+    pub(super) fn pairs(&self) -> u64 {
+        self.blocks.iter().map(|block| block.pairs).sum()
     }
 
     /// The blocks in steps of at most about `pairs` pairs.
@@ -178,7 +219,7 @@ fn check_rows<E>(
     schema: &LinkageSchema,
     layout: &Layout,
 ) -> Result<(), MatchError<E>> {
-    let PartyRows { party, bytes } = *rows;
+    let PartyRows { party, bytes, .. } = *rows;
     if !bytes.len().is_multiple_of(layout.row_bytes) {
         return Err(MatchError::TornRows {
             party,

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod crowded;
+mod extend;
 mod grade;
 
 use model::layout::Row;
@@ -12,6 +13,8 @@ use blocks::{Block, Blocks};
 
 use crate::comparison::{MISSING, push_header};
 use grade::Grader;
+
+pub use extend::{Extension, extend};
 
 /// About how many pairs are compared between two hand-overs of results; with the largest block it
 /// bounds the memory they take.
@@ -29,6 +32,9 @@ pub struct PartyRows<'a> {
     pub party: PartyIndex,
     /// Whole rows, one after the other.
     pub bytes: &'a [u8],
+    /// Whether they were compared with one another before, so that only pairs with rows of other
+    /// inputs are left.
+    pub standing: bool,
 }
 
 /// Why comparing stopped.
@@ -69,6 +75,9 @@ pub enum MatchError<E> {
     /// More rows than can be numbered.
     #[error("there are more than four thousand million rows")]
     TooManyRows,
+    /// Comparisons of an earlier run that are not whole rows.
+    #[error("the comparisons of the standing run are cut short; link it again from the start")]
+    TornComparisons,
     /// The receiver of comparisons failed.
     #[error("comparisons could not be handed over")]
     Sink(#[source] E),
@@ -79,7 +88,7 @@ pub enum MatchError<E> {
 pub struct MatchReport {
     /// Rows seen.
     pub rows: u64,
-    /// Pairs compared, over all passes and for calibration.
+    /// Pairs compared, over all passes and for calibration, now and before.
     pub pairs: u64,
     /// Pairs compared, by pass.
     pub pairs_by_pass: Vec<u64>,
@@ -90,7 +99,8 @@ pub struct MatchReport {
 }
 
 /// Compares all pairs of rows that share a block and hands the comparisons to `sink` in an order
-/// that depends on the rows' random handles alone. Pairs within a party are compared where it may hold duplicates.
+/// that depends on the rows' random handles alone. Pairs within a party are compared where it may
+/// hold duplicates, pairs of two standing inputs never.
 ///
 /// # Errors
 /// [`MatchError`] when rows do not fit the schema or the sink fails.
@@ -102,6 +112,16 @@ pub fn compare<E: Send>(
     mut sink: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<MatchReport, MatchError<E>> {
     let blocks = Blocks::of(schema, layout, inputs)?;
+    compare_blocks(&blocks, layout, inputs, progress, &mut sink)
+}
+
+fn compare_blocks<E: Send>(
+    blocks: &Blocks,
+    layout: &Layout,
+    inputs: &[PartyRows<'_>],
+    progress: &dyn Progress,
+    sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<MatchReport, MatchError<E>> {
     let grader = Grader::new(layout);
     let mut report = blocks.report();
     if report.pairs > MAX_PAIRS {
@@ -109,11 +129,11 @@ pub fn compare<E: Send>(
             pairs: report.pairs,
         });
     }
-    progress.stage("compare pairs", report.pairs);
+    progress.stage("compare pairs", blocks.pairs());
     for step in blocks.steps(PAIRS_PER_STEP) {
         let parts: Vec<Vec<u8>> = step
             .par_iter()
-            .map(|block| compare_block(&blocks, block, layout, &grader, inputs))
+            .map(|block| compare_block(blocks, block, layout, &grader, inputs))
             .collect();
         for part in &parts {
             sink(part).map_err(MatchError::Sink)?;

@@ -35,7 +35,7 @@ pub(crate) fn schema() -> LinkageSchema {
 }
 
 /// A row in a block, whose parts all are filled with `value`.
-fn row(layout: &Layout, pass: u8, block: u8, handle: u8, value: u8) -> Vec<u8> {
+pub(crate) fn row(layout: &Layout, pass: u8, block: u8, handle: u8, value: u8) -> Vec<u8> {
     let mut row = vec![value; layout.row_bytes];
     let presence = (1 << layout.parts.len()) - 1;
     write_header(
@@ -56,6 +56,7 @@ fn run(inputs: &[Vec<u8>]) -> (Vec<u8>, MatchReport) {
         .map(|(party, bytes)| PartyRows {
             party: PartyIndex(party as u8),
             bytes,
+            standing: false,
         })
         .collect();
     let mut out = Vec::new();
@@ -147,6 +148,7 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
         let input = PartyRows {
             party: PartyIndex(0),
             bytes,
+            standing: false,
         };
         compare(&schema, &layout, &[input], &Silent, |_| {
             Ok::<(), Infallible>(())

@@ -1,0 +1,152 @@
+//! A country whose registries come in two parts: added later they give what they give at once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use model::{LinkageSchema, PartyIndex, Silent};
+use testkit::country::{CountrySpec, ErrorLevel, generate};
+
+use super::*;
+use crate::changes::Changes;
+use crate::rehearsal::{Linked, PartyFile, Rehearsal};
+
+const SCHEMA: &str = include_str!("../../examples/four-registries/schema.toml");
+const SEED: u64 = 3;
+const PERSONS: u32 = 2700;
+
+/// Cuts every registry in `dir` in two: every fifth record comes later, and all of the last party.
+fn cut_in_two(dir: &Path, schema: &LinkageSchema) {
+    let last = schema.parties.len() - 1;
+    for (place, party) in schema.parties.iter().enumerate() {
+        let text = std::fs::read_to_string(dir.join(format!("{}.csv", party.name))).unwrap();
+        let (header, lines) = text.split_once('\n').unwrap();
+        let late = |number: usize| place == last || number % 5 == 0;
+        for (name, wanted) in [("first", false), ("second", true)] {
+            let own = lines.lines().enumerate();
+            let own = own.filter(|(number, _)| late(*number) == wanted);
+            let body: Vec<&str> = own.map(|(_, line)| line).collect();
+            let text = format!("{header}\n{}\n", body.join("\n"));
+            std::fs::write(dir.join(format!("{}.{name}.csv", party.name)), text).unwrap();
+        }
+    }
+}
+
+fn files(dir: &Path, schema: &LinkageSchema, part: &str, parties: usize) -> Vec<PartyFile> {
+    let file = |(place, party): (usize, &model::schema::Party)| PartyFile {
+        party: PartyIndex(place as u8),
+        label: party.name.to_string(),
+        path: dir.join(format!("{}{part}.csv", party.name)),
+    };
+    let parties = schema.parties.iter().enumerate().take(parties);
+    parties.map(file).collect()
+}
+
+fn clusters(linked: &Linked) -> BTreeMap<(String, String), String> {
+    let clusters = linked.cluster_ids();
+    clusters
+        .map(|(record, id)| ((record.label.clone(), record.record_id.clone()), id))
+        .collect()
+}
+
+fn schema() -> LinkageSchema {
+    LinkageSchema::parse(SCHEMA).unwrap()
+}
+
+/// The first parts, linked and kept in `kept`.
+fn link_first(dir: &Path, kept: &Path) -> Linked {
+    let first = files(dir, &schema(), ".first", 3);
+    let rehearsal = Rehearsal::new(schema(), SEED);
+    let (linked, run) = rehearsal
+        .extend(StandingRun::default(), &first, &Silent)
+        .unwrap();
+    let state = Kept {
+        schema_text: SCHEMA.to_owned(),
+        seed: SEED,
+        run,
+    };
+    save(kept, &state).unwrap();
+    linked
+}
+
+#[test]
+fn records_added_later_give_the_clusters_of_all_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, kept) = (dir.path(), dir.path().join("kept"));
+    // Enough persons for the samples of strangers to overflow, so that rows leave them.
+    let spec = CountrySpec {
+        persons: PERSONS,
+        level: ErrorLevel::Moderate,
+        seed: 8,
+    };
+    generate(&spec).write_to(dir, false).unwrap();
+    cut_in_two(dir, &schema());
+    link_first(dir, &kept);
+    let Kept { run, .. } = load(&kept).unwrap();
+    let before = run.clusters.clone();
+    let second = files(dir, &schema(), ".second", 4);
+    let rehearsal = Rehearsal::new(schema(), SEED);
+    let (added, run) = rehearsal.extend(run, &second, &Silent).unwrap();
+    let all = files(dir, &schema(), "", 4);
+    let at_once = Rehearsal::new(schema(), SEED).run(&all, &Silent).unwrap();
+    assert!(run.samples.values().any(|sample| sample.len() == 2048));
+    assert_eq!(added.matched, at_once.matched);
+    assert_eq!(added.resolution.links, at_once.resolution.links);
+    assert_eq!(clusters(&added), clusters(&at_once));
+    // What differs from the run that stood has a reason.
+    let mut told = Vec::new();
+    let changes = Changes::of(&added, &before);
+    changes.write(&mut told).unwrap();
+    let told = String::from_utf8(told).unwrap();
+    let lines = told.lines().skip(1);
+    let reasons: Vec<&str> = lines
+        .filter_map(|line| line.splitn(6, ',').nth(5))
+        .collect();
+    assert!(!reasons.is_empty(), "{}", changes.summary());
+    assert!(reasons.iter().all(|reason| !reason.is_empty()), "{told}");
+}
+
+#[test]
+fn a_record_that_stands_cannot_be_added_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, kept) = (dir.path(), dir.path().join("kept"));
+    small(dir);
+    link_first(dir, &kept);
+    let Kept { run, .. } = load(&kept).unwrap();
+    let again = files(dir, &schema(), ".first", 1);
+    let refused = Rehearsal::new(schema(), SEED).extend(run, &again, &Silent);
+    let told = format!("{:#}", refused.err().unwrap());
+    assert!(told.contains("an earlier batch"), "{told}");
+}
+
+#[test]
+fn a_damaged_state_is_refused_and_an_unfinished_one_does_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let (dir, kept) = (dir.path(), dir.path().join("kept"));
+    small(dir);
+    let linked = link_first(dir, &kept);
+    std::fs::create_dir(kept.join("2")).unwrap();
+    std::fs::write(kept.join("2").join("schema.toml"), "unfinished").unwrap();
+    let state = load(&kept).unwrap();
+    assert_eq!(
+        state.run.clusters.len(),
+        linked.resolution.records.list.len()
+    );
+    save(&kept, &state).unwrap();
+    assert!(!kept.join("1").exists());
+    let rows = kept.join("2").join("batch-1.rows");
+    let mut bytes = std::fs::read(&rows).unwrap();
+    bytes[50] ^= 1;
+    std::fs::write(&rows, bytes).unwrap();
+    let told = format!("{:#}", load(&kept).err().unwrap());
+    assert!(told.contains("not as it was kept"), "{told}");
+}
+
+fn small(dir: &Path) {
+    let spec = CountrySpec {
+        persons: 60,
+        level: ErrorLevel::Clean,
+        seed: 9,
+    };
+    generate(&spec).write_to(dir, false).unwrap();
+    cut_in_two(dir, &schema());
+}
