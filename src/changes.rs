@@ -87,7 +87,7 @@ impl<'a> Changes<'a> {
             }
         }
         for cut in &resolution.cuts {
-            let (left, right) = resolution.scored[cut.pair].pair;
+            let (left, right) = resolution.scored.at(cut.pair).pair;
             if let (Some(was), Some(other)) = (self.was(left), self.was(right))
                 && was == other
             {

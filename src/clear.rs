@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use encode::ClearRecord;
 use link::comparison::GRADES;
-use link::{ComparisonLayout, MISSING, RecordSet};
+use link::{ComparisonLayout, MISSING, RecordSet, RowId};
 use model::layout::Slot;
-use model::{Layout, PartyIndex, PassHandle, RecordHandle};
+use model::{Layout, RecordHandle};
 use rayon::prelude::*;
 
 /// What is said of every clear run.
@@ -28,32 +28,18 @@ pub(crate) enum Similarities {
 /// One party's clear records, by their handles.
 pub(crate) type ClearRecords = HashMap<RecordHandle, ClearRecord>;
 
-/// The clear record behind every row.
-struct Rows<'a>(Vec<(PartyIndex, HashMap<PassHandle, &'a ClearRecord>)>);
-
-impl<'a> Rows<'a> {
-    fn of(parties: &[(&'a RecordSet, &'a ClearRecords)]) -> Self {
-        let rows = |(set, records): &(&'a RecordSet, &'a ClearRecords)| {
-            let row = |(pass, record)| Some((pass, records.get(&record)?));
-            let rows = set.handles.iter().copied().filter_map(row).collect();
-            (set.party, rows)
-        };
-        Self(parties.iter().map(rows).collect())
-    }
-
-    fn record(&self, (party, handle): (PartyIndex, PassHandle)) -> Option<&'a ClearRecord> {
-        let (_, rows) = self.0.iter().find(|(own, _)| *own == party)?;
-        rows.get(&handle).copied()
-    }
-}
-
-/// Replaces every grade of `comparisons`, which are whole rows, by that of the clear tokens.
+/// Replaces every grade of `comparisons`, which are whole rows, by that of the clear tokens. `batches`
+/// are in the order the matcher had them.
 pub(crate) fn regrade(
     layout: &Layout,
-    parties: &[(&RecordSet, &ClearRecords)],
+    batches: &[(&RecordSet, &ClearRecords)],
     comparisons: &mut [u8],
 ) {
-    let rows = Rows::of(parties);
+    let record = |RowId { batch, row }| {
+        let (set, records) = batches.get(usize::from(batch))?;
+        let (_, handle) = set.handles.get(row as usize)?;
+        records.get(handle)
+    };
     let form = ComparisonLayout::of(layout);
     let header = form.row_bytes() - form.slots();
     comparisons
@@ -61,7 +47,7 @@ pub(crate) fn regrade(
         .for_each(|bytes| {
             let met = form.iter(bytes).next();
             let Some((left, right)) =
-                met.and_then(|met| Some((rows.record(met.left())?, rows.record(met.right())?)))
+                met.and_then(|met| Some((record(met.left())?, record(met.right())?)))
             else {
                 return;
             };
@@ -82,7 +68,7 @@ mod tests {
     use std::path::Path;
 
     use encode::{ClearReader, NodeKeys};
-    use model::{Epoch, LinkageSchema, RunNumber, Silent};
+    use model::{Epoch, LinkageSchema, PartyIndex, PassHandle, RunNumber, Silent};
     use records::{ColumnPlan, LocalKey, RawField, RawRecord};
     use secret::{Key32, SeededEntropy};
     use testkit::country::{CountrySpec, ErrorLevel, generate};
@@ -138,11 +124,11 @@ map = { given = { columns = ["g"] }, surname = { columns = ["s"] } }
         let layout = Layout::of(&LinkageSchema::parse(SMALL).unwrap());
         let (set, records) = registry(&layout, names);
         let grades = vec![7; layout.slots.len()];
-        let mut bytes = [vec![0; 3], vec![left; 16], vec![right; 16], grades].concat();
-        let header = bytes[..35].to_vec();
+        let header = [0, 0, 0, left, 0, 0, 0, 0, 0, right, 0, 0, 0];
+        let mut bytes = [header.to_vec(), grades].concat();
         regrade(&layout, &[(&set, &records)], &mut bytes);
-        assert_eq!(bytes[..35], header);
-        bytes.split_off(35)
+        assert_eq!(bytes[..13], header);
+        bytes.split_off(13)
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! A linkage on local files: the same prepare, match and resolve that nodes and coordinator run,
 //! without a network between them, under keys made from a seed.
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use encode::{ClearReader, LinkageKey, NodeKeys, PrepareReport, Preparer, Sampled};
 use link::matcher::MatchReport;
-use link::{PartyRows, RecordSet, Resolution};
+use link::{PartyRows, RecordSet, Resolution, Scratch};
 use model::{
     Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, ProjectName, RunNumber,
 };
@@ -141,7 +140,8 @@ impl Rehearsal {
                 &self.layout,
                 &sets,
                 &[],
-                [standing.comparisons.as_slice()],
+                &mut standing.comparisons.as_slice(),
+                &Scratch::in_memory(),
                 progress,
             )
         })?;
@@ -224,6 +224,7 @@ impl Rehearsal {
         let batch = Batch {
             label: file.label.clone(),
             rows: prepared.rows,
+            gone: Vec::new(),
             set: RecordSet {
                 party: file.party,
                 handles,
@@ -250,12 +251,9 @@ impl Rehearsal {
         added: &[Added],
         progress: &dyn Progress,
     ) -> anyhow::Result<MatchReport> {
-        let gone = |own: &Added| {
-            let party = own.batch.set.party;
-            own.gone.clone().into_iter().map(move |row| (party, row))
-        };
-        let gone: HashSet<_> = added.iter().flat_map(gone).collect();
-        standing.drop_rows(&self.layout, &gone);
+        for own in added {
+            standing.mark_gone(own.batch.set.party, &own.gone);
+        }
         let before = std::mem::take(&mut standing.comparisons);
         let old = standing.batches.iter().map(|batch| rows(batch, true));
         let new = added.iter().map(|own| rows(&own.batch, false));
@@ -265,8 +263,7 @@ impl Rehearsal {
             &self.schema,
             &self.layout,
             &inputs,
-            [before.as_slice()],
-            &gone,
+            &mut before.as_slice(),
             progress,
             |part| {
                 comparisons.extend_from_slice(part);
@@ -290,6 +287,7 @@ fn rows(batch: &Batch, standing: bool) -> PartyRows<'_> {
         party: batch.set.party,
         bytes: &batch.rows,
         standing,
+        gone: &batch.gone,
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use encode::{LinkageKey, NodeKeys, Preparer};
-use link::{PartyRows, RecordSet};
+use link::{PartyRows, RecordSet, Scratch};
 use model::{
     Epoch, Layout, LinkageSchema, PartyIndex, RecordHandle, RunNumber, Silent, SystemClock,
 };
@@ -96,11 +96,7 @@ fn clusters_in_process(
     let inputs: Vec<PartyRows<'_>> = schema
         .party_indices()
         .zip(&rows)
-        .map(|(party, bytes)| PartyRows {
-            party,
-            bytes,
-            standing: false,
-        })
+        .map(|(party, bytes)| PartyRows::new(party, bytes))
         .collect();
     let mut comparisons = Vec::new();
     link::compare(schema, &layout, &inputs, &Silent, |part| {
@@ -113,7 +109,8 @@ fn clusters_in_process(
         &layout,
         &sets,
         &[],
-        [comparisons.as_slice()],
+        &mut comparisons.as_slice(),
+        &Scratch::in_memory(),
         &Silent,
     )
     .unwrap();

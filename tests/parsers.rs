@@ -8,7 +8,7 @@ use std::path::Path;
 
 use audit::{Actor, Entry, EntryStore as _, Event, FileStore, Log};
 use coordinator::resolver::{clusters, handle_map};
-use link::{ComparisonLayout, PartyRows, RecordSet};
+use link::{ComparisonLayout, PartyRows, RecordSet, Scratch};
 use model::layout::{ROW_HEADER, write_header};
 use model::{
     BatchKind, BatchManifest, BlockToken, Digest, Epoch, KeyCheck, Layout, LinkageSchema,
@@ -153,11 +153,7 @@ fn handles(party: u8) -> RecordSet {
 fn compare(inputs: [&[u8]; 2]) -> Option<Vec<u8>> {
     let (schema, mut compared) = (schema(), Vec::new());
     let layout = Layout::of(&schema);
-    let inputs = [0, 1].map(|party| PartyRows {
-        party: PartyIndex(party),
-        bytes: inputs[usize::from(party)],
-        standing: false,
-    });
+    let inputs = [0, 1].map(|party| PartyRows::new(PartyIndex(party), inputs[usize::from(party)]));
     let sink = |rows: &[u8]| {
         compared.extend_from_slice(rows);
         Ok::<(), std::io::Error>(())
@@ -340,7 +336,15 @@ proptest! {
         let schema = schema();
         let sets = [handles(0), handles(1)];
         let layout = Layout::of(&schema);
-        if let Ok(resolved) = link::resolve(&schema, &layout, &sets, &[], [&bytes[..]], &Silent) {
+        if let Ok(resolved) = link::resolve(
+            &schema,
+            &layout,
+            &sets,
+            &[],
+            &mut &bytes[..],
+            &Scratch::in_memory(),
+            &Silent,
+        ) {
             prop_assert_eq!(resolved.cluster_of.len(), 8);
         }
     }

@@ -125,7 +125,9 @@ fn stages(linked: &Linked, lost: &Lost) -> LossGroup {
             None => "never met in a pass".to_owned(),
             Some(place) => match cut.get(&place) {
                 Some(reason) => format!("likely, but {}", reason.in_words()),
-                None if resolution.scored[place].odds_millibits > 0 => "met and likely".to_owned(),
+                None if resolution.scored.at(place).odds_millibits > 0 => {
+                    "met and likely".to_owned()
+                }
                 None => "met, but too unlike".to_owned(),
             },
         };

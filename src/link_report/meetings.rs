@@ -26,8 +26,8 @@ impl Meetings {
             ..Self::default()
         };
         let resolution = &linked.resolution;
-        for (place, passes) in resolution.passes.iter().enumerate() {
-            meetings.count(*passes, super::is_together(resolution, place));
+        for (place, pair) in resolution.scored.iter().enumerate() {
+            meetings.count(pair.passes, super::is_together(resolution, place));
         }
         meetings
     }

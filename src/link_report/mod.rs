@@ -46,7 +46,7 @@ pub(crate) fn report_data(
 
 /// Whether the records of the scored pair at `place` ended in one cluster.
 fn is_together(resolution: &Resolution, place: usize) -> bool {
-    let (left, right) = resolution.scored[place].pair;
+    let (left, right) = resolution.scored.at(place).pair;
     resolution.cluster_of[left as usize] == resolution.cluster_of[right as usize]
 }
 

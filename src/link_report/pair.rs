@@ -80,14 +80,11 @@ pub(super) fn scored_place(linked: &Linked, (left, right): (usize, usize)) -> Op
     let number = |place: usize| linked.records[place].number;
     let (left, right) = (number(left)?, number(right)?);
     let pair = (left.min(right), left.max(right));
-    let scored = &linked.resolution.scored;
-    scored
-        .binary_search_by_key(&pair, |scored| scored.pair)
-        .ok()
+    linked.resolution.scored.place_of(pair)
 }
 
 fn compared(linked: &Linked, places: (usize, usize), place: usize) -> Explanation {
-    let (resolution, scored) = (&linked.resolution, &linked.resolution.scored[place]);
+    let (resolution, scored) = (&linked.resolution, linked.resolution.scored.at(place));
     let (prior_bits, steps) = steps(linked, place);
     let mut notes = Vec::new();
     if scored.odds_millibits.abs() <= REVIEW_BAND {
@@ -139,7 +136,7 @@ fn steps(linked: &Linked, place: usize) -> (f64, Vec<Step>) {
 
 fn decision(linked: &Linked, place: usize) -> String {
     let resolution = &linked.resolution;
-    let pair = resolution.scored[place].pair;
+    let pair = resolution.scored.at(place).pair;
     let mut cuts = resolution.cuts.iter();
     match cuts.find(|cut| cut.pair == place) {
         Some(cut) => format!("not linked: {}", cut.reason.in_words()),

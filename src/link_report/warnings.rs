@@ -40,7 +40,7 @@ fn doubtful_links(linked: &Linked) -> Option<String> {
 
 fn doubtful_pairs(linked: &Linked) -> Option<String> {
     let scored = &linked.resolution.scored;
-    let doubtful = |pair: &&link::resolve::ScoredPair| pair.odds_millibits.abs() <= REVIEW_BAND;
+    let doubtful = |pair: &link::resolve::ScoredPair| pair.odds_millibits.abs() <= REVIEW_BAND;
     let doubtful = scored.iter().filter(doubtful).count();
     (doubtful * MANY > scored.len()).then(|| {
         format!(

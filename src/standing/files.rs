@@ -38,6 +38,8 @@ struct Contents {
 struct BatchEntry {
     party: u8,
     label: String,
+    /// The rows that count no longer.
+    gone: Vec<u32>,
 }
 
 /// A run as it was kept.
@@ -124,6 +126,7 @@ fn write_state(state: &Path, kept: &Kept) -> anyhow::Result<()> {
     let entry = |batch: &Batch| BatchEntry {
         party: batch.set.party.0,
         label: batch.label.clone(),
+        gone: batch.gone.clone(),
     };
     let contents = Contents {
         format: FORMAT,
@@ -246,6 +249,7 @@ impl State {
         Ok(Batch {
             label: entry.label.clone(),
             rows: self.file(&batch_file(place, "rows"))?,
+            gone: entry.gone.clone(),
             set: RecordSet {
                 party,
                 handles: handles.collect(),

@@ -3,12 +3,11 @@
 
 mod files;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use encode::Sampled;
 use link::RecordSet;
-use model::layout::Row;
-use model::{Layout, PartyIndex, PassHandle, RecordHandle};
+use model::{PartyIndex, PassHandle, RecordHandle};
 
 pub(crate) use files::{Kept, load, save};
 
@@ -16,8 +15,10 @@ pub(crate) use files::{Kept, load, save};
 pub(crate) struct Batch {
     /// What the user calls the party.
     pub(crate) label: String,
-    /// The rows, whole, one after the other.
+    /// The rows, whole, one after the other, in order of their handles.
     pub(crate) rows: Vec<u8>,
+    /// The rows that count no longer, by number, sorted.
+    pub(crate) gone: Vec<u32>,
     /// Whose they are.
     pub(crate) set: RecordSet,
     /// The record ids, in the order of the registry.
@@ -49,21 +50,15 @@ impl StandingRun {
         }
     }
 
-    /// Takes the calibration rows out that records added since took the place of.
-    pub(crate) fn drop_rows(&mut self, layout: &Layout, gone: &HashSet<(PartyIndex, PassHandle)>) {
-        if gone.is_empty() {
-            return;
-        }
-        for batch in &mut self.batches {
-            let party = batch.set.party;
-            let stays = |handle: PassHandle| !gone.contains(&(party, handle));
-            let rows = batch.rows.chunks_exact(layout.row_bytes);
-            batch.rows = rows
-                .filter(|row| stays(Row::new(row).handle()))
-                .flatten()
-                .copied()
-                .collect();
-            batch.set.handles.retain(|(handle, _)| stays(*handle));
+    /// Marks the calibration rows of `party` that records added since took the place of.
+    pub(crate) fn mark_gone(&mut self, party: PartyIndex, gone: &[PassHandle]) {
+        let own = self.batches.iter_mut();
+        for batch in own.filter(|batch| batch.set.party == party) {
+            let handles = &batch.set.handles;
+            let row = |handle| handles.binary_search_by_key(handle, |(own, _)| *own).ok();
+            let rows = gone.iter().filter_map(row).map(|row| row as u32);
+            batch.gone.extend(rows);
+            batch.gone.sort_unstable();
         }
     }
 }

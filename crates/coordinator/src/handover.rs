@@ -41,6 +41,9 @@ pub struct Comparisons {
     pub pairs: u64,
     /// Digest of their bytes.
     pub digest: Digest,
+    /// By party: the digest of its rows' handles in their order, by which the numbers of rows mean
+    /// the same on both sides.
+    pub handles: Vec<Digest>,
     /// Their bytes: whole rows as `link::comparison` lays them out.
     pub bytes: Box<dyn Read + Send>,
 }

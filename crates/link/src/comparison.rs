@@ -1,16 +1,33 @@
-//! What the matcher tells the resolver about a pair of rows: their handles and one grade a slot.
+//! What the matcher tells the resolver about a pair of rows: which rows they are, and one grade a slot.
 //!
-//! A row of comparisons is `pass (1) | left party (1) | right party (1) | left handle (16) | right
-//! handle (16) | grades`. A grade is the estimated Dice similarity in steps of 1/20, or [`MISSING`].
+//! A row of comparisons is `pass (1) | left batch (2) | left row (4) | right batch (2) | right row (4)
+//! | grades`, integers little-endian. Batches come in an order both sides know, and a batch's rows in
+//! that of its pass handles, which both sides have: so a number stands for a handle. A grade is the
+//! estimated Dice similarity in steps of 1/20, or [`MISSING`].
 
-use model::{Layout, PartyIndex, PassHandle, PassIndex};
+use std::io::{self, Read};
+
+use model::{Layout, PassIndex};
 
 /// The grade of a slot that one of the rows has no value for.
 pub const MISSING: u8 = u8::MAX;
 /// The grade of equal values.
 pub const GRADES: u8 = 20;
+/// The most batches a run may have.
+pub const MAX_BATCHES: usize = u16::MAX as usize;
 /// Bytes before the grades.
-const HEADER: usize = 3 + 16 + 16;
+const HEADER: usize = 1 + 6 + 6;
+/// About how many bytes of comparisons are read at once.
+const READ_BYTES: usize = 1 << 20;
+
+/// One row of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId {
+    /// Which batch, counted from 0.
+    pub batch: u16,
+    /// Which of its rows, counted from 0.
+    pub row: u32,
+}
 
 /// How rows of comparisons are laid out under a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,18 +61,28 @@ impl ComparisonLayout {
     pub fn iter(self, bytes: &[u8]) -> impl Iterator<Item = Comparison<'_>> {
         bytes.chunks_exact(self.row_bytes()).map(Comparison)
     }
+
+    /// Reads the next comparisons into `chunk`, whole rows of them as long as `from` has whole rows;
+    /// none at its end.
+    ///
+    /// # Errors
+    /// What `from` says.
+    pub fn read_chunk(self, from: &mut dyn Read, chunk: &mut Vec<u8>) -> io::Result<()> {
+        chunk.clear();
+        let rows = (READ_BYTES / self.row_bytes()).max(1);
+        from.take((rows * self.row_bytes()) as u64)
+            .read_to_end(chunk)?;
+        Ok(())
+    }
 }
 
 /// Writes a comparison's header.
-pub(crate) fn push_header(
-    out: &mut Vec<u8>,
-    pass: PassIndex,
-    left: (PartyIndex, PassHandle),
-    right: (PartyIndex, PassHandle),
-) {
-    out.extend_from_slice(&[pass.0, left.0.0, right.0.0]);
-    out.extend_from_slice(left.1.as_bytes());
-    out.extend_from_slice(right.1.as_bytes());
+pub(crate) fn push_header(out: &mut Vec<u8>, pass: PassIndex, left: RowId, right: RowId) {
+    out.push(pass.0);
+    for RowId { batch, row } in [left, right] {
+        out.extend_from_slice(&batch.to_le_bytes());
+        out.extend_from_slice(&row.to_le_bytes());
+    }
 }
 
 impl<'a> Comparison<'a> {
@@ -64,14 +91,14 @@ impl<'a> Comparison<'a> {
         PassIndex(self.0[0])
     }
 
-    /// The left row: whose, and its handle.
-    pub fn left(self) -> (PartyIndex, PassHandle) {
-        (PartyIndex(self.0[1]), handle(&self.0[3..19]))
+    /// The left row.
+    pub fn left(self) -> RowId {
+        row_id(&self.0[1..7])
     }
 
-    /// The right row: whose, and its handle.
-    pub fn right(self) -> (PartyIndex, PassHandle) {
-        (PartyIndex(self.0[2]), handle(&self.0[19..35]))
+    /// The right row.
+    pub fn right(self) -> RowId {
+        row_id(&self.0[7..13])
     }
 
     /// One grade a slot.
@@ -80,8 +107,47 @@ impl<'a> Comparison<'a> {
     }
 }
 
-fn handle(bytes: &[u8]) -> PassHandle {
-    let mut handle = [0; 16];
-    handle.copy_from_slice(bytes);
-    PassHandle::new(handle)
+fn row_id(bytes: &[u8]) -> RowId {
+    RowId {
+        batch: u16::from_le_bytes([bytes[0], bytes[1]]),
+        row: u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::tests::schema;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_header_reads_back(pass: u8, left: (u16, u32), right: (u16, u32)) {
+            let form = ComparisonLayout::of(&Layout::of(&schema()));
+            let [left, right] = [left, right].map(|(batch, row)| RowId { batch, row });
+            let mut bytes = Vec::new();
+            push_header(&mut bytes, PassIndex(pass), left, right);
+            bytes.extend((0..form.slots()).map(|slot| slot as u8));
+            prop_assert_eq!(bytes.len(), form.row_bytes());
+            let read = form.iter(&bytes).next().unwrap();
+            prop_assert_eq!((read.pass(), read.left(), read.right()), (PassIndex(pass), left, right));
+            prop_assert_eq!(read.grades().len(), form.slots());
+        }
+    }
+
+    #[test]
+    fn chunks_are_whole_rows_and_end() {
+        let form = ComparisonLayout::of(&Layout::of(&schema()));
+        let bytes = vec![0; READ_BYTES / form.row_bytes() * form.row_bytes() + form.row_bytes()];
+        let (mut from, mut chunk, mut all) = (bytes.as_slice(), Vec::new(), 0);
+        loop {
+            form.read_chunk(&mut from, &mut chunk).unwrap();
+            if chunk.is_empty() {
+                break;
+            }
+            assert!(chunk.len().is_multiple_of(form.row_bytes()));
+            all += chunk.len();
+        }
+        assert_eq!(all, bytes.len());
+    }
 }

@@ -10,10 +10,12 @@ pub mod comparison;
 pub mod evaluate;
 pub mod matcher;
 pub mod resolve;
+pub mod scratch;
 
-pub use comparison::{Comparison, ComparisonLayout, MISSING};
+pub use comparison::{Comparison, ComparisonLayout, MISSING, RowId};
 pub use evaluate::{Quality, evaluate};
 pub use matcher::{Extension, MatchError, PartyRows, compare, extend};
 pub use resolve::{
     Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError, Verdict, resolve,
 };
+pub use scratch::Scratch;

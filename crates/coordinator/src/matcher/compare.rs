@@ -49,7 +49,15 @@ impl Matcher {
             .collect::<Result<_, _>>()?;
         let run = self.context.project.run;
         outputs::prepare(&self.context.outputs(run))?;
-        let (report, comparisons) = self.compare_rows(&rows, shutdown)?;
+        let inputs: Vec<PartyRows<'_>> = self
+            .context
+            .project
+            .schema
+            .party_indices()
+            .zip(&rows)
+            .map(|(party, bytes)| PartyRows::new(party, bytes))
+            .collect();
+        let (report, comparisons) = self.compare_rows(&inputs, shutdown)?;
         self.write_report(&report, comparisons)?;
         let pairs = report.pairs;
         self.context.journal.record_once(Event::RunMatched {
@@ -57,7 +65,13 @@ impl Matcher {
             pairs,
             comparisons_digest: comparisons,
         })?;
-        Ok(MatcherStep::Match { comparisons, pairs })
+        let layout = &self.context.project.layout;
+        let handles = inputs.iter().map(|input| input.handles_digest(layout));
+        Ok(MatcherStep::Match {
+            comparisons,
+            pairs,
+            handles: handles.collect(),
+        })
     }
 
     fn rows(&self, batch: &StoredBatch) -> Result<Vec<u8>, StageError> {
@@ -79,20 +93,10 @@ impl Matcher {
 
     fn compare_rows(
         &self,
-        rows: &[Vec<u8>],
+        inputs: &[PartyRows<'_>],
         shutdown: &Shutdown,
     ) -> Result<(MatchReport, Digest), StageError> {
         let project = &self.context.project;
-        let inputs: Vec<PartyRows<'_>> = project
-            .schema
-            .party_indices()
-            .zip(rows)
-            .map(|(party, bytes)| PartyRows {
-                party,
-                bytes,
-                standing: false,
-            })
-            .collect();
         let mut file = OutputFile::create(&self.comparisons(project.run))?;
         let sink = |bytes: &[u8]| {
             if shutdown.is_requested() {
@@ -101,7 +105,7 @@ impl Matcher {
             Ok(file.write(bytes)?)
         };
         let progress = Logged::new(self.context.role);
-        let compared = link::compare(&project.schema, &project.layout, &inputs, &progress, sink);
+        let compared = link::compare(&project.schema, &project.layout, inputs, &progress, sink);
         let report = compared.map_err(stage_error)?;
         Ok((report, file.finish()?))
     }

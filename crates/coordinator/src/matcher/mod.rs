@@ -95,9 +95,13 @@ impl Handover for Matcher {
             MatcherState::Open | MatcherState::Sealed { .. } => Outcome::Pending,
             MatcherState::Failed { reason } => Outcome::Failed(reason),
             MatcherState::Matched {
-                comparisons, pairs, ..
+                comparisons,
+                pairs,
+                handles,
+                ..
             } => Outcome::Ready(Comparisons {
                 pairs,
+                handles,
                 digest: comparisons,
                 bytes: Box::new(File::open(self.comparisons(run)).map_err(no_answer)?),
             }),

@@ -26,6 +26,8 @@ pub enum MatcherState {
         comparisons: Digest,
         /// How many comparisons there are.
         pairs: u64,
+        /// By party: the digest of its rows' handles.
+        handles: Vec<Digest>,
     },
     /// Could not compare them.
     Failed {
@@ -48,6 +50,8 @@ pub enum MatcherStep {
         comparisons: Digest,
         /// How many.
         pairs: u64,
+        /// By party: the digest of its rows' handles.
+        handles: Vec<Digest>,
     },
     /// The input cannot be compared.
     Fail {
@@ -65,13 +69,19 @@ impl MatcherState {
         let state = self.run_state();
         match (self, step) {
             (Self::Open, MatcherStep::Seal { manifests }) => Ok(Self::Sealed { manifests }),
-            (Self::Sealed { manifests }, MatcherStep::Match { comparisons, pairs }) => {
-                Ok(Self::Matched {
-                    manifests,
+            (
+                Self::Sealed { manifests },
+                MatcherStep::Match {
                     comparisons,
                     pairs,
-                })
-            }
+                    handles,
+                },
+            ) => Ok(Self::Matched {
+                manifests,
+                comparisons,
+                pairs,
+                handles,
+            }),
             (Self::Open | Self::Sealed { .. }, MatcherStep::Fail { reason }) => {
                 Ok(Self::Failed { reason })
             }
@@ -130,6 +140,7 @@ mod tests {
         MatcherStep::Match {
             comparisons,
             pairs: 3,
+            handles: vec![Digest::of(b"h")],
         }
     }
 

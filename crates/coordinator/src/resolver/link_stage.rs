@@ -5,8 +5,10 @@ use std::path::Path;
 
 use audit::Event;
 use link::Resolution;
+use link::Scratch;
 use link::resolve::RecordSet;
 use model::Digest;
+use model::digest::Digester;
 use serde::Serialize;
 
 use super::handle_map::HandleMap;
@@ -19,6 +21,9 @@ use crate::lifecycle::StageError;
 use crate::outputs::{self, OutputFile};
 use crate::progress::Logged;
 use crate::store::StoredBatch;
+
+/// Bytes of comparisons held in memory while they are joined; the rest is on disk.
+const MEMORY: usize = 1 << 30;
 
 /// What is told of a linking, in `summary.json`.
 #[derive(Serialize)]
@@ -41,20 +46,27 @@ impl Resolver {
     ) -> Result<ResolverStep, StageError> {
         let batches = self.context.sealed(manifests)?;
         let (sets, halves) = self.record_sets(&batches)?;
+        check_handles(&sets, &comparisons.handles)?;
         let comparisons_digest = comparisons.digest;
-        let rows = take(comparisons)?;
+        let mut bytes = Digesting::new(comparisons.bytes);
         let project = &self.context.project;
+        let directory = self.context.outputs(project.run);
+        outputs::prepare(&directory)?;
         let progress = Logged::new(self.context.role);
-        let inputs = [rows.as_slice()];
         let linked = link::resolve(
             &project.schema,
             &project.layout,
             &sets,
             &halves.decisions(),
-            inputs,
+            &mut bytes,
+            &Scratch::in_directory(&directory, MEMORY),
             &progress,
         );
-        let resolution = linked.map_err(StageError::input)?;
+        let read = bytes.finish()?;
+        let resolution = linked.map_err(stage_error)?;
+        if read != comparisons_digest {
+            return Err(damaged());
+        }
         let totals = self.write(&resolution, &halves, comparisons_digest)?;
         self.context.journal.record_once(Event::RunResolved {
             run: project.run,
@@ -99,7 +111,6 @@ impl Resolver {
         compared: Digest,
     ) -> Result<Totals, StageError> {
         let directory = self.context.outputs(self.context.project.run);
-        outputs::prepare(&directory)?;
         let rows = clusters::rows(&resolution.records, &resolution.cluster_of);
         let mut file = OutputFile::create(&directory.join("clusters.bin"))?;
         file.write(&clusters::encode(rows))?;
@@ -155,18 +166,61 @@ fn count_clusters(cluster_of: &[u32]) -> u64 {
     cluster_of.iter().enumerate().filter(is_first).count() as u64
 }
 
-/// All comparisons, held to their digest.
-fn take(comparisons: Comparisons) -> Result<Vec<u8>, StageError> {
-    let Comparisons {
-        digest, mut bytes, ..
-    } = comparisons;
-    let mut rows = Vec::new();
-    bytes.read_to_end(&mut rows)?;
-    if Digest::of(&rows) == digest {
-        return Ok(rows);
+/// Numbers of rows mean the same on both sides only when both have the same handles in one order.
+fn check_handles(sets: &[RecordSet], compared: &[Digest]) -> Result<(), StageError> {
+    let own: Vec<Digest> = sets.iter().map(RecordSet::handles_digest).collect();
+    if own == compared {
+        return Ok(());
     }
+    let differs = own
+        .iter()
+        .zip(compared)
+        .position(|(own, other)| own != other);
+    let party = differs.map_or(String::new(), |place| {
+        format!(" of party {}", sets[place].party)
+    });
+    Err(StageError::Input(format!(
+        "the rows{party} and its handle map are not of one prepare; have both prepared again for a new run"
+    )))
+}
+
+fn damaged() -> StageError {
     let text = "the comparisons are not those the matcher made; restore its state directory";
-    Err(StageError::Input(text.to_owned()))
+    StageError::Input(text.to_owned())
+}
+
+fn stage_error(error: link::ResolveError) -> StageError {
+    match error {
+        link::ResolveError::Disk(error) => StageError::File(error),
+        input => StageError::input(input),
+    }
+}
+
+/// Reads, and knows the digest of all that was read.
+struct Digesting {
+    from: Box<dyn Read + Send>,
+    digester: Digester,
+}
+
+impl Digesting {
+    fn new(from: Box<dyn Read + Send>) -> Self {
+        let digester = Digester::new();
+        Self { from, digester }
+    }
+
+    /// Reads what is left.
+    fn finish(mut self) -> io::Result<Digest> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(self.digester.finish())
+    }
+}
+
+impl Read for Digesting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.digester.update(&buffer[..read]);
+        Ok(read)
+    }
 }
 
 /// A medium that fails is tried again; a handle map that is wrong fails the run.

@@ -82,7 +82,7 @@ pub(super) fn choose(resolution: &Resolution, ids: &ReviewIds, halves: &Halves) 
     let earlier = halves.earlier_ids();
     let chosen = resolution.review.iter().take(most);
     let kept = |place: &usize| {
-        let (left, right) = resolution.scored.get(*place)?.pair;
+        let (left, right) = resolution.scored.at(*place).pair;
         let record = |number: u32| resolution.records.list.get(number as usize).copied();
         let pair = ordered(record(left)?, record(right)?);
         let id = earlier.get(&pair).copied();

@@ -9,15 +9,15 @@ use rayon::prelude::*;
 
 use super::crowded::Crowded;
 use super::{MAX_BLOCK_ROWS, MatchError, MatchReport, PartyRows};
+use crate::comparison::{MAX_BATCHES, RowId};
 
 /// One row in the index.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Member {
     pass: u8,
     token: BlockToken,
-    /// Which of the inputs, and which of its rows.
-    pub(super) input: u8,
-    pub(super) row: u32,
+    /// Which row: batches are the inputs.
+    pub(super) id: RowId,
 }
 
 /// The rows of one block.
@@ -58,6 +58,9 @@ impl Blocks {
         layout: &Layout,
         inputs: &[PartyRows<'_>],
     ) -> Result<Self, MatchError<E>> {
+        if inputs.len() > MAX_BATCHES {
+            return Err(MatchError::TooManyBatches);
+        }
         for input in inputs {
             check_rows(input, schema, layout)?;
         }
@@ -66,7 +69,7 @@ impl Blocks {
         let crowded = Crowded::of(all, inputs.iter().map(rows).sum());
         let mut members = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
-            members.extend(members_of(index as u8, input, layout, &crowded));
+            members.extend(members_of(index as u16, input, layout, &crowded));
         }
         members.par_sort_unstable();
         let passes = schema.passes.len();
@@ -114,8 +117,8 @@ impl Blocks {
     fn shuffle(&mut self, layout: &Layout, inputs: &[PartyRows<'_>]) {
         let members = &self.members;
         let handle = |member: &Member| {
-            let start = member.row as usize * layout.row_bytes;
-            Row::new(&inputs[usize::from(member.input)].bytes[start..]).handle()
+            let start = member.id.row as usize * layout.row_bytes;
+            Row::new(&inputs[usize::from(member.id.batch)].bytes[start..]).handle()
         };
         self.blocks.par_sort_by_cached_key(|block| {
             let own = &members[block.members.clone()];
@@ -159,7 +162,7 @@ impl Blocks {
     }
 
     fn input(&self, member: &Member) -> Input {
-        self.inputs[usize::from(member.input)]
+        self.inputs[usize::from(member.id.batch)]
     }
 
     /// Whether this pair of one block is compared now: rows of two parties, or of one that may hold
@@ -245,17 +248,17 @@ fn rows_of<'a>(bytes: &'a [u8], layout: &Layout) -> impl Iterator<Item = Row<'a>
 }
 
 fn members_of(
-    input: u8,
+    batch: u16,
     rows: &PartyRows<'_>,
     layout: &Layout,
     crowded: &Crowded,
 ) -> impl Iterator<Item = Member> {
-    let rows = rows_of(rows.bytes, layout).enumerate();
-    rows.filter(|(_, row)| crowded.holds(*row))
+    let gone = rows.gone;
+    let rows = (0u32..).zip(rows_of(rows.bytes, layout));
+    rows.filter(|(place, row)| crowded.holds(*row) && gone.binary_search(place).is_err())
         .map(move |(place, row)| Member {
             pass: row.pass().0,
             token: row.token(),
-            input,
-            row: place as u32,
+            id: RowId { batch, row: place },
         })
 }

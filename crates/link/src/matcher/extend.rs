@@ -6,16 +6,13 @@
 //! added records have smaller ranks.
 
 use std::collections::HashSet;
+use std::io::Read;
 
-use model::layout::Row;
-use model::{Layout, LinkageSchema, PartyIndex, PassHandle, Progress};
+use model::{Layout, LinkageSchema, Progress};
 
 use super::blocks::Blocks;
 use super::{MatchError, MatchReport, PartyRows, compare_blocks};
-use crate::comparison::{Comparison, ComparisonLayout};
-
-/// Comparisons looked through between two hand-overs.
-const KEPT_PER_STEP: usize = 1 << 16;
+use crate::comparison::{Comparison, ComparisonLayout, RowId};
 
 /// What became of an extension.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,22 +29,22 @@ pub struct Extension {
 
 /// Compares what the inputs that are not standing add to the comparisons `before` of those that
 /// are, and hands all comparisons to `sink`: those of before that still hold, then the new ones.
-/// `gone` are rows that were compared before and have left the standing inputs since.
 ///
 /// # Errors
 /// [`MatchError`] when rows do not fit the schema, `before` is cut short, or the sink fails.
-pub fn extend<'a, E: Send>(
+pub fn extend<E: Send>(
     schema: &LinkageSchema,
     layout: &Layout,
     inputs: &[PartyRows<'_>],
-    before: impl IntoIterator<Item = &'a [u8]>,
-    gone: &HashSet<(PartyIndex, PassHandle)>,
+    before: &mut dyn Read,
     progress: &dyn Progress,
     mut sink: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<Extension, MatchError<E>> {
     let blocks = Blocks::of(schema, layout, inputs)?;
-    let mut void = oversized(&blocks, layout, inputs);
-    void.extend(gone);
+    let mut void: HashSet<RowId> = blocks.oversized().map(|member| member.id).collect();
+    for (batch, input) in (0u16..).zip(inputs) {
+        void.extend(input.gone.iter().map(|row| RowId { batch, row: *row }));
+    }
     let (kept, taken_back) = keep(ComparisonLayout::of(layout), before, &void, &mut sink)?;
     let all = compare_blocks(&blocks, layout, inputs, progress, &mut sink)?;
     Ok(Extension {
@@ -58,67 +55,50 @@ pub fn extend<'a, E: Send>(
     })
 }
 
-/// The rows whose comparisons count for nothing, as their blocks are too large.
-fn oversized(
-    blocks: &Blocks,
-    layout: &Layout,
-    inputs: &[PartyRows<'_>],
-) -> HashSet<(PartyIndex, PassHandle)> {
-    let handle = |member: &super::blocks::Member| {
-        let input = &inputs[usize::from(member.input)];
-        let start = member.row as usize * layout.row_bytes;
-        (input.party, Row::new(&input.bytes[start..]).handle())
-    };
-    blocks.oversized().map(handle).collect()
-}
-
 /// Hands on the comparisons that still hold; says how many do and do not.
-fn keep<'a, E>(
+fn keep<E>(
     form: ComparisonLayout,
-    before: impl IntoIterator<Item = &'a [u8]>,
-    void: &HashSet<(PartyIndex, PassHandle)>,
+    before: &mut dyn Read,
+    void: &HashSet<RowId>,
     sink: &mut impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(u64, u64), MatchError<E>> {
     let holds = |met: &Comparison<'_>| !void.contains(&met.left()) && !void.contains(&met.right());
     let (mut kept, mut taken_back) = (0, 0);
-    for part in before {
-        if !part.len().is_multiple_of(form.row_bytes()) {
+    let (mut chunk, mut out) = (Vec::new(), Vec::new());
+    loop {
+        form.read_chunk(before, &mut chunk)
+            .map_err(MatchError::Before)?;
+        if chunk.is_empty() {
+            return Ok((kept, taken_back));
+        }
+        if !chunk.len().is_multiple_of(form.row_bytes()) {
             return Err(MatchError::TornComparisons);
         }
-        for step in part.chunks(KEPT_PER_STEP * form.row_bytes()) {
-            let mut out = Vec::with_capacity(step.len());
-            let rows = step.chunks_exact(form.row_bytes()).zip(form.iter(step));
-            for (bytes, _) in rows.filter(|(_, met)| holds(met)) {
-                out.extend_from_slice(bytes);
-            }
-            let held = (out.len() / form.row_bytes()) as u64;
-            kept += held;
-            taken_back += (step.len() / form.row_bytes()) as u64 - held;
-            sink(&out).map_err(MatchError::Sink)?;
+        out.clear();
+        let rows = chunk.chunks_exact(form.row_bytes()).zip(form.iter(&chunk));
+        for (bytes, _) in rows.filter(|(_, met)| holds(met)) {
+            out.extend_from_slice(bytes);
         }
+        let held = (out.len() / form.row_bytes()) as u64;
+        kept += held;
+        taken_back += (chunk.len() / form.row_bytes()) as u64 - held;
+        sink(&out).map_err(MatchError::Sink)?;
     }
-    Ok((kept, taken_back))
 }
 
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
 
-    use model::Silent;
+    use model::{PartyIndex, Silent};
     use proptest::prelude::*;
 
     use super::super::tests::{row, schema};
     use super::super::{MAX_BLOCK_ROWS, compare};
     use super::*;
 
-    type Pair = ((PartyIndex, PassHandle), (PartyIndex, PassHandle));
-
-    fn input(party: u8, bytes: &[u8], standing: bool) -> PartyRows<'_> {
-        PartyRows {
-            party: PartyIndex(party),
-            bytes,
-            standing,
-        }
+    fn input(party: u8, bytes: &[u8]) -> PartyRows<'_> {
+        PartyRows::new(PartyIndex(party), bytes)
     }
 
     fn at_once(layout: &Layout, inputs: &[PartyRows<'_>]) -> (Vec<u8>, MatchReport) {
@@ -132,45 +112,43 @@ mod tests {
     }
 
     /// Which rows met, whichever stood left.
-    fn pairs(layout: &Layout, comparisons: &[u8]) -> Vec<Pair> {
+    fn pairs(layout: &Layout, comparisons: &[u8]) -> Vec<(RowId, RowId)> {
         let form = ComparisonLayout::of(layout);
         let pair = |met: Comparison<'_>| {
             let (left, right) = (met.left(), met.right());
             (left.min(right), left.max(right))
         };
-        let mut pairs: Vec<Pair> = form.iter(comparisons).map(pair).collect();
+        let mut pairs: Vec<_> = form.iter(comparisons).map(pair).collect();
         pairs.sort_unstable();
         pairs
     }
 
-    /// Rows of both parties in two batches each, and handles that go.
-    fn hold(layout: &Layout, batches: &[Vec<u8>; 4], gone: &HashSet<(PartyIndex, PassHandle)>) {
-        let party = |place: usize| (place % 2) as u8;
-        let old: Vec<PartyRows<'_>> = (0..2)
-            .map(|place| input(party(place), &batches[place], false))
+    /// Two batches of both parties, of which the first two stand and lose rows.
+    fn hold(layout: &Layout, batches: &[Vec<u8>; 4], gone: &[Vec<u32>; 2]) {
+        let all: Vec<PartyRows<'_>> = batches
+            .iter()
+            .enumerate()
+            .map(|(place, bytes)| input((place % 2) as u8, bytes))
             .collect();
-        let (before, _) = at_once(layout, &old);
-        let stays = |place: usize| -> Vec<u8> {
-            let rows = batches[place].chunks_exact(layout.row_bytes);
-            let stays =
-                |row: &&[u8]| !gone.contains(&(PartyIndex(party(place)), Row::new(row).handle()));
-            rows.filter(stays).flatten().copied().collect()
-        };
-        let left: Vec<Vec<u8>> = (0..4).map(stays).collect();
+        let (before, _) = at_once(layout, &all[..2]);
         let inputs = |standing: bool| -> Vec<PartyRows<'_>> {
-            let one = |place: usize| input(party(place), &left[place], standing && place < 2);
-            (0..4).map(one).collect()
+            let mut inputs = all.clone();
+            for (input, gone) in inputs.iter_mut().zip(gone) {
+                input.gone = gone;
+                input.standing = standing;
+            }
+            inputs
         };
-        let (all, report) = at_once(layout, &inputs(false));
+        let (expected, report) = at_once(layout, &inputs(false));
         let mut out = Vec::new();
         let sink = |part: &[u8]| {
             out.extend_from_slice(part);
             Ok::<(), Infallible>(())
         };
         let inputs = inputs(true);
-        let before = before.as_slice();
-        let extension = extend(&schema(), layout, &inputs, [before], gone, &Silent, sink).unwrap();
-        assert_eq!(pairs(layout, &out), pairs(layout, &all));
+        let before = &mut before.as_slice();
+        let extension = extend(&schema(), layout, &inputs, before, &Silent, sink).unwrap();
+        assert_eq!(pairs(layout, &out), pairs(layout, &expected));
         assert_eq!(extension.all, report);
         assert_eq!(extension.kept + extension.compared, report.pairs);
     }
@@ -179,19 +157,18 @@ mod tests {
         #[test]
         fn adding_rows_gives_the_comparisons_of_all_at_once(
             rows in proptest::collection::vec((0u8..4, 0u8..2, 0u8..6), 0..80),
-            gone in proptest::collection::vec(0u8..80, 0..6),
+            gone in proptest::collection::btree_set(0u32..20, 0..6),
         ) {
             let layout = Layout::of(&schema());
             let mut batches = [const { Vec::new() }; 4];
             for (handle, (batch, pass, block)) in rows.iter().enumerate() {
                 batches[usize::from(*batch)].extend(row(&layout, *pass, *block, handle as u8, *block));
             }
-            let gone = gone.iter().map(|handle| (PartyIndex(handle % 2), PassHandle::new([*handle; 16])));
-            // Only rows that were there before can go.
-            let gone = gone.filter(|(party, handle)| {
-                batches[party.index()].chunks_exact(layout.row_bytes).any(|row| Row::new(row).handle() == *handle)
-            });
-            hold(&layout, &batches, &gone.collect());
+            let gone = |batch: usize| {
+                let rows = (batches[batch].len() / layout.row_bytes) as u32;
+                gone.range(..rows).copied().collect()
+            };
+            hold(&layout, &batches, &[gone(0), gone(1)]);
         }
     }
 
@@ -205,22 +182,16 @@ mod tests {
         hold(
             &layout,
             &[few, Vec::new(), Vec::new(), many],
-            &HashSet::new(),
+            &[Vec::new(), Vec::new()],
         );
     }
 
     #[test]
     fn comparisons_cut_short_are_refused() {
         let layout = Layout::of(&schema());
-        let result = extend(
-            &schema(),
-            &layout,
-            &[],
-            [&[0; 5][..]],
-            &HashSet::new(),
-            &Silent,
-            |_| Ok::<(), Infallible>(()),
-        );
+        let result = extend(&schema(), &layout, &[], &mut &[0; 5][..], &Silent, |_| {
+            Ok::<(), Infallible>(())
+        });
         assert!(matches!(result, Err(MatchError::TornComparisons)));
     }
 }

@@ -5,13 +5,14 @@ mod crowded;
 mod extend;
 mod grade;
 
+use model::digest::Digester;
 use model::layout::Row;
-use model::{Layout, LinkageSchema, PartyIndex, Progress};
+use model::{Digest, Layout, LinkageSchema, PartyIndex, Progress};
 use rayon::prelude::*;
 
 use blocks::{Block, Blocks};
 
-use crate::comparison::{MISSING, push_header};
+use crate::comparison::{MAX_BATCHES, MISSING, push_header};
 use grade::Grader;
 
 pub use extend::{Extension, extend};
@@ -25,7 +26,7 @@ pub const MAX_BLOCK_ROWS: usize = 2048;
 /// The most pairs of rows in one run.
 pub const MAX_PAIRS: u64 = 20_000_000_000;
 
-/// One party's rows.
+/// One batch of a party's rows.
 #[derive(Clone, Copy)]
 pub struct PartyRows<'a> {
     /// Whose.
@@ -35,6 +36,30 @@ pub struct PartyRows<'a> {
     /// Whether they were compared with one another before, so that only pairs with rows of other
     /// inputs are left.
     pub standing: bool,
+    /// Rows that count no longer, by number, sorted.
+    pub gone: &'a [u32],
+}
+
+impl<'a> PartyRows<'a> {
+    /// Rows that were never compared and all count.
+    pub fn new(party: PartyIndex, bytes: &'a [u8]) -> Self {
+        Self {
+            party,
+            bytes,
+            standing: false,
+            gone: &[],
+        }
+    }
+
+    /// The digest of the rows' handles in their order. The numbers of rows mean the same to matcher
+    /// and resolver when it equals that of [`RecordSet::handles_digest`](crate::RecordSet::handles_digest).
+    pub fn handles_digest(&self, layout: &Layout) -> Digest {
+        let mut digester = Digester::new();
+        for row in self.bytes.chunks_exact(layout.row_bytes) {
+            digester.update(Row::new(row).handle().as_bytes());
+        }
+        digester.finish()
+    }
 }
 
 /// Why comparing stopped.
@@ -72,12 +97,18 @@ pub enum MatchError<E> {
         /// The pairs.
         pairs: u64,
     },
+    /// More batches than can be numbered.
+    #[error("the run has more than {MAX_BATCHES} batches; link its records again from the start")]
+    TooManyBatches,
     /// More rows than can be numbered.
     #[error("there are more than four thousand million rows")]
     TooManyRows,
     /// Comparisons of an earlier run that are not whole rows.
     #[error("the comparisons of the standing run are cut short; link it again from the start")]
     TornComparisons,
+    /// Comparisons of an earlier run could not be read.
+    #[error("the comparisons of the standing run cannot be read")]
+    Before(#[source] std::io::Error),
     /// The receiver of comparisons failed.
     #[error("comparisons could not be handed over")]
     Sink(#[source] E),
@@ -142,7 +173,7 @@ fn compare_blocks<E: Send>(
     }
     report.rows = inputs
         .iter()
-        .map(|input| (input.bytes.len() / layout.row_bytes) as u64)
+        .map(|input| (input.bytes.len() / layout.row_bytes - input.gone.len()) as u64)
         .sum();
     Ok(report)
 }
@@ -156,8 +187,8 @@ fn compare_block(
 ) -> Vec<u8> {
     let members = blocks.members(block);
     let row = |member: &blocks::Member| {
-        let start = member.row as usize * layout.row_bytes;
-        Row::new(&inputs[usize::from(member.input)].bytes[start..start + layout.row_bytes])
+        let start = member.id.row as usize * layout.row_bytes;
+        Row::new(&inputs[usize::from(member.id.batch)].bytes[start..start + layout.row_bytes])
     };
     let mut out = Vec::new();
     for (place, left) in members.iter().enumerate() {
@@ -166,13 +197,7 @@ fn compare_block(
                 continue;
             }
             let (l, r) = (row(left), row(right));
-            let party = |member: &blocks::Member| inputs[usize::from(member.input)].party;
-            push_header(
-                &mut out,
-                l.pass(),
-                (party(left), l.handle()),
-                (party(right), r.handle()),
-            );
+            push_header(&mut out, l.pass(), left.id, right.id);
             grader.push_grades(layout, l, r, &mut out);
         }
     }

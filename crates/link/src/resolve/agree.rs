@@ -5,7 +5,7 @@
 use model::schema::BlockForm;
 
 use super::levels::{NAME_CUTS, Source, Variable};
-use super::observe::Asked;
+use super::patterns::Asked;
 
 impl Variable {
     /// How likely two records at `level` agree in the form of the value that a pass asks for.

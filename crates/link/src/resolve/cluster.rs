@@ -15,15 +15,16 @@ use std::collections::BTreeMap;
 
 use model::LinkageSchema;
 
-use super::mixture::ScoredPair;
+use super::meetings::Meetings;
 use super::review::{Decisions, Verdict};
+use super::scored::{ScoredPair, ScoredPairs};
 use super::{Link, Records};
 
 /// The records of one person, by number, sorted.
 pub type Cluster = Vec<u32>;
 
 /// Posterior odds a link needs, in thousandths of a bit: one to one.
-const LINK_ODDS: i32 = 0;
+pub(super) const LINK_ODDS: i32 = 0;
 /// What two records that met in no pass say about being one person: evidence against, but weak, as
 /// records written badly enough to be in doubt often miss each other. Chosen among four values by
 /// their F1 on made-up countries (decision 0010), not learned.
@@ -115,7 +116,7 @@ pub(super) struct Formed {
 pub(super) fn form(
     schema: &LinkageSchema,
     records: &Records,
-    scored: &[ScoredPair],
+    scored: &ScoredPairs,
     repeats: &Repeats,
     decisions: &mut Decisions,
 ) -> Formed {
@@ -128,15 +129,18 @@ pub(super) fn form(
         }
     }
     let mut order: Vec<usize> = (0..scored.len())
-        .filter(|place| scored[*place].odds_millibits > LINK_ODDS)
+        .filter(|place| scored.at(*place).odds_millibits > LINK_ODDS)
         .collect();
-    order.sort_unstable_by_key(|place| (-scored[*place].odds_millibits, scored[*place].pair));
+    order.sort_unstable_by_key(|place| {
+        let pair = scored.at(*place);
+        (-pair.odds_millibits, pair.pair)
+    });
     for place in &order {
-        forest.consider(scored[*place].pair);
+        forest.consider(scored.at(*place).pair);
     }
     order.sort_unstable();
     let cut = |place: &usize| {
-        let reason = forest.refusal(scored[*place].pair)?;
+        let reason = forest.refusal(scored.at(*place).pair)?;
         Some(Cut {
             pair: *place,
             reason,
@@ -144,7 +148,7 @@ pub(super) fn form(
     };
     let cuts = order.iter().filter_map(cut).collect();
     let cluster_of = forest.first_of_each();
-    let inside = |pair: &&ScoredPair| {
+    let inside = |pair: &ScoredPair| {
         let (left, right) = pair.pair;
         let obliged = decisions.by_pair.get(&pair.pair) == Some(&Verdict::Same);
         (pair.odds_millibits > LINK_ODDS || obliged)
@@ -174,8 +178,7 @@ struct Forest<'a> {
     duplicates: Vec<bool>,
     root: Vec<u32>,
     members: Vec<Vec<u32>>,
-    /// By record: the records it met, and the odds.
-    met: Vec<Vec<(u32, i32)>>,
+    met: Meetings,
     repeats: &'a Repeats,
     /// By record with any: the records it was decided to differ from.
     apart: BTreeMap<u32, Vec<u32>>,
@@ -185,21 +188,11 @@ impl<'a> Forest<'a> {
     fn new(
         schema: &LinkageSchema,
         records: &'a Records,
-        scored: &[ScoredPair],
+        scored: &ScoredPairs,
         repeats: &'a Repeats,
         decisions: &Decisions,
     ) -> Self {
         let count = records.list.len();
-        let mut met = vec![Vec::new(); count];
-        for ScoredPair {
-            pair: (left, right),
-            odds_millibits,
-            ..
-        } in scored
-        {
-            met[*left as usize].push((*right, *odds_millibits));
-            met[*right as usize].push((*left, *odds_millibits));
-        }
         let mut apart: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for ((left, right), verdict) in &decisions.by_pair {
             if *verdict == Verdict::Different {
@@ -216,7 +209,7 @@ impl<'a> Forest<'a> {
                 .collect(),
             root: (0..count as u32).collect(),
             members: (0..count as u32).map(|record| vec![record]).collect(),
-            met,
+            met: Meetings::of(scored, decisions, count),
             repeats,
             apart,
         }
@@ -288,7 +281,7 @@ impl<'a> Forest<'a> {
         let all = (self.members[few as usize].len() * self.members[many as usize].len()) as i64;
         let (mut sum, mut met) = (0, 0);
         for record in &self.members[few as usize] {
-            for (other, odds) in &self.met[*record as usize] {
+            for (other, odds) in self.met.of_record(*record) {
                 if self.root[*other as usize] == many {
                     sum += i64::from(*odds).clamp(-MOST, MOST) - self.within(*record, *other);
                     met += 1;

@@ -2,7 +2,7 @@
 
 use super::levels::{UNKNOWN, Variables};
 use super::mixture::{Class, Mixture};
-use super::observe::{Observations, Observed};
+use super::patterns::{Observed, Seen};
 
 /// A fitted model in words and probabilities.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -77,19 +77,19 @@ pub struct Step {
     pub weight_millibits: i32,
 }
 
-/// Everything an explanation needs: the model, and the levels of every pair.
+/// Everything an explanation needs: the model, and the levels of every pattern.
 pub(super) struct Explainer {
     pub(super) variables: Variables,
     pub(super) model: Mixture,
-    pub(super) seen: Observations,
+    pub(super) seen: Seen,
     /// The names of the passes.
     pub(super) passes: Vec<String>,
 }
 
 impl Explainer {
-    /// Why pair `pair` of the table has its weight.
-    pub(super) fn explain(&self, pair: usize) -> Explanation {
-        let pair = self.seen.pair(pair);
+    /// Why pairs of pattern `number` have their weight.
+    pub(super) fn explain(&self, number: u32) -> Explanation {
+        let pair = self.seen.patterns.get(number as usize);
         let priors = &self.model.log_priors[usize::from(pair.stratum)];
         let prior = millibits(priors[Class::Match as usize] - priors[Class::Unrelated as usize]);
         let likelihood = |class| self.model.log_likelihood(class, pair);
@@ -164,9 +164,9 @@ impl Explainer {
     fn level_table(&self, place: usize, households: bool) -> VariableTable {
         let variable = &self.variables.0[place];
         let mut pairs = vec![0u64; variable.level_count()];
-        for pair in 0..self.seen.len() {
-            if let Some(count) = pairs.get_mut(usize::from(self.seen.pair(pair).levels[place])) {
-                *count += 1;
+        for pattern in self.seen.patterns.iter() {
+            if let Some(count) = pairs.get_mut(usize::from(pattern.levels[place])) {
+                *count += pattern.pairs;
             }
         }
         let u = |level: usize| {

@@ -1,17 +1,20 @@
 //! Expectation–maximisation for the [`Mixture`].
 
+use rayon::prelude::*;
+
 use super::levels::{UNKNOWN, Variable, Variables};
 use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known, log_sum};
-use super::observe::{Asked, Observations, Observed};
-use super::pairs::Records;
+use super::patterns::{Asked, Observed, Seen};
+use super::records::Records;
 use super::table::{LevelTable, group_sums};
 
 /// The most rounds.
 const MAX_ROUNDS: usize = 200;
 /// The fit has settled when the expected number of matches moves by less than this share a round.
 const SETTLED: f64 = 1e-4;
-/// The most pairs the fit looks at; of more, every n-th is taken.
-const MAX_FIT_PAIRS: usize = 1_000_000;
+/// Patterns are counted in so many parts at once. The number is fixed, as it decides in which order
+/// real numbers are added, and so the last bit of the sums.
+const PARTS: usize = 64;
 /// Starting responsibilities for a class a pair is not thought to be in.
 const DOUBT: f64 = 0.02;
 /// No class has a smaller share of a stratum's pairs than this many pairs.
@@ -37,15 +40,16 @@ enum Classes {
 /// What one fit works on.
 pub(super) struct Fit<'a> {
     variables: &'a Variables,
-    seen: &'a Observations,
+    seen: &'a Seen,
     /// By variable: how alike strangers are, from the calibration; none without enough of it.
     strangers: Vec<Option<LevelTable>>,
     /// By pass, then variable it asks for: how alike strangers who met in it should be.
     expected: Vec<Vec<Option<Vec<f64>>>>,
     /// By stratum: candidate pairs.
     candidates: Vec<f64>,
+    /// All candidate pairs.
+    pairs: f64,
     parties: usize,
-    step: usize,
 }
 
 /// Weighted counts by variable and level.
@@ -74,7 +78,7 @@ impl<'a> Fit<'a> {
     pub(super) fn new(
         variables: &'a Variables,
         records: &Records,
-        seen: &'a Observations,
+        seen: &'a Seen,
         strangers: &[u16],
     ) -> Self {
         let strangers = stranger_tables(variables, strangers);
@@ -84,8 +88,8 @@ impl<'a> Fit<'a> {
             expected: expected_tables(variables, seen, &strangers),
             strangers,
             candidates: candidates(records, seen),
+            pairs: seen.patterns.counts.iter().sum::<u64>() as f64,
             parties: records.by_party.len(),
-            step: seen.len().div_ceil(MAX_FIT_PAIRS).max(1),
         }
     }
 
@@ -123,12 +127,15 @@ impl<'a> Fit<'a> {
     /// of households has one for each level that occurs, less one a variable, and a pair of parties
     /// has one for each class.
     fn criterion(&self, model: &Mixture) -> f64 {
-        let of_pair = |pair| log_sum(&model.log_joint(self.seen.pair(pair)));
-        let likelihood: f64 = self.pairs().map(of_pair).sum();
-        let mut occurring: Vec<(usize, usize)> = self
-            .pairs()
-            .flat_map(|pair| known(self.seen.pair(pair)))
-            .collect();
+        let patterns = &self.seen.patterns;
+        let of_pattern = |number| {
+            let pattern = patterns.get(number);
+            pattern.pairs as f64 * log_sum(&model.log_joint(pattern))
+        };
+        let numbers = (0..patterns.len()).into_par_iter();
+        let likelihoods: Vec<f64> = numbers.map(of_pattern).collect();
+        let likelihood: f64 = likelihoods.iter().sum();
+        let mut occurring: Vec<(usize, usize)> = patterns.iter().flat_map(known).collect();
         occurring.sort_unstable();
         occurring.dedup();
         let variables = occurring.chunk_by(|a, b| a.0 == b.0).count();
@@ -140,11 +147,7 @@ impl<'a> Fit<'a> {
         if model.has(Class::Twins) {
             parameters += strata;
         }
-        parameters as f64 * libm::log(self.pairs().count().max(1) as f64) - 2.0 * likelihood
-    }
-
-    fn pairs(&self) -> impl Iterator<Item = usize> + use<> {
-        (0..self.seen.len()).step_by(self.step)
+        parameters as f64 * libm::log(self.pairs.max(1.0)) - 2.0 * likelihood
     }
 
     fn start(&self, classes: Classes) -> Mixture {
@@ -216,34 +219,47 @@ impl<'a> Fit<'a> {
         }
     }
 
-    fn count(&self, thought: impl Fn(Observed<'_>) -> Thought) -> Counts {
+    fn count(&self, thought: impl Fn(Observed<'_>) -> Thought + Sync) -> Counts {
+        let patterns = &self.seen.patterns;
+        let part = patterns.len().div_ceil(PARTS).max(1);
+        let count = |start: usize| {
+            let mut counts = self.no_counts();
+            for number in start..(start + part).min(patterns.len()) {
+                let pattern = patterns.get(number);
+                counts.add(self.variables, pattern, &thought(pattern));
+            }
+            counts
+        };
+        let starts = (0..patterns.len()).into_par_iter().step_by(part);
+        let parts: Vec<Counts> = starts.map(count).collect();
+        let mut all = self.no_counts();
+        parts.iter().for_each(|part| all.join(part));
+        all
+    }
+
+    fn no_counts(&self) -> Counts {
         let empty = || -> LevelCounts {
             let variables = self.variables.0.iter();
             variables.map(|v| vec![0.0; v.level_count()]).collect()
         };
         let passes = self.seen.asked.len();
-        let mut counts = Counts {
+        Counts {
             matches: empty(),
             household: empty(),
             strangers: (0..passes).map(|_| empty()).collect(),
             shares: vec![0.0; passes],
             strata: vec![[0.0; CLASSES]; self.candidates.len()],
-        };
-        for pair in self.pairs().map(|pair| self.seen.pair(pair)) {
-            counts.add(self.variables, pair, &thought(pair));
         }
-        counts
     }
 
     fn maximise(&self, counts: &Counts, classes: Classes) -> Mixture {
-        let scale = self.step as f64;
         let priors = counts
             .strata
             .iter()
             .zip(&self.candidates)
-            .map(|(sums, all)| log_priors(&sums.map(|sum| sum * scale), *all, classes));
+            .map(|(sums, all)| log_priors(sums, *all, classes));
         let parties = self.parties;
-        let within = |party: usize| counts.strata[party * parties + party][0] * scale;
+        let within = |party: usize| counts.strata[party * parties + party][0];
         Mixture {
             matches: self.tables(&counts.matches),
             household: self.tables(&counts.household),
@@ -254,7 +270,7 @@ impl<'a> Fit<'a> {
             report: FitReport {
                 rounds: 0,
                 converged: false,
-                expected_matches: counts.strata.iter().map(|sums| sums[0] * scale).sum(),
+                expected_matches: counts.strata.iter().map(|sums| sums[0]).sum(),
             },
         }
     }
@@ -328,12 +344,13 @@ impl Thought {
 }
 
 impl Counts {
+    /// Counts the pairs of a pattern.
     fn add(&mut self, variables: &Variables, pair: Observed<'_>, thought: &Thought) {
+        let pairs = pair.pairs as f64;
+        let classes = thought.classes.map(|share| share * pairs);
         let stratum = &mut self.strata[usize::from(pair.stratum)];
-        for (sum, share) in stratum.iter_mut().zip(&thought.classes) {
-            *sum += share;
-        }
-        let [matched, household, unrelated, twins] = thought.classes;
+        add_all(stratum, &classes);
+        let [matched, household, unrelated, twins] = classes;
         for (variable, level) in known(pair) {
             let (mut m, mut h) = (matched, household);
             match twins_like(&variables.0[variable]) {
@@ -350,6 +367,31 @@ impl Counts {
                 self.strangers[*pass][variable][level] += share;
             }
         }
+    }
+
+    /// Adds what another part counted.
+    fn join(&mut self, other: &Self) {
+        add_levels(&mut self.matches, &other.matches);
+        add_levels(&mut self.household, &other.household);
+        for (own, other) in self.strangers.iter_mut().zip(&other.strangers) {
+            add_levels(own, other);
+        }
+        add_all(&mut self.shares, &other.shares);
+        for (own, other) in self.strata.iter_mut().zip(&other.strata) {
+            add_all(own, other);
+        }
+    }
+}
+
+fn add_all(sums: &mut [f64], more: &[f64]) {
+    for (sum, more) in sums.iter_mut().zip(more) {
+        *sum += more;
+    }
+}
+
+fn add_levels(sums: &mut LevelCounts, more: &LevelCounts) {
+    for (sums, more) in sums.iter_mut().zip(more) {
+        add_all(sums, more);
     }
 }
 
@@ -373,7 +415,7 @@ fn stranger_tables(variables: &Variables, levels: &[u16]) -> Vec<Option<LevelTab
 /// what they had to agree in.
 fn expected_tables(
     variables: &Variables,
-    seen: &Observations,
+    seen: &Seen,
     strangers: &[Option<LevelTable>],
 ) -> Vec<Vec<Option<Vec<f64>>>> {
     let of = |(place, asked): (usize, &Vec<Asked>)| {
@@ -451,10 +493,10 @@ impl Mean {
     }
 }
 
-fn candidates(records: &Records, seen: &Observations) -> Vec<f64> {
+fn candidates(records: &Records, seen: &Seen) -> Vec<f64> {
     let mut candidates = vec![1.0; records.by_party.len().pow(2)];
-    seen.strata
-        .iter()
-        .for_each(|stratum| candidates[usize::from(*stratum)] += 1.0);
+    for pattern in seen.patterns.iter() {
+        candidates[usize::from(pattern.stratum)] += pattern.pairs as f64;
+    }
     candidates
 }

@@ -7,7 +7,7 @@ use model::Layout;
 use model::layout::Comparator;
 use model::schema::{FieldKind, LinkageSchema};
 
-use super::pairs::FINENESS;
+use super::join::FINENESS;
 use crate::comparison::{GRADES, MISSING};
 
 /// The level of a variable of which nothing is known for a pair.

@@ -12,11 +12,14 @@
 //! registries are. Logarithms come from a library in Rust, not from the platform, so that every
 //! machine fits the same numbers.
 
+use rayon::prelude::*;
+
 use super::explain::millibits;
 use super::fit::Fit;
 use super::levels::{UNKNOWN, Variables};
-use super::observe::{Observations, Observed};
-use super::pairs::{PairTable, Records};
+use super::patterns::{Observed, Patterns, Seen};
+use super::records::Records;
+use super::scored::PatternWeight;
 use super::table::LevelTable;
 
 /// How the fit went.
@@ -80,30 +83,11 @@ pub(super) struct Component {
     pub(super) tables: Vec<LevelTable>,
 }
 
-/// A compared pair of records with its weight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ScoredPair {
-    /// The numbers of its records, the smaller first.
-    pub pair: (u32, u32),
-    /// The match weight: log2 of the likelihood ratio of match against unrelated, in thousandths.
-    pub weight_millibits: i32,
-    /// log2 of the posterior odds of a match, in thousandths.
-    pub odds_millibits: i32,
-}
-
-impl ScoredPair {
-    /// The posterior probability of a match, in millionths.
-    pub fn probability_ppm(&self) -> u32 {
-        let odds = libm::exp2(f64::from(self.odds_millibits) / 1000.0);
-        (odds / (1.0 + odds) * 1e6).round() as u32
-    }
-}
-
 impl Mixture {
     pub(super) fn fit(
         variables: &Variables,
         records: &Records,
-        seen: &Observations,
+        seen: &Seen,
         strangers: &[u16],
     ) -> Self {
         Fit::new(variables, records, seen, strangers).run()
@@ -146,20 +130,19 @@ impl Mixture {
         })
     }
 
-    /// Weights and posterior odds of all pairs, in the table's order.
-    pub(super) fn weigh(&self, table: &PairTable, seen: &Observations) -> Vec<ScoredPair> {
-        (0..seen.len())
-            .map(|place| {
-                let pair = seen.pair(place);
-                let weight = self.log_likelihood(Class::Match, pair)
-                    - self.log_likelihood(Class::Unrelated, pair);
-                ScoredPair {
-                    pair: table.pairs[place],
-                    weight_millibits: millibits(weight),
-                    odds_millibits: self.odds_millibits(pair),
-                }
-            })
-            .collect()
+    /// Weights and posterior odds of all patterns, in their order.
+    pub(super) fn weigh(&self, patterns: &Patterns) -> Vec<PatternWeight> {
+        let weigh = |number| {
+            let pattern: Observed<'_> = patterns.get(number);
+            let weight = self.log_likelihood(Class::Match, pattern)
+                - self.log_likelihood(Class::Unrelated, pattern);
+            PatternWeight {
+                weight_millibits: millibits(weight),
+                odds_millibits: self.odds_millibits(pattern),
+                passes: pattern.met_in(),
+            }
+        };
+        (0..patterns.len()).into_par_iter().map(weigh).collect()
     }
 
     /// log2 of the posterior odds of a match, in thousandths.

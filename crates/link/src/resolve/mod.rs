@@ -5,48 +5,56 @@ mod agree;
 mod cluster;
 mod explain;
 mod fit;
+mod join;
 mod labels;
 mod levels;
+mod meetings;
 mod mixture;
-mod observe;
-mod pairs;
+mod patterns;
+mod records;
 mod review;
+mod scored;
 mod table;
 mod whole_record;
 
-use model::{Layout, LinkageSchema, PartyIndex, PassHandle, Progress, RecordHandle};
+use std::io::Read;
+
+use model::{Layout, LinkageSchema, PassHandle, Progress, RecordHandle};
 
 pub use cluster::{Cluster, Cut, CutReason};
 pub use explain::{Explanation, LevelRow, Meeting, ModelTables, Step, VariableTable};
-pub use mixture::{FitReport, ScoredPair};
-pub use pairs::{RecordSet, Records};
+pub use mixture::FitReport;
+pub use records::{RecordSet, Records};
 pub use review::{Decision, DecisionReport, MAX_REVIEW, REVIEW_BAND, Verdict};
+pub use scored::{ScoredPair, ScoredPairs};
 
 use cluster::Repeats;
 use explain::Explainer;
+use join::{Join, Joined};
 use levels::Variables;
 use mixture::Mixture;
-use observe::Observations;
-use pairs::{Joined, PairTable};
+use patterns::Seen;
+use records::Rows;
 use review::Decisions;
+
+use crate::scratch::Scratch;
 
 /// Why resolving stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// A comparison names a handle that is in nobody's handle map.
+    /// A comparison names a row that is in nobody's handle map.
     #[error(
-        "a comparison of party {party} names a pass handle that its handle map does not have; both uploads of a party must come from the same prepare"
+        "a comparison names row {row} of batch {batch}, which its handle map does not have; both uploads of a party must come from the same prepare"
     )]
-    UnknownHandle {
-        /// The party.
-        party: PartyIndex,
+    UnknownRow {
+        /// The batch, counted from 0.
+        batch: u16,
+        /// The row, counted from 0.
+        row: u32,
     },
-    /// A handle map has the same pass handle twice.
-    #[error("the handle map of party {party} has a pass handle twice; prepare the batch again")]
-    RepeatedHandle {
-        /// The party.
-        party: PartyIndex,
-    },
+    /// Comparisons, or what was set aside of them, could not be read or written.
+    #[error("comparisons cannot be read or set aside on disk")]
+    Disk(#[from] std::io::Error),
     /// Comparisons that are not whole rows.
     #[error("the comparisons are cut short; run the matcher again")]
     TornComparisons,
@@ -83,8 +91,8 @@ pub struct Link {
     pub probability_ppm: u32,
 }
 
-impl From<&ScoredPair> for Link {
-    fn from(pair: &ScoredPair) -> Self {
+impl From<ScoredPair> for Link {
+    fn from(pair: ScoredPair) -> Self {
         Self {
             left: pair.pair.0,
             right: pair.pair.1,
@@ -102,10 +110,8 @@ pub struct Resolution {
     pub cluster_of: Vec<u32>,
     /// The accepted links, ordered by their records.
     pub links: Vec<Link>,
-    /// All pairs of records that were compared, ordered by their records.
-    pub scored: Vec<ScoredPair>,
-    /// The passes each scored pair met in, one bit a pass.
-    pub passes: Vec<u64>,
+    /// All pairs of records that were compared.
+    pub scored: ScoredPairs,
     /// The likely pairs that were not linked, with the reason.
     pub cuts: Vec<Cut>,
     /// The pairs that people should look at, as places in `scored`, the most doubtful first.
@@ -127,30 +133,41 @@ impl Resolution {
 
     /// Why the scored pair at `place` has its weight; none for whole-record encodings.
     pub fn explain(&self, place: usize) -> Option<Explanation> {
-        self.scored.get(place)?;
-        Some(self.explainer.as_ref()?.explain(place))
+        let pattern = self.scored.pattern_of.get(place)?;
+        Some(self.explainer.as_ref()?.explain(*pattern))
     }
 }
 
-/// Joins the passes, fits the model, and forms links and clusters; `decisions` of earlier reviews
-/// are followed.
+/// Joins the passes, fits the model, and forms links and clusters. `sets` are the batches in the
+/// order the matcher had them; `decisions` of earlier reviews are followed. What outgrows memory goes
+/// to `scratch`; the outcome is the same.
 ///
 /// # Errors
-/// [`ResolveError`] when comparisons and handle maps do not belong together.
-pub fn resolve<'a>(
+/// [`ResolveError`] when comparisons and handle maps do not belong together, or the disk fails.
+pub fn resolve(
     schema: &LinkageSchema,
     layout: &Layout,
     sets: &[RecordSet],
     decisions: &[Decision],
-    comparisons: impl IntoIterator<Item = &'a [u8]>,
+    comparisons: &mut dyn Read,
+    scratch: &Scratch,
     progress: &dyn Progress,
 ) -> Result<Resolution, ResolveError> {
     progress.stage("join passes", 0);
     let records = Records::of(schema, sets)?;
-    let joined = PairTable::join(schema, layout, &records, sets, comparisons)?;
+    let variables = Variables::of(schema, layout);
+    let join = Join {
+        schema,
+        layout,
+        variables: &variables,
+        records: &records,
+        scratch,
+        mirrored: layout.mirrored(),
+    };
+    let joined = join.run(&Rows::of(&records, sets), comparisons)?;
     progress.stage("fit the model", 0);
     let mut decisions = Decisions::of(decisions, &records);
-    let mut weighed = Weighed::of(schema, layout, &records, &joined);
+    let mut weighed = Weighed::of(schema, layout, variables, &records, joined);
     let review = decisions.queue(&weighed.scored);
     decisions.recalibrate(&mut weighed.scored);
     progress.stage("form clusters", 0);
@@ -169,7 +186,6 @@ pub fn resolve<'a>(
         review,
         decisions: decisions.report,
         scored: weighed.scored,
-        passes: joined.candidates.passes,
         fit: weighed.fit,
         model: weighed.model,
         explainer: weighed.explainer,
@@ -178,7 +194,7 @@ pub fn resolve<'a>(
 
 /// All pairs with their weights, and where these come from.
 struct Weighed {
-    scored: Vec<ScoredPair>,
+    scored: ScoredPairs,
     repeats: Repeats,
     fit: FitReport,
     model: ModelTables,
@@ -186,38 +202,46 @@ struct Weighed {
 }
 
 impl Weighed {
-    fn of(schema: &LinkageSchema, layout: &Layout, records: &Records, joined: &Joined) -> Self {
-        let table = &joined.candidates;
+    fn of(
+        schema: &LinkageSchema,
+        layout: &Layout,
+        variables: Variables,
+        records: &Records,
+        joined: Joined,
+    ) -> Self {
+        let scored = |weights| ScoredPairs {
+            pairs: joined.pairs,
+            pattern_of: joined.pattern_of,
+            weights,
+        };
         if schema.profile.is_whole_record() {
-            let (scored, fit) = whole_record::weigh(table);
+            let (weights, fit) = whole_record::weigh(&joined.patterns);
             return Self {
-                scored,
+                scored: scored(weights),
                 repeats: Repeats::free(schema.parties.len()),
                 fit,
                 model: ModelTables::default(),
                 explainer: None,
             };
         }
-        let variables = Variables::of(schema, layout);
-        let seen = Observations::of(schema, layout, &variables, table);
-        let strangers = joined.strangers.levels(&variables);
-        let model = Mixture::fit(&variables, records, &seen, &strangers);
-        let (scored, fit) = (model.weigh(table, &seen), model.report.clone());
+        let seen = Seen {
+            asked: patterns::asked(schema, layout, &variables),
+            patterns: joined.patterns,
+        };
+        let model = Mixture::fit(&variables, records, &seen, &joined.strangers);
+        let weights = model.weigh(&seen.patterns);
         let repeats = Repeats::of(&model.within, records);
+        let names = schema.passes.iter().map(|pass| pass.name.to_string());
         let explainer = Explainer {
             variables,
             model,
             seen,
-            passes: schema
-                .passes
-                .iter()
-                .map(|pass| pass.name.to_string())
-                .collect(),
+            passes: names.collect(),
         };
         Self {
-            scored,
+            scored: scored(weights),
             repeats,
-            fit,
+            fit: explainer.model.report.clone(),
             model: explainer.tables(),
             explainer: Some(explainer),
         }

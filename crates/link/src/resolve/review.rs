@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use model::{PartyIndex, RecordHandle};
 
-use super::mixture::ScoredPair;
-use super::pairs::Records;
+use super::records::Records;
+use super::scored::{ScoredPair, ScoredPairs};
 
 /// Pairs whose posterior odds lie within this many thousandths of a bit of even are for review:
 /// between one to nine and nine to one.
@@ -82,27 +82,35 @@ impl Decisions {
     }
 
     /// Moves the odds of all pairs by what the verdicts say of pairs with known odds.
-    pub(super) fn recalibrate(&mut self, scored: &mut [ScoredPair]) {
+    pub(super) fn recalibrate(&mut self, scored: &mut ScoredPairs) {
         let verdict = |pair: &ScoredPair| {
             let known = self.by_pair.get(&pair.pair)?;
             Some((f64::from(pair.odds_millibits) / 1000.0, *known))
         };
-        let seen: Vec<(f64, Verdict)> = scored.iter().filter_map(verdict).collect();
+        let decided = self.by_pair.keys();
+        let places = decided.filter_map(|pair| scored.place_of(*pair));
+        let pairs = places.map(|place| scored.at(place));
+        let seen: Vec<(f64, Verdict)> = pairs.filter_map(|pair| verdict(&pair)).collect();
         let shift = (shift_bits(&seen) * 1000.0).round() as i32;
         self.report.shift_millibits = shift;
-        for pair in scored {
-            pair.odds_millibits += shift;
+        for pattern in &mut scored.weights {
+            pattern.odds_millibits += shift;
         }
     }
 
     /// Places in `scored` of the pairs people should look at, nearest to even odds first. To be asked
     /// before verdicts move the odds: else the order would tell owners how far they moved.
-    pub(super) fn queue(&self, scored: &[ScoredPair]) -> Vec<usize> {
+    pub(super) fn queue(&self, scored: &ScoredPairs) -> Vec<usize> {
         let open = |pair: &ScoredPair| {
             pair.odds_millibits.abs() <= REVIEW_BAND && !self.by_pair.contains_key(&pair.pair)
         };
-        let mut queue: Vec<usize> = (0..scored.len()).filter(|p| open(&scored[*p])).collect();
-        queue.sort_by_key(|place| (scored[*place].odds_millibits.abs(), scored[*place].pair));
+        let mut queue: Vec<usize> = (0..scored.len())
+            .filter(|place| open(&scored.at(*place)))
+            .collect();
+        queue.sort_by_key(|place| {
+            let pair = scored.at(*place);
+            (pair.odds_millibits.abs(), pair.pair)
+        });
         queue.truncate(MAX_REVIEW);
         queue
     }

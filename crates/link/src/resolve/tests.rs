@@ -1,9 +1,9 @@
 //! The resolver on comparisons made from a small simulated population.
 
-use model::{PassIndex, RecordHandle, Silent};
+use model::{PartyIndex, PassIndex, RecordHandle, Silent};
 
 use super::*;
-use crate::comparison::{GRADES, MISSING, push_header};
+use crate::comparison::{GRADES, MISSING, RowId, push_header};
 use crate::evaluate;
 
 const SCHEMA: &str = r#"
@@ -159,7 +159,10 @@ impl World {
                 }
             })
             .collect();
-        let end = |party: u8, record: usize| (PartyIndex(party), pass_handle(party, record, pass));
+        let end = |batch: u16, record: usize| RowId {
+            batch,
+            row: record as u32 * 2 + u32::from(pass),
+        };
         push_header(
             &mut self.comparisons,
             PassIndex(pass),
@@ -169,16 +172,21 @@ impl World {
         self.comparisons.extend(grades);
     }
 
-    fn resolve(&self) -> Resolution {
+    fn resolve_with(&self, scratch: &Scratch) -> Resolution {
         resolve(
             &self.schema,
             &self.layout,
             &self.sets,
             &[],
-            [self.comparisons.as_slice()],
+            &mut self.comparisons.as_slice(),
+            scratch,
             &Silent,
         )
         .unwrap()
+    }
+
+    fn resolve(&self) -> Resolution {
+        self.resolve_with(&Scratch::in_memory())
     }
 
     fn quality(&self, resolution: &Resolution) -> crate::Quality {
@@ -210,7 +218,21 @@ fn a_simulated_population_is_linked_without_truth() {
 }
 
 #[test]
-fn the_order_of_comparisons_and_handles_does_not_matter() {
+fn the_memory_there_is_does_not_matter() {
+    let world = World::simulate(150, 7);
+    let directory = tempfile::tempdir().unwrap();
+    let (all, little) = (
+        world.resolve(),
+        world.resolve_with(&Scratch::in_directory(directory.path(), 1000)),
+    );
+    assert_eq!(
+        (little.scored, little.cluster_of, little.links),
+        (all.scored, all.cluster_of, all.links)
+    );
+}
+
+#[test]
+fn the_order_of_comparisons_does_not_matter() {
     let mut world = World::simulate(150, 7);
     let before = world.resolve();
     let width = crate::ComparisonLayout::of(&world.layout).row_bytes();
@@ -221,8 +243,6 @@ fn the_order_of_comparisons_and_handles_does_not_matter() {
         .collect();
     rows.reverse();
     world.comparisons = rows.concat();
-    world.sets.iter_mut().for_each(|set| set.handles.reverse());
-    world.sets.reverse();
     let after = world.resolve();
     assert_eq!(
         (before.cluster_of, before.links),
@@ -261,7 +281,8 @@ fn comparisons_and_handle_maps_must_belong_together() {
             &world.layout,
             &world.sets,
             &[],
-            [world.comparisons.as_slice()],
+            &mut world.comparisons.as_slice(),
+            &Scratch::in_memory(),
             &Silent,
         );
         result
@@ -269,34 +290,25 @@ fn comparisons_and_handle_maps_must_belong_together() {
             .map(|error| error.to_string())
             .unwrap_or_default()
     };
-    assert!(refused(&|world| world.sets[0].handles.clear()).contains("handle map does not have"));
-    assert!(
-        refused(&|world| {
-            let first = world.sets[1].handles[0];
-            world.sets[1].handles.push(first);
-        })
-        .contains("twice")
-    );
-    assert!(
-        refused(&|world| {
-            world.comparisons.pop();
-        })
-        .contains("cut short")
-    );
+    let one_map_short = refused(&|world| world.sets[0].handles.clear());
+    assert!(one_map_short.contains("handle map does not have"));
+    let no_map = refused(&|world| world.sets.truncate(1));
+    assert!(no_map.contains("of batch 1"));
+    let cut_short = refused(&|world| {
+        world.comparisons.pop();
+    });
+    assert!(cut_short.contains("cut short"));
 }
 
-/// Two records of party a that met in both passes, once each way round, with crosswise grades.
-fn turned_pair(turn: bool) -> Vec<u32> {
+/// Two records of party a that met, with the first left or right, and crosswise grades.
+fn turned_pair(turn: bool) -> Vec<u16> {
     let schema = LinkageSchema::parse(SCHEMA).unwrap();
     let layout = Layout::of(&schema);
     let mirrored = layout.mirrored();
     let straight: Vec<u8> = (0..layout.slots.len())
         .map(|slot| (slot % 20) as u8)
         .collect();
-    let (a, b) = (
-        (PartyIndex(0), pass_handle(0, 0, 0)),
-        (PartyIndex(0), pass_handle(0, 1, 0)),
-    );
+    let [a, b] = [0, 1].map(|row| RowId { batch: 0, row });
     let mut comparisons = Vec::new();
     if turn {
         push_header(&mut comparisons, PassIndex(0), b, a);
@@ -313,14 +325,17 @@ fn turned_pair(turn: bool) -> Vec<u32> {
         handles,
     }];
     let records = Records::of(&schema, &sets).unwrap();
-    let table =
-        PairTable::join(&schema, &layout, &records, &sets, [comparisons.as_slice()]).unwrap();
-    table
-        .candidates
-        .grades(0)
-        .iter()
-        .map(|grade| u32::from(*grade))
-        .collect()
+    let join = Join {
+        schema: &schema,
+        layout: &layout,
+        variables: &Variables::of(&schema, &layout),
+        records: &records,
+        scratch: &Scratch::in_memory(),
+        mirrored,
+    };
+    let rows = Rows::of(&records, &sets);
+    let joined = join.run(&rows, &mut comparisons.as_slice()).unwrap();
+    joined.patterns.get(0).levels.to_vec()
 }
 
 #[test]
@@ -351,7 +366,8 @@ fn grades_that_do_not_exist_are_refused() {
         &world.layout,
         &world.sets,
         &[],
-        [world.comparisons.as_slice()],
+        &mut world.comparisons.as_slice(),
+        &Scratch::in_memory(),
         &Silent,
     );
     assert!(matches!(result, Err(ResolveError::BadGrade)));
@@ -367,7 +383,7 @@ fn whole_records_are_linked_by_their_one_similarity() {
         Vec::new(),
     );
     for comparison in rows.iter(&world.comparisons) {
-        let same = comparison.left().1.as_bytes()[2..] == comparison.right().1.as_bytes()[2..];
+        let same = comparison.left().row / 2 == comparison.right().row / 2;
         push_header(
             &mut comparisons,
             comparison.pass(),

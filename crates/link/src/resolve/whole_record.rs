@@ -1,9 +1,12 @@
 //! Weights for records that are one vector each (CLKs): with one similarity a pair there is nothing to
 //! tell classes apart by, so the odds follow the similarity around a threshold set by convention.
 
-use super::mixture::{FitReport, ScoredPair};
-use super::pairs::{FINENESS, PairTable};
-use crate::comparison::{GRADES, MISSING};
+use super::join::FINENESS;
+use super::levels::UNKNOWN;
+use super::mixture::FitReport;
+use super::patterns::{Observed, Patterns};
+use super::scored::PatternWeight;
+use crate::comparison::GRADES;
 
 /// The Dice similarity, in hundredths, at which a link is as likely as not. CLKs of names, date and
 /// place are commonly linked at 0.8; it does not transfer between schemas, which is why the other
@@ -12,13 +15,14 @@ const THRESHOLD: i32 = 80;
 /// Thousandths of a bit per hundredth of Dice.
 const SLOPE: i32 = 500;
 
-/// Weighs all pairs, in the table's order.
-pub(super) fn weigh(table: &PairTable) -> (Vec<ScoredPair>, FitReport) {
-    let weighed: Vec<ScoredPair> = (0..table.len()).map(|pair| weighed(table, pair)).collect();
-    let expected_matches = weighed
+/// Weighs all patterns, in their order.
+pub(super) fn weigh(patterns: &Patterns) -> (Vec<PatternWeight>, FitReport) {
+    let weighed: Vec<PatternWeight> = patterns.iter().map(weighed).collect();
+    let likely = patterns
         .iter()
-        .filter(|pair| pair.odds_millibits > 0)
-        .count() as f64;
+        .zip(&weighed)
+        .filter(|(_, weight)| weight.odds_millibits > 0);
+    let expected_matches = likely.map(|(pattern, _)| pattern.pairs as f64).sum();
     (
         weighed,
         FitReport {
@@ -29,17 +33,15 @@ pub(super) fn weigh(table: &PairTable) -> (Vec<ScoredPair>, FitReport) {
     )
 }
 
-fn weighed(table: &PairTable, pair: usize) -> ScoredPair {
-    let grade = table.grades(pair)[0];
-    let hundredths = if grade == MISSING {
-        0
-    } else {
-        i32::from(grade) * 100 / (i32::from(GRADES) * i32::from(FINENESS))
+fn weighed(pattern: Observed<'_>) -> PatternWeight {
+    let hundredths = match pattern.levels[0] {
+        UNKNOWN => 0,
+        grade => i32::from(grade) * 100 / (i32::from(GRADES) * i32::from(FINENESS)),
     };
     let odds = (hundredths - THRESHOLD) * SLOPE;
-    ScoredPair {
-        pair: table.pairs[pair],
+    PatternWeight {
         weight_millibits: odds,
         odds_millibits: odds,
+        passes: pattern.met_in(),
     }
 }

@@ -1,0 +1,205 @@
+//! Joining the passes: comparisons of rows become pairs of records, each with the mean of the grades
+//! its passes gave, and at once with the pattern of levels that stands for it.
+//!
+//! Every pass has its own keys, so its grades carry independent noise; the mean is sharper than any
+//! of them. Comparisons are sorted into buckets by the smaller record, so that one bucket has all
+//! comparisons of its pairs and no more than one bucket need be in memory.
+
+use std::io::Read;
+
+use model::{Layout, LinkageSchema};
+use rayon::prelude::*;
+
+use super::ResolveError;
+use super::levels::{UNKNOWN, Variables};
+use super::patterns::{PatternBuilder, Patterns};
+use super::records::{Records, Rows};
+use crate::comparison::{Comparison, ComparisonLayout, GRADES, MISSING};
+use crate::scratch::{Buckets, Scratch};
+
+/// Steps of a mean grade per step of a grade.
+pub(super) const FINENESS: u16 = 8;
+/// Buckets of comparisons. At most so many times the memory of one is on disk.
+const BUCKETS: usize = 64;
+/// Bytes before the grades of a comparison in a bucket: its two records, and its pass.
+const MET_HEADER: usize = 9;
+/// The share of the memory that buckets may hold while they are filled.
+const FILLING: usize = 4;
+
+/// What the comparisons come to.
+pub(super) struct Joined {
+    /// Pairs of records that met in a pass, ordered by their numbers.
+    pub(super) pairs: Vec<(u32, u32)>,
+    /// By pair: its pattern.
+    pub(super) pattern_of: Vec<u32>,
+    /// The patterns.
+    pub(super) patterns: Patterns,
+    /// The levels of pairs of the calibration that met nowhere else, pair after pair.
+    pub(super) strangers: Vec<u16>,
+}
+
+/// What joining needs.
+pub(super) struct Join<'a> {
+    pub(super) schema: &'a LinkageSchema,
+    pub(super) layout: &'a Layout,
+    pub(super) variables: &'a Variables,
+    pub(super) records: &'a Records,
+    pub(super) scratch: &'a Scratch,
+    /// [`Layout::mirrored`].
+    pub(super) mirrored: Vec<usize>,
+}
+
+/// One pair of a bucket, joined.
+struct Pair {
+    records: (u32, u32),
+    /// The passes it met in, one bit a pass.
+    passes: u64,
+    levels: Vec<u16>,
+}
+
+impl Join<'_> {
+    /// Joins `comparisons` by the records that `rows` belong to.
+    ///
+    /// # Errors
+    /// [`ResolveError`] when comparisons are not what a matcher makes, or cannot be read.
+    pub(super) fn run(
+        &self,
+        rows: &Rows,
+        comparisons: &mut dyn Read,
+    ) -> Result<Joined, ResolveError> {
+        let buckets = self.sort(rows, comparisons)?;
+        let calibration = 1u64 << self.schema.passes.len();
+        let mut patterns = PatternBuilder::default();
+        let (mut pairs, mut pattern_of, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
+        for bucket in buckets.read() {
+            for pair in self.join_bucket(&bucket?) {
+                // Two records that met in a pass too need not be strangers.
+                if pair.passes == calibration {
+                    strangers.extend(pair.levels);
+                    continue;
+                }
+                let stratum = self.records.stratum(pair.records);
+                let pattern = patterns.number(stratum, pair.passes & !calibration, &pair.levels);
+                pairs.push(pair.records);
+                pattern_of.push(pattern);
+            }
+        }
+        let patterns = patterns.finish(&mut pattern_of);
+        Ok(Joined {
+            pairs,
+            pattern_of,
+            patterns,
+            strangers,
+        })
+    }
+
+    /// Sorts comparisons of two records into buckets by the smaller of them.
+    fn sort(&self, rows: &Rows, comparisons: &mut dyn Read) -> Result<Buckets<'_>, ResolveError> {
+        let form = ComparisonLayout::of(self.layout);
+        let limit = self.scratch.memory() / FILLING;
+        let mut buckets = Buckets::new(self.scratch, BUCKETS, limit);
+        let all = self.records.list.len().max(1);
+        let (mut chunk, mut met) = (Vec::new(), Vec::new());
+        loop {
+            form.read_chunk(comparisons, &mut chunk)?;
+            if chunk.is_empty() {
+                return Ok(buckets);
+            }
+            if !chunk.len().is_multiple_of(form.row_bytes()) {
+                return Err(ResolveError::TornComparisons);
+            }
+            for comparison in form.iter(&chunk) {
+                self.check(comparison)?;
+                let left = rows.record(comparison.left())?;
+                let right = rows.record(comparison.right())?;
+                if left == right {
+                    continue;
+                }
+                met.clear();
+                self.push_met(comparison, (left, right), &mut met);
+                let bucket = left.min(right) as usize * BUCKETS / all;
+                buckets.push(bucket, &met)?;
+            }
+        }
+    }
+
+    fn check(&self, comparison: Comparison<'_>) -> Result<(), ResolveError> {
+        let sound = |grade: &u8| *grade <= GRADES || *grade == MISSING;
+        if !comparison.grades().iter().all(sound) {
+            return Err(ResolveError::BadGrade);
+        }
+        let pass = comparison.pass();
+        let known = usize::from(pass.0) < self.schema.passes.len();
+        if !known && self.schema.calibration_pass() != Some(pass) {
+            return Err(ResolveError::BadPass { pass: pass.0 });
+        }
+        Ok(())
+    }
+
+    /// Writes a comparison as one of its records, the smaller first. Big-endian numbers sort as bytes.
+    fn push_met(&self, comparison: Comparison<'_>, (left, right): (u32, u32), out: &mut Vec<u8>) {
+        out.extend_from_slice(&left.min(right).to_be_bytes());
+        out.extend_from_slice(&left.max(right).to_be_bytes());
+        out.push(comparison.pass().0);
+        let grades = comparison.grades();
+        if left < right {
+            out.extend_from_slice(grades);
+        } else {
+            out.extend(self.mirrored.iter().map(|slot| grades[*slot]));
+        }
+    }
+
+    /// The pairs of a bucket, ordered by their records.
+    fn join_bucket(&self, bucket: &[u8]) -> Vec<Pair> {
+        let mut met: Vec<&[u8]> = bucket
+            .chunks_exact(MET_HEADER + self.layout.slots.len())
+            .collect();
+        // Within a pair the order does not matter: a mean of integers does not depend on it.
+        met.par_sort_unstable_by_key(|met| records_of(met));
+        let pairs: Vec<&[&[u8]]> = met
+            .chunk_by(|a, b| records_of(a) == records_of(b))
+            .collect();
+        pairs.into_par_iter().map(|same| self.join(same)).collect()
+    }
+
+    /// Joins the comparisons of one pair.
+    fn join(&self, same: &[&[u8]]) -> Pair {
+        let passes = same.iter().map(|met| 1u64 << met[MET_HEADER - 1]);
+        let mean = |slot: usize| {
+            let grades = same.iter().map(|met| met[MET_HEADER + slot]);
+            let known = grades.filter(|grade| *grade != MISSING);
+            let (sum, count) = known.fold((0u32, 0u32), |(sum, count), grade| {
+                (sum + u32::from(grade), count + 1)
+            });
+            let fine = sum * u32::from(FINENESS);
+            (fine + count / 2)
+                .checked_div(count)
+                .map_or(MISSING, |mean| mean as u8)
+        };
+        let grades: Vec<u8> = (0..self.layout.slots.len()).map(mean).collect();
+        Pair {
+            records: records_of(same[0]),
+            passes: passes.fold(0, |all, one| all | one),
+            levels: self.levels(&grades),
+        }
+    }
+
+    /// The level of every variable; of whole records, the one grade as it is.
+    fn levels(&self, grades: &[u8]) -> Vec<u16> {
+        if !self.schema.profile.is_whole_record() {
+            return self.variables.levels(grades).collect();
+        }
+        let grade = |grade: &u8| match *grade {
+            MISSING => UNKNOWN,
+            grade => u16::from(grade),
+        };
+        grades.iter().map(grade).collect()
+    }
+}
+
+fn records_of(met: &[u8]) -> (u32, u32) {
+    let number = |start: usize| {
+        u32::from_be_bytes([met[start], met[start + 1], met[start + 2], met[start + 3]])
+    };
+    (number(0), number(4))
+}

@@ -1,0 +1,78 @@
+//! All compared pairs of records with their weights: a pattern of levels a pair, and the weight of
+//! each pattern.
+
+/// A compared pair of records with its weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScoredPair {
+    /// The numbers of its records, the smaller first.
+    pub pair: (u32, u32),
+    /// The match weight: log2 of the likelihood ratio of match against unrelated, in thousandths.
+    pub weight_millibits: i32,
+    /// log2 of the posterior odds of a match, in thousandths.
+    pub odds_millibits: i32,
+    /// The passes it met in, one bit a pass.
+    pub passes: u64,
+}
+
+impl ScoredPair {
+    /// The posterior probability of a match, in millionths.
+    pub fn probability_ppm(&self) -> u32 {
+        let odds = libm::exp2(f64::from(self.odds_millibits) / 1000.0);
+        (odds / (1.0 + odds) * 1e6).round() as u32
+    }
+}
+
+/// What pairs of one pattern weigh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PatternWeight {
+    pub(super) weight_millibits: i32,
+    pub(super) odds_millibits: i32,
+    pub(super) passes: u64,
+}
+
+/// All pairs of records that were compared, ordered by their records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoredPairs {
+    pub(super) pairs: Vec<(u32, u32)>,
+    /// By pair: its pattern.
+    pub(super) pattern_of: Vec<u32>,
+    /// By pattern.
+    pub(super) weights: Vec<PatternWeight>,
+}
+
+impl ScoredPairs {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// The pair at `place`, which must be below [`ScoredPairs::len`].
+    pub fn at(&self, place: usize) -> ScoredPair {
+        let PatternWeight {
+            weight_millibits,
+            odds_millibits,
+            passes,
+        } = self.weights[self.pattern_of[place] as usize];
+        ScoredPair {
+            pair: self.pairs[place],
+            weight_millibits,
+            odds_millibits,
+            passes,
+        }
+    }
+
+    /// Where the pair of these two records stands, the smaller first; none when they were not compared.
+    pub fn place_of(&self, pair: (u32, u32)) -> Option<usize> {
+        self.pairs.binary_search(&pair).ok()
+    }
+
+    /// All pairs in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = ScoredPair> + Clone {
+        (0..self.len()).map(|place| self.at(place))
+    }
+}

@@ -1,0 +1,137 @@
+//! Where work that outgrows memory goes: byte records sorted into buckets, kept in memory as long as
+//! they fit and in nameless files beyond.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// How much memory to use for what may grow, and where the rest goes.
+#[derive(Debug, Clone)]
+pub struct Scratch {
+    directory: Option<PathBuf>,
+    memory: usize,
+}
+
+impl Scratch {
+    /// Everything stays in memory.
+    pub fn in_memory() -> Self {
+        Self {
+            directory: None,
+            memory: usize::MAX,
+        }
+    }
+
+    /// What does not fit `memory` bytes goes to files in `directory`. They have no names, so nothing
+    /// is left of them when the program ends, however it ends.
+    pub fn in_directory(directory: &Path, memory: usize) -> Self {
+        Self {
+            directory: Some(directory.to_owned()),
+            memory,
+        }
+    }
+
+    /// The bytes that may be held at one time.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    fn file(&self) -> io::Result<Option<File>> {
+        let directory = self.directory.as_deref();
+        directory.map(tempfile::tempfile_in).transpose()
+    }
+}
+
+/// Byte records sorted into buckets.
+pub(crate) struct Buckets<'a> {
+    scratch: &'a Scratch,
+    /// Bytes that may be held before they are written out.
+    limit: usize,
+    held: usize,
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Default)]
+struct Bucket {
+    held: Vec<u8>,
+    file: Option<File>,
+}
+
+impl<'a> Buckets<'a> {
+    /// So many buckets, which together hold at most `limit` bytes in memory while they are filled.
+    pub(crate) fn new(scratch: &'a Scratch, count: usize, limit: usize) -> Self {
+        Self {
+            scratch,
+            limit,
+            held: 0,
+            buckets: (0..count).map(|_| Bucket::default()).collect(),
+        }
+    }
+
+    /// Adds to a bucket.
+    pub(crate) fn push(&mut self, bucket: usize, bytes: &[u8]) -> io::Result<()> {
+        self.buckets[bucket].held.extend_from_slice(bytes);
+        self.held += bytes.len();
+        if self.held > self.limit {
+            self.write_out()?;
+        }
+        Ok(())
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        for bucket in &mut self.buckets {
+            if bucket.file.is_none() {
+                bucket.file = self.scratch.file()?;
+            }
+            if let Some(file) = &mut bucket.file {
+                file.write_all(&bucket.held)?;
+                bucket.held = Vec::new();
+            }
+        }
+        self.held = 0;
+        Ok(())
+    }
+
+    /// The buckets in order, each whole.
+    pub(crate) fn read(self) -> impl Iterator<Item = io::Result<Vec<u8>>> {
+        self.buckets.into_iter().map(Bucket::read)
+    }
+}
+
+impl Bucket {
+    fn read(self) -> io::Result<Vec<u8>> {
+        let Some(mut file) = self.file else {
+            return Ok(self.held);
+        };
+        file.seek(SeekFrom::Start(0))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        bytes.extend_from_slice(&self.held);
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn filled(scratch: &Scratch, limit: usize, records: &[(usize, [u8; 3])]) -> Vec<Vec<u8>> {
+        let mut buckets = Buckets::new(scratch, 5, limit);
+        for (bucket, bytes) in records {
+            buckets.push(*bucket, bytes).unwrap();
+        }
+        buckets.read().collect::<io::Result<_>>().unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn the_memory_there_is_changes_nothing(records in proptest::collection::vec((0usize..5, any::<[u8; 3]>()), 0..60), limit in 0usize..50) {
+            let directory = tempfile::tempdir().unwrap();
+            let scratch = Scratch::in_directory(directory.path(), 0);
+            let in_files = filled(&scratch, limit, &records);
+            let in_memory = Scratch::in_memory();
+            prop_assert_eq!(in_files, filled(&in_memory, in_memory.memory(), &records));
+            prop_assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+        }
+    }
+}
