@@ -37,8 +37,7 @@ pub(crate) fn regrade(
 ) {
     let record = |RowId { batch, row }| {
         let (set, records) = batches.get(usize::from(batch))?;
-        let (_, handle) = set.handles.get(row as usize)?;
-        records.get(handle)
+        records.get(&set.record(row)?)
     };
     let form = ComparisonLayout::of(layout);
     let header = form.row_bytes() - form.slots();
@@ -115,8 +114,7 @@ map = { given = { columns = ["g"] }, surname = { columns = ["s"] } }
             handles.push((PassHandle::new([number as u8; 16]), handle));
             records.insert(handle, record);
         }
-        let party = PARTY;
-        (RecordSet { party, handles }, records)
+        (RecordSet::of(PARTY, handles), records)
     }
 
     /// The grades of two rows, which were 7 before.

@@ -1,13 +1,16 @@
 //! A linkage on local files: the same prepare, match and resolve that nodes and coordinator run,
 //! without a network between them, under keys made from a seed.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use encode::{ClearReader, LinkageKey, NodeKeys, PrepareReport, Preparer, Sampled};
+use encode::{ClearReader, EpochKeys, LinkageKey, NodeKeys, PrepareReport, Prepared, Preparer};
 use link::matcher::MatchReport;
-use link::{PartyRows, RecordSet, Resolution, Scratch};
+use link::{Comparer, RecordSet, Resolution, RowBatch, Scratch, Spool};
+use model::layout::Row;
 use model::{
     Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, ProjectName, RunNumber,
 };
@@ -21,7 +24,9 @@ use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
 
 /// Records read and encoded at a time.
-const CHUNK: usize = 4096;
+const CHUNK: usize = 1024;
+/// A batch takes at most about this part of the memory.
+const BATCHES_IN_MEMORY: usize = 8;
 
 /// One party's registry on this machine.
 pub(crate) struct PartyFile {
@@ -37,16 +42,8 @@ pub(crate) struct Rehearsal {
     layout: Layout,
     seed: u64,
     similarities: Similarities,
-}
-
-/// The records a party brings, prepared.
-struct Added {
-    batch: Batch,
-    gone: Vec<PassHandle>,
-    sample: Vec<Sampled>,
-    report: PrepareReport,
-    /// Empty unless similarities are to come from them.
-    clear: ClearRecords,
+    scratch: Scratch,
+    keeps_rows: bool,
 }
 
 /// One record of the result.
@@ -78,6 +75,7 @@ pub(crate) struct Linked {
 }
 
 impl Rehearsal {
+    /// A linkage under keys made from `seed`, in memory.
     pub(crate) fn new(schema: LinkageSchema, seed: u64) -> Self {
         let layout = Layout::of(&schema);
         Self {
@@ -85,7 +83,21 @@ impl Rehearsal {
             layout,
             seed,
             similarities: Similarities::Encoded,
+            scratch: Scratch::in_memory(),
+            keeps_rows: false,
         }
+    }
+
+    /// Sets aside what outgrows memory; the result is the same.
+    pub(crate) fn within(mut self, scratch: Scratch) -> Self {
+        self.scratch = scratch;
+        self
+    }
+
+    /// Keeps the rows, so that the run can be added to. They stay in memory.
+    pub(crate) fn keeping_rows(mut self) -> Self {
+        self.keeps_rows = true;
+        self
     }
 
     /// Takes similarities from clear tokens instead of encodings.
@@ -115,46 +127,35 @@ impl Rehearsal {
     /// clusters are those of all records linked at once.
     pub(crate) fn extend(
         self,
-        mut standing: StandingRun,
+        standing: StandingRun,
         files: &[PartyFile],
         progress: &dyn Progress,
     ) -> anyhow::Result<(Linked, StandingRun)> {
         let mut timings = Timings::default();
-        let added = timed(&mut timings.encode, || {
-            self.prepare_all(&standing, files, progress)
-        })?;
-        let matched = timed(&mut timings.compare, || {
-            self.compare(&mut standing, &added, progress)
-        })?;
-        let mut reports = Vec::new();
-        for own in added {
-            reports.push((own.batch.label.clone(), own.report));
-            standing.samples.insert(own.batch.set.party, own.sample);
-            standing.batches.push(own.batch);
-        }
-        let batches = standing.batches.iter_mut();
-        let sets: Vec<RecordSet> = batches.map(|batch| take_set(&mut batch.set)).collect();
+        let mut work = Work::new(&self, standing)?;
+        let reports = timed(&mut timings.encode, || work.prepare_all(files, progress))?;
+        let (mut standing, matched) = timed(&mut timings.compare, || work.compare(progress))?;
+        let batches = standing.batches.iter();
+        let sets: Vec<RecordSet> = batches.map(|batch| batch.set.clone()).collect();
         let resolution = timed(&mut timings.resolve, || {
             link::resolve(
                 &self.schema,
                 &self.layout,
                 &sets,
                 &[],
-                &mut standing.comparisons.as_slice(),
-                &Scratch::in_memory(),
+                &mut *standing.comparisons.read()?,
+                &self.scratch,
                 progress,
             )
+            .map_err(anyhow::Error::from)
         })?;
-        for (batch, set) in standing.batches.iter_mut().zip(sets) {
-            batch.set = set;
-        }
         let clusters = resolution.records.list.iter().zip(&resolution.cluster_of);
         standing.clusters = clusters
             .map(|(record, cluster)| (*record, *cluster))
             .collect();
         let linked = Linked {
-            schema: self.schema,
             records: linked_records(&standing, &resolution),
+            schema: self.schema,
             resolution,
             reports,
             matched,
@@ -163,139 +164,175 @@ impl Rehearsal {
         };
         Ok((linked, standing))
     }
+}
 
-    fn prepare_all(
-        &self,
-        standing: &StandingRun,
-        files: &[PartyFile],
-        progress: &dyn Progress,
-    ) -> anyhow::Result<Vec<Added>> {
-        let project: ProjectName = "rehearsal".parse()?;
-        let mut entropy = SeededEntropy::new(self.seed);
-        let linkage = LinkageKey::new(Key32::generate(&mut entropy));
-        let epoch = linkage.epoch(&project, Epoch(1), &self.schema);
-        // One for every party, whichever bring records now: a party's key must not depend on others.
-        let parties = self.schema.party_indices();
-        let secrets: Vec<Key32> = parties.map(|_| Key32::generate(&mut entropy)).collect();
-        let prepare = |file: &PartyFile| {
-            let secret = &secrets[file.party.index()];
-            let keys = NodeKeys::derive(secret, &project, Epoch(1), RunNumber(1));
-            self.prepare(file, &epoch, &keys, standing.of_party(file.party), progress)
-                .with_context(|| format!("party `{}` cannot be prepared", file.label))
-        };
-        files.iter().map(prepare).collect()
-    }
+/// A rehearsal under way.
+struct Work<'a> {
+    plan: &'a Rehearsal,
+    standing: StandingRun,
+    comparer: Comparer<'a>,
+    /// By batch: empty unless similarities are to come from them.
+    clear: Vec<ClearRecords>,
+}
 
-    fn prepare(
-        &self,
-        file: &PartyFile,
-        epoch: &encode::EpochKeys,
-        keys: &NodeKeys,
-        standing: encode::Standing,
-        progress: &dyn Progress,
-    ) -> anyhow::Result<Added> {
-        progress.stage(&format!("encode {}", file.label), 0);
-        let plan = ColumnPlan::of(&self.schema, file.party);
-        let mut source = CsvFile::open(&file.path, &plan)?;
-        let mut preparer =
-            Preparer::new(&self.schema, &self.layout, file.party, &plan, epoch, keys)
-                .after(standing);
-        let reader = ClearReader::new(&self.schema, &self.layout, file.party, &plan, keys);
-        let mut clear = ClearRecords::new();
-        loop {
-            let chunk = source.next_chunk(CHUNK)?;
-            if chunk.is_empty() {
-                break;
-            }
-            progress.advance(chunk.len() as u64);
-            if self.similarities == Similarities::Clear {
-                clear.extend(chunk.iter().map(|raw| reader.read(raw)));
-            }
-            preparer
-                .add(chunk)
-                .with_context(|| file.path.display().to_string())?;
+impl<'a> Work<'a> {
+    fn new(plan: &'a Rehearsal, standing: StandingRun) -> anyhow::Result<Self> {
+        let mut comparer = Comparer::new(&plan.schema, &plan.layout, &plan.scratch);
+        for batch in &standing.batches {
+            let rows = RowBatch {
+                party: batch.set.party,
+                standing: true,
+            };
+            comparer.add(&rows, &mut batch.rows.as_slice())?;
         }
-        let prepared = preparer.finish();
-        let handles = prepared
-            .handle_map
-            .iter()
-            .map(|entry| (entry.pass, entry.record))
-            .collect();
-        let batch = Batch {
-            label: file.label.clone(),
-            rows: prepared.rows,
-            gone: Vec::new(),
-            set: RecordSet {
-                party: file.party,
-                handles,
-            },
-            records: prepared
-                .vault
-                .iter()
-                .map(|(handle, key)| (*handle, record_id(key)))
-                .collect(),
-        };
-        Ok(Added {
-            batch,
-            gone: prepared.gone,
-            sample: prepared.sample,
-            report: prepared.report,
-            clear,
+        let clear = standing.batches.iter().map(|_| ClearRecords::new());
+        Ok(Self {
+            clear: clear.collect(),
+            plan,
+            standing,
+            comparer,
         })
     }
 
-    /// Brings the comparisons of `standing` to what they are with the added records.
-    fn compare(
-        &self,
-        standing: &mut StandingRun,
-        added: &[Added],
+    fn prepare_all(
+        &mut self,
+        files: &[PartyFile],
         progress: &dyn Progress,
-    ) -> anyhow::Result<MatchReport> {
-        for own in added {
-            standing.mark_gone(own.batch.set.party, &own.gone);
+    ) -> anyhow::Result<Vec<(String, PrepareReport)>> {
+        let schema = &self.plan.schema;
+        let project: ProjectName = "rehearsal".parse()?;
+        let mut entropy = SeededEntropy::new(self.plan.seed);
+        let linkage = LinkageKey::new(Key32::generate(&mut entropy));
+        let epoch = linkage.epoch(&project, Epoch(1), schema);
+        // One for every party, whichever bring records now: a party's key must not depend on others.
+        let parties = schema.party_indices();
+        let secrets: Vec<Key32> = parties.map(|_| Key32::generate(&mut entropy)).collect();
+        let mut reports = Vec::new();
+        for file in files {
+            let secret = &secrets[file.party.index()];
+            let keys = NodeKeys::derive(secret, &project, Epoch(1), RunNumber(1));
+            let report = self
+                .prepare(file, &epoch, &keys, progress)
+                .with_context(|| format!("party `{}` cannot be prepared", file.label))?;
+            reports.push((file.label.clone(), report));
         }
-        let before = std::mem::take(&mut standing.comparisons);
-        let old = standing.batches.iter().map(|batch| rows(batch, true));
-        let new = added.iter().map(|own| rows(&own.batch, false));
-        let inputs: Vec<PartyRows<'_>> = old.chain(new).collect();
-        let mut comparisons = Vec::new();
-        let extension = link::extend(
-            &self.schema,
-            &self.layout,
-            &inputs,
-            &mut before.as_slice(),
-            progress,
-            |part| {
-                comparisons.extend_from_slice(part);
-                Ok::<(), std::convert::Infallible>(())
+        Ok(reports)
+    }
+
+    /// Prepares a registry, in as many batches as its rows need to stay within the memory.
+    fn prepare(
+        &mut self,
+        file: &PartyFile,
+        epoch: &EpochKeys,
+        keys: &NodeKeys,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<PrepareReport> {
+        progress.stage(&format!("encode {}", file.label), 0);
+        let (schema, layout) = (&self.plan.schema, &self.plan.layout);
+        let columns = ColumnPlan::of(schema, file.party);
+        let mut source = CsvFile::open(&file.path, &columns)?;
+        let preparer = |standing| {
+            Preparer::new(schema, layout, file.party, &columns, epoch, keys).after(standing)
+        };
+        let reader = ClearReader::new(schema, layout, file.party, &columns, keys);
+        let first = self.standing.batches.len();
+        let mut report = PrepareReport::default();
+        let mut current = preparer(self.standing.of_party(file.party));
+        let mut clear = ClearRecords::new();
+        loop {
+            let chunk = source.next_chunk(CHUNK)?;
+            let at_end = chunk.is_empty();
+            progress.advance(chunk.len() as u64);
+            if self.plan.similarities == Similarities::Clear {
+                clear.extend(chunk.iter().map(|raw| reader.read(raw)));
+            }
+            current
+                .add(chunk)
+                .with_context(|| file.path.display().to_string())?;
+            if at_end || current.bytes() > self.plan.scratch.memory() / BATCHES_IN_MEMORY {
+                let mut prepared = current.finish();
+                let standing = std::mem::take(&mut prepared.standing);
+                report.join(self.keep(file, prepared, std::mem::take(&mut clear))?);
+                if at_end {
+                    let new = &self.standing.batches[first..];
+                    let gone: usize = new.iter().map(|batch| batch.gone.len()).sum();
+                    report.forget_rows(gone as u64);
+                    self.standing.samples.insert(file.party, standing.sample);
+                    return Ok(report);
+                }
+                current = preparer(standing);
+            }
+        }
+    }
+
+    /// Takes a prepared batch in: its rows go to be compared, the rest stays.
+    fn keep(
+        &mut self,
+        file: &PartyFile,
+        prepared: Prepared,
+        clear: ClearRecords,
+    ) -> anyhow::Result<PrepareReport> {
+        let rows = RowBatch::new(file.party);
+        self.comparer.add(&rows, &mut prepared.rows.as_slice())?;
+        self.standing.mark_gone(file.party, &prepared.gone);
+        self.clear.push(clear);
+        let handles = prepared.handle_map.iter();
+        let handles = handles.map(|entry| (entry.pass, entry.record));
+        let own = prepared.vault.iter();
+        self.standing.batches.push(Batch {
+            label: file.label.clone(),
+            calibration: calibration_rows(&self.plan.schema, &self.plan.layout, &prepared),
+            gone: Vec::new(),
+            set: RecordSet::of(file.party, handles),
+            records: own.map(|(handle, key)| (*handle, record_id(key))).collect(),
+            rows: if self.plan.keeps_rows {
+                prepared.rows
+            } else {
+                Vec::new()
             },
-        )?;
-        if self.similarities == Similarities::Clear {
-            let parties: Vec<_> = added
-                .iter()
-                .map(|own| (&own.batch.set, &own.clear))
-                .collect();
-            clear::regrade(&self.layout, &parties, &mut comparisons);
+        });
+        Ok(prepared.report)
+    }
+
+    /// Brings the comparisons to what they are with the added records.
+    fn compare(mut self, progress: &dyn Progress) -> anyhow::Result<(StandingRun, MatchReport)> {
+        for (number, batch) in (0..).zip(&self.standing.batches) {
+            self.comparer.drop_rows(number, batch.gone.iter().copied());
         }
-        standing.comparisons = comparisons;
-        Ok(extension.all)
+        let mut comparisons = Spool::new(&self.plan.scratch)?;
+        let sets = self.standing.batches.iter().map(|batch| &batch.set);
+        let clear: Vec<(&RecordSet, &ClearRecords)> = sets.zip(&self.clear).collect();
+        let mut sink = |part: &[u8]| {
+            if self.plan.similarities == Similarities::Encoded {
+                return comparisons.write_all(part);
+            }
+            let mut part = part.to_vec();
+            clear::regrade(&self.plan.layout, &clear, &mut part);
+            comparisons.write_all(&part)
+        };
+        let mut before = self.standing.comparisons.read()?;
+        let extension = self.comparer.run(&mut *before, progress, &mut sink)?;
+        drop(before);
+        self.standing.comparisons = comparisons;
+        Ok((self.standing, extension.all))
     }
 }
 
-fn rows(batch: &Batch, standing: bool) -> PartyRows<'_> {
-    PartyRows {
-        party: batch.set.party,
-        bytes: &batch.rows,
-        standing,
-        gone: &batch.gone,
-    }
-}
-
-fn take_set(set: &mut RecordSet) -> RecordSet {
-    RecordSet {
-        party: set.party,
-        handles: std::mem::take(&mut set.handles),
-    }
+/// The calibration rows of a batch by their handles: the only ones that may have to go.
+fn calibration_rows(
+    schema: &LinkageSchema,
+    layout: &Layout,
+    prepared: &Prepared,
+) -> BTreeMap<PassHandle, u32> {
+    let Some(calibration) = schema.calibration_pass() else {
+        return BTreeMap::new();
+    };
+    let rows = prepared.rows.chunks_exact(layout.row_bytes).map(Row::new);
+    (0..)
+        .zip(rows)
+        .filter(|(_, row)| row.pass() == calibration)
+        .map(|(number, row)| (row.handle(), number))
+        .collect()
 }
 
 /// All records, party by party.

@@ -88,22 +88,16 @@ fn clusters_in_process(
         let handles = prepared
             .handle_map
             .iter()
-            .map(|entry| (entry.pass, entry.record))
-            .collect();
-        sets.push(RecordSet { party, handles });
+            .map(|entry| (entry.pass, entry.record));
+        sets.push(RecordSet::of(party, handles));
         rows.push(prepared.rows);
     }
     let inputs: Vec<PartyRows<'_>> = schema
         .party_indices()
         .zip(&rows)
-        .map(|(party, bytes)| PartyRows::new(party, bytes))
+        .map(|(party, bytes)| PartyRows { party, bytes })
         .collect();
-    let mut comparisons = Vec::new();
-    link::compare(schema, &layout, &inputs, &Silent, |part| {
-        comparisons.extend_from_slice(part);
-        Ok::<(), std::convert::Infallible>(())
-    })
-    .unwrap();
+    let (comparisons, _) = link::compare(schema, &layout, &inputs, &Silent).unwrap();
     let resolution = link::resolve(
         schema,
         &layout,

@@ -143,23 +143,19 @@ fn handles(party: u8) -> RecordSet {
         (pass, RecordHandle::new([party * 64 + record; 16]))
     };
     let pairs = (0..4).flat_map(|record| [pair(record, 0), pair(record, 1)]);
-    RecordSet {
-        party: PartyIndex(party),
-        handles: pairs.collect(),
-    }
+    RecordSet::of(PartyIndex(party), pairs)
 }
 
 /// What the matcher makes of two parties' rows.
 fn compare(inputs: [&[u8]; 2]) -> Option<Vec<u8>> {
-    let (schema, mut compared) = (schema(), Vec::new());
+    let schema = schema();
     let layout = Layout::of(&schema);
-    let inputs = [0, 1].map(|party| PartyRows::new(PartyIndex(party), inputs[usize::from(party)]));
-    let sink = |rows: &[u8]| {
-        compared.extend_from_slice(rows);
-        Ok::<(), std::io::Error>(())
-    };
-    link::compare(&schema, &layout, &inputs, &Silent, sink).ok()?;
-    Some(compared)
+    let inputs = [0, 1].map(|party| PartyRows {
+        party: PartyIndex(party),
+        bytes: inputs[usize::from(party)],
+    });
+    let compared = link::compare(&schema, &layout, &inputs, &Silent);
+    compared.ok().map(|(comparisons, _)| comparisons)
 }
 
 fn comparisons() -> Vec<u8> {

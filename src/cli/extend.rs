@@ -49,14 +49,16 @@ pub(crate) fn run(arguments: &ExtendArguments) -> anyhow::Result<()> {
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
     let bars = Bars::new();
     let before = run.clusters.clone();
-    let (linked, run) = Rehearsal::new(schema, seed).extend(run, &files, &bars)?;
+    let (linked, run) = Rehearsal::new(schema, seed)
+        .keeping_rows()
+        .extend(run, &files, &bars)?;
     drop(bars);
     let changes = Changes::of(&linked, &before);
     outcome::write(&arguments.out, &linked)?;
     outcome::write_changes(&arguments.out, &changes)?;
     standing::save(
         &arguments.kept,
-        &Kept {
+        &mut Kept {
             schema_text,
             seed,
             run,

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use link::Scratch;
 
 use super::progress::Bars;
 use super::showing::ShowArguments;
 use crate::clear;
 use crate::evaluation;
-use crate::inputs;
+use crate::inputs::{self, Bytes};
 use crate::outcome;
 use crate::rehearsal::Rehearsal;
 use crate::standing::{self, Kept, StandingRun};
@@ -40,6 +41,10 @@ pub(crate) struct LinkArguments {
     /// encodings and record ids.
     #[arg(long, value_name = "DIR", conflicts_with = "clear")]
     keep: Option<PathBuf>,
+    /// Memory for what may grow with the registries, as 256MiB or 4GiB; the rest goes to files in
+    /// --out while the program runs. The result is the same.
+    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
+    memory: Bytes,
     #[command(flatten)]
     showing: ShowArguments,
     /// How many threads to use; all cores when not given.
@@ -53,7 +58,13 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     let files = inputs::party_files(&schema, &arguments.parties)?;
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
     let bars = Bars::new();
-    let mut rehearsal = Rehearsal::new(schema, arguments.seed);
+    std::fs::create_dir_all(&arguments.out)
+        .with_context(|| format!("{} cannot be made", arguments.out.display()))?;
+    let scratch = Scratch::in_directory(&arguments.out, arguments.memory.0);
+    let mut rehearsal = Rehearsal::new(schema, arguments.seed).within(scratch);
+    if arguments.keep.is_some() {
+        rehearsal = rehearsal.keeping_rows();
+    }
     if arguments.clear {
         rehearsal = rehearsal.on_clear_values()?;
         println!("{}", clear::WARNING);
@@ -77,11 +88,11 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
 fn keep(directory: &Path, arguments: &LinkArguments, run: StandingRun) -> anyhow::Result<()> {
     let schema_text = std::fs::read_to_string(&arguments.schema)?;
     let seed = arguments.seed;
-    let kept = Kept {
+    let mut kept = Kept {
         schema_text,
         seed,
         run,
     };
-    standing::save(directory, &kept)
+    standing::save(directory, &mut kept)
         .with_context(|| format!("the run cannot be kept in {}", directory.display()))
 }

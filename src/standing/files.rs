@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use encode::{HandleEntry, Rank, Sampled};
 use link::RecordSet;
-use model::{Digest, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
+use model::layout::Row;
+use model::{Digest, Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use serde::{Deserialize, Serialize};
 use service::files::{create_dir_private, write_atomic_private};
 
@@ -53,7 +54,7 @@ pub(crate) struct Kept {
 }
 
 /// Keeps a run in `directory`, in place of what is kept there.
-pub(crate) fn save(directory: &Path, kept: &Kept) -> anyhow::Result<()> {
+pub(crate) fn save(directory: &Path, kept: &mut Kept) -> anyhow::Result<()> {
     create_dir_private(directory)?;
     let before = current(directory)?;
     let name = before.as_ref().map_or(1, |number| number + 1);
@@ -103,7 +104,9 @@ fn current(directory: &Path) -> anyhow::Result<Option<u64>> {
     }
 }
 
-fn write_state(state: &Path, kept: &Kept) -> anyhow::Result<()> {
+fn write_state(state: &Path, kept: &mut Kept) -> anyhow::Result<()> {
+    let mut comparisons = Vec::new();
+    kept.run.comparisons.read()?.read_to_end(&mut comparisons)?;
     let mut digests = BTreeMap::new();
     let mut put = |name: String, bytes: &[u8]| {
         digests.insert(name.clone(), Digest::of(bytes));
@@ -111,12 +114,16 @@ fn write_state(state: &Path, kept: &Kept) -> anyhow::Result<()> {
     };
     let run = &kept.run;
     put(SCHEMA.to_owned(), kept.schema_text.as_bytes())?;
-    put(COMPARISONS.to_owned(), &run.comparisons)?;
+    put(COMPARISONS.to_owned(), &comparisons)?;
     for (place, batch) in run.batches.iter().enumerate() {
         let name = |what| batch_file(place, what);
-        let handles: Vec<u8> = batch.set.handles.iter().flat_map(handle_bytes).collect();
+        let rows = 0..batch.set.rows() as u32;
+        let records: Vec<u8> = rows
+            .filter_map(|row| batch.set.record(row))
+            .flat_map(|record| *record.as_bytes())
+            .collect();
         put(name("rows"), &batch.rows)?;
-        put(name("handles"), &handles)?;
+        put(name("records-of-rows"), &records)?;
         put(name("records"), &records_csv(batch, run)?)?;
     }
     for (party, sample) in &run.samples {
@@ -146,17 +153,11 @@ fn sample_file(party: PartyIndex) -> String {
     format!("sample-{}.bin", party.0)
 }
 
-fn handle_bytes((pass, record): &(PassHandle, RecordHandle)) -> [u8; 32] {
-    let mut bytes = [0; 32];
-    bytes[..16].copy_from_slice(pass.as_bytes());
-    bytes[16..].copy_from_slice(record.as_bytes());
-    bytes
-}
-
 fn sampled_bytes(sampled: &Sampled) -> [u8; 48] {
     let mut bytes = [0; 48];
     bytes[..16].copy_from_slice(&sampled.rank.to_bytes());
-    bytes[16..].copy_from_slice(&handle_bytes(&(sampled.entry.pass, sampled.entry.record)));
+    bytes[16..32].copy_from_slice(sampled.entry.pass.as_bytes());
+    bytes[32..].copy_from_slice(sampled.entry.record.as_bytes());
     bytes
 }
 
@@ -200,10 +201,8 @@ impl State {
     fn read(&self) -> anyhow::Result<Kept> {
         let schema_text = String::from_utf8(self.file(SCHEMA)?)?;
         let schema = LinkageSchema::parse(&schema_text)?;
-        let mut run = StandingRun {
-            comparisons: self.file(COMPARISONS)?,
-            ..StandingRun::default()
-        };
+        let mut run = StandingRun::default();
+        run.comparisons.write_all(&self.file(COMPARISONS)?)?;
         for (place, entry) in self.contents.batches.iter().enumerate() {
             let party = PartyIndex(entry.party);
             ensure!(
@@ -211,7 +210,7 @@ impl State {
                 "batch {} is of party {party}, which the schema does not have",
                 place + 1
             );
-            let batch = self.batch(place, party, entry, &mut run)?;
+            let batch = self.batch(&schema, place, entry, &mut run)?;
             run.batches.push(batch);
             let sample = self.file(&sample_file(party))?;
             let sampled = entries::<48>(&sample, "a sample")?.map(sampled);
@@ -226,13 +225,21 @@ impl State {
 
     fn batch(
         &self,
+        schema: &LinkageSchema,
         place: usize,
-        party: PartyIndex,
         entry: &BatchEntry,
         run: &mut StandingRun,
     ) -> anyhow::Result<Batch> {
-        let handles = self.file(&batch_file(place, "handles"))?;
-        let handles = entries::<32>(&handles, "a handle map")?.map(handle_pair);
+        let party = PartyIndex(entry.party);
+        let layout = Layout::of(schema);
+        let rows = self.file(&batch_file(place, "rows"))?;
+        let records_of_rows = self.file(&batch_file(place, "records-of-rows"))?;
+        let records_of_rows = entries::<16>(&records_of_rows, "the records of rows")?;
+        let numbered = (0..).zip(rows.chunks_exact(layout.row_bytes).map(Row::new));
+        let calibrates = |row: &Row<'_>| Some(row.pass()) == schema.calibration_pass();
+        let handles = rows.chunks_exact(layout.row_bytes).zip(records_of_rows);
+        let handles =
+            handles.map(|(row, record)| (Row::new(row).handle(), RecordHandle::new(*record)));
         let text = self.file(&batch_file(place, "records"))?;
         let mut lines = csv::ReaderBuilder::new()
             .has_headers(false)
@@ -248,13 +255,14 @@ impl State {
         }
         Ok(Batch {
             label: entry.label.clone(),
-            rows: self.file(&batch_file(place, "rows"))?,
+            calibration: numbered
+                .filter(|(_, row)| calibrates(row))
+                .map(|(number, row)| (row.handle(), number))
+                .collect(),
             gone: entry.gone.clone(),
-            set: RecordSet {
-                party,
-                handles: handles.collect(),
-            },
+            set: RecordSet::of(party, handles),
             records,
+            rows,
         })
     }
 
@@ -279,13 +287,6 @@ fn entries<'a, const N: usize>(
     let (entries, rest) = bytes.as_chunks::<N>();
     ensure!(rest.is_empty(), "{what} is not whole entries");
     Ok(entries.iter())
-}
-
-fn handle_pair(bytes: &[u8; 32]) -> (PassHandle, RecordHandle) {
-    (
-        PassHandle::new(sixteen(&bytes[..16])),
-        RecordHandle::new(sixteen(&bytes[16..])),
-    )
 }
 
 fn sampled(bytes: &[u8; 48]) -> Sampled {

@@ -6,7 +6,7 @@ mod files;
 use std::collections::{BTreeMap, HashMap};
 
 use encode::Sampled;
-use link::RecordSet;
+use link::{RecordSet, Spool};
 use model::{PartyIndex, PassHandle, RecordHandle};
 
 pub(crate) use files::{Kept, load, save};
@@ -15,8 +15,10 @@ pub(crate) use files::{Kept, load, save};
 pub(crate) struct Batch {
     /// What the user calls the party.
     pub(crate) label: String,
-    /// The rows, whole, one after the other, in order of their handles.
+    /// The rows, whole, one after the other, in order of their handles; none where they are not kept.
     pub(crate) rows: Vec<u8>,
+    /// The numbers of its calibration rows, by their handles.
+    pub(crate) calibration: BTreeMap<PassHandle, u32>,
     /// The rows that count no longer, by number, sorted.
     pub(crate) gone: Vec<u32>,
     /// Whose they are.
@@ -33,7 +35,7 @@ pub(crate) struct StandingRun {
     /// By party: who calibrates.
     pub(crate) samples: BTreeMap<PartyIndex, Vec<Sampled>>,
     /// All comparisons.
-    pub(crate) comparisons: Vec<u8>,
+    pub(crate) comparisons: Spool,
     /// The cluster of every record that could meet another.
     pub(crate) clusters: HashMap<(PartyIndex, RecordHandle), u32>,
 }
@@ -44,7 +46,7 @@ impl StandingRun {
         let own = self.batches.iter().filter(|batch| batch.set.party == party);
         encode::Standing {
             records: own
-                .flat_map(|batch| batch.records.iter().map(|(handle, _)| *handle))
+                .flat_map(|batch| batch.records.iter().map(|(handle, _)| (*handle, 0)))
                 .collect(),
             sample: self.samples.get(&party).cloned().unwrap_or_default(),
         }
@@ -54,9 +56,8 @@ impl StandingRun {
     pub(crate) fn mark_gone(&mut self, party: PartyIndex, gone: &[PassHandle]) {
         let own = self.batches.iter_mut();
         for batch in own.filter(|batch| batch.set.party == party) {
-            let handles = &batch.set.handles;
-            let row = |handle| handles.binary_search_by_key(handle, |(own, _)| *own).ok();
-            let rows = gone.iter().filter_map(row).map(|row| row as u32);
+            let row = |handle| batch.calibration.get(handle).copied();
+            let rows: Vec<u32> = gone.iter().filter_map(row).collect();
             batch.gone.extend(rows);
             batch.gone.sort_unstable();
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use link::Scratch;
 use model::{LinkageSchema, PartyIndex, Silent};
 use testkit::country::{CountrySpec, ErrorLevel, generate};
 
@@ -55,16 +56,16 @@ fn schema() -> LinkageSchema {
 /// The first parts, linked and kept in `kept`.
 fn link_first(dir: &Path, kept: &Path) -> Linked {
     let first = files(dir, &schema(), ".first", 3);
-    let rehearsal = Rehearsal::new(schema(), SEED);
+    let rehearsal = Rehearsal::new(schema(), SEED).keeping_rows();
     let (linked, run) = rehearsal
         .extend(StandingRun::default(), &first, &Silent)
         .unwrap();
-    let state = Kept {
+    let mut state = Kept {
         schema_text: SCHEMA.to_owned(),
         seed: SEED,
         run,
     };
-    save(kept, &state).unwrap();
+    save(kept, &mut state).unwrap();
     linked
 }
 
@@ -84,10 +85,13 @@ fn records_added_later_give_the_clusters_of_all_at_once() {
     let Kept { run, .. } = load(&kept).unwrap();
     let before = run.clusters.clone();
     let second = files(dir, &schema(), ".second", 4);
-    let rehearsal = Rehearsal::new(schema(), SEED);
+    let rehearsal = Rehearsal::new(schema(), SEED).keeping_rows();
     let (added, run) = rehearsal.extend(run, &second, &Silent).unwrap();
     let all = files(dir, &schema(), "", 4);
-    let at_once = Rehearsal::new(schema(), SEED).run(&all, &Silent).unwrap();
+    let at_once = Rehearsal::new(schema(), SEED)
+        .within(Scratch::in_directory(dir, 8 << 20))
+        .run(&all, &Silent)
+        .unwrap();
     assert!(run.samples.values().any(|sample| sample.len() == 2048));
     assert_eq!(added.matched, at_once.matched);
     assert_eq!(added.resolution.links, at_once.resolution.links);
@@ -126,12 +130,12 @@ fn a_damaged_state_is_refused_and_an_unfinished_one_does_not_count() {
     let linked = link_first(dir, &kept);
     std::fs::create_dir(kept.join("2")).unwrap();
     std::fs::write(kept.join("2").join("schema.toml"), "unfinished").unwrap();
-    let state = load(&kept).unwrap();
+    let mut state = load(&kept).unwrap();
     assert_eq!(
         state.run.clusters.len(),
         linked.resolution.records.list.len()
     );
-    save(&kept, &state).unwrap();
+    save(&kept, &mut state).unwrap();
     assert!(!kept.join("1").exists());
     let rows = kept.join("2").join("batch-1.rows");
     let mut bytes = std::fs::read(&rows).unwrap();

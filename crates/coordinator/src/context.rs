@@ -1,9 +1,10 @@
 //! What either role works with: the project, its store, its log and its directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::{Event, LogError};
+use link::Scratch;
 use model::{Clock, Digest, RunNumber};
 use wire::Role;
 
@@ -12,6 +13,9 @@ use crate::journal::Journal;
 use crate::lifecycle::{Lifecycle, Runs};
 use crate::project::Project;
 use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
+
+/// Bytes a stage holds of what may grow with the registries; the rest is on disk.
+const MEMORY: usize = 1 << 30;
 
 /// Why a role did not start.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,11 @@ impl<L: Lifecycle> RoleContext<L> {
     /// Where the role writes what it makes of `run`.
     pub(crate) fn outputs(&self, run: RunNumber) -> PathBuf {
         self.outputs.join(run.to_string())
+    }
+
+    /// Where a stage that writes to `directory` sets aside what outgrows its memory.
+    pub(crate) fn scratch(&self, directory: &Path) -> Scratch {
+        Scratch::in_directory(directory, MEMORY)
     }
 
     /// Where the open run stands.

@@ -12,6 +12,7 @@
 
 mod context;
 mod coordinator;
+mod digesting;
 pub mod directory;
 pub mod enrol;
 pub mod handover;

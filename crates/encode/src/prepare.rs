@@ -1,7 +1,7 @@
 //! Prepare: a registry's raw records become rows for the matcher, a handle map for the resolver and
 //! a vault for the node, with a report of what could not be used.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use model::manifest::MAX_BATCH_BYTES;
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
@@ -96,11 +96,48 @@ pub struct PrepareReport {
     pub present: Vec<u64>,
 }
 
+impl PrepareReport {
+    /// Counts calibration rows out that records which came later took the place of.
+    pub fn forget_rows(&mut self, calibration: u64) {
+        self.rows -= calibration;
+        self.calibration_rows -= calibration;
+    }
+
+    /// Adds what another batch of the same party tells.
+    pub fn join(&mut self, other: Self) {
+        self.records += other.records;
+        self.set_aside += other.set_aside;
+        self.set_aside_examples.extend(other.set_aside_examples);
+        self.set_aside_examples.truncate(EXAMPLES);
+        self.rows += other.rows;
+        self.calibration_rows += other.calibration_rows;
+        self.present
+            .resize(self.present.len().max(other.present.len()), 0);
+        for (own, other) in self.present.iter_mut().zip(other.present) {
+            *own += other;
+        }
+        for problem in other.problems {
+            let same =
+                |own: &&mut ProblemCount| (own.field, own.kind) == (problem.field, problem.kind);
+            if let Some(own) = self.problems.iter_mut().find(same) {
+                own.rows += problem.rows;
+                own.examples.extend(problem.examples);
+                own.examples.truncate(EXAMPLES);
+            } else {
+                self.problems.push(problem);
+            }
+        }
+        self.problems
+            .sort_by_key(|problem| (problem.field, problem.kind));
+    }
+}
+
 /// What the earlier batches of a run leave behind for one that is added to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
-    /// The records they brought.
-    pub records: HashSet<RecordHandle>,
+    /// The records they brought, each with its row in the registry where that is the one still being
+    /// read, and 0 where it is another.
+    pub records: HashMap<RecordHandle, u64>,
     /// The records that calibrate.
     pub sample: Vec<Sampled>,
 }
@@ -115,8 +152,8 @@ pub struct Prepared {
     pub vault: Vec<(RecordHandle, LocalKey)>,
     /// Calibration rows of earlier batches that records of this one took the place of.
     pub gone: Vec<PassHandle>,
-    /// Who calibrates from here on, this batch's records and earlier ones.
-    pub sample: Vec<Sampled>,
+    /// What this batch and earlier ones leave behind for the next.
+    pub standing: Standing,
     /// What went in and what did not.
     pub report: PrepareReport,
 }
@@ -131,8 +168,7 @@ pub struct Preparer<'a> {
     handle_map: Vec<HandleEntry>,
     vault: Vec<(RecordHandle, LocalKey)>,
     sample: Sample,
-    known: HashSet<RecordHandle>,
-    first_rows: HashMap<RecordHandle, u64>,
+    known: HashMap<RecordHandle, u64>,
     report: PrepareReport,
     problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
 }
@@ -167,8 +203,7 @@ impl<'a> Preparer<'a> {
             handle_map: Vec::new(),
             vault: Vec::new(),
             sample: Sample::default(),
-            known: HashSet::new(),
-            first_rows: HashMap::new(),
+            known: HashMap::new(),
             report: PrepareReport {
                 present,
                 ..PrepareReport::default()
@@ -183,6 +218,11 @@ impl<'a> Preparer<'a> {
         self.known = standing.records;
         self.sample = Sample::of(standing.sample);
         self
+    }
+
+    /// Bytes of the rows so far.
+    pub fn bytes(&self) -> usize {
+        self.rows.len()
     }
 
     /// Encodes a chunk of records on all cores; each record's raw values are wiped as soon as it is
@@ -236,11 +276,10 @@ impl<'a> Preparer<'a> {
         if key.expose().trim().is_empty() {
             return Err(PrepareError::EmptyRecordId { row });
         }
-        if let Some(first) = self.first_rows.insert(record.handle, row) {
-            return Err(PrepareError::DuplicateRecordId { row, first });
-        }
-        if self.known.contains(&record.handle) {
-            return Err(PrepareError::KnownRecordId { row });
+        match self.known.insert(record.handle, row) {
+            Some(0) => return Err(PrepareError::KnownRecordId { row }),
+            Some(first) => return Err(PrepareError::DuplicateRecordId { row, first }),
+            None => {}
         }
         if self.report.records == MAX_RECORDS {
             return Err(PrepareError::TooManyRecords);
@@ -291,7 +330,10 @@ impl<'a> Preparer<'a> {
     /// Shuffles: rows leave in the order of their random handles, which says nothing about the
     /// registry's.
     pub fn finish(mut self) -> Prepared {
-        let sample = self.sample.sampled();
+        let standing = Standing {
+            records: self.known,
+            sample: self.sample.sampled(),
+        };
         let (calibration, gone) = std::mem::take(&mut self.sample).into_rows();
         for (row, entry) in calibration {
             self.rows.extend_from_slice(&row);
@@ -311,7 +353,7 @@ impl<'a> Preparer<'a> {
             handle_map: order.iter().map(|row| self.handle_map[*row]).collect(),
             vault: self.vault,
             gone,
-            sample,
+            standing,
             report: self.report,
         }
     }

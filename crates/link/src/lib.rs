@@ -14,8 +14,8 @@ pub mod scratch;
 
 pub use comparison::{Comparison, ComparisonLayout, MISSING, RowId};
 pub use evaluate::{Quality, evaluate};
-pub use matcher::{Extension, MatchError, PartyRows, compare, extend};
+pub use matcher::{Comparer, Extension, MatchError, PartyRows, RowBatch, compare};
 pub use resolve::{
     Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError, Verdict, resolve,
 };
-pub use scratch::Scratch;
+pub use scratch::{Scratch, Spool};

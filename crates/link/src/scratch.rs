@@ -2,8 +2,11 @@
 //! they fit and in nameless files beyond.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+/// Bytes read from a file at once.
+const BUFFER: usize = 1 << 20;
 
 /// How much memory to use for what may grow, and where the rest goes.
 #[derive(Debug, Clone)]
@@ -38,6 +41,53 @@ impl Scratch {
     fn file(&self) -> io::Result<Option<File>> {
         let directory = self.directory.as_deref();
         directory.map(tempfile::tempfile_in).transpose()
+    }
+}
+
+/// Bytes written once and read from the start: in a nameless file where there is a directory for it.
+#[derive(Debug, Default)]
+pub struct Spool {
+    held: Vec<u8>,
+    file: Option<File>,
+}
+
+impl Spool {
+    /// Nothing yet.
+    ///
+    /// # Errors
+    /// No file can be made.
+    pub fn new(scratch: &Scratch) -> io::Result<Self> {
+        Ok(Self {
+            held: Vec::new(),
+            file: scratch.file()?,
+        })
+    }
+
+    /// Reads all of it from the start.
+    ///
+    /// # Errors
+    /// The file cannot be gone back to.
+    pub fn read(&mut self) -> io::Result<Box<dyn Read + '_>> {
+        Ok(match &mut self.file {
+            None => Box::new(self.held.as_slice()),
+            Some(file) => {
+                file.seek(SeekFrom::Start(0))?;
+                Box::new(BufReader::with_capacity(BUFFER, file))
+            }
+        })
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            None => self.held.write(bytes),
+            Some(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), File::flush)
     }
 }
 
@@ -121,6 +171,23 @@ mod tests {
             buckets.push(*bucket, bytes).unwrap();
         }
         buckets.read().collect::<io::Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn a_spool_gives_back_what_was_written_as_often_as_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        for scratch in [
+            Scratch::in_memory(),
+            Scratch::in_directory(directory.path(), 0),
+        ] {
+            let mut spool = Spool::new(&scratch).unwrap();
+            spool.write_all(b"some bytes").unwrap();
+            for _ in 0..2 {
+                let mut read = String::new();
+                spool.read().unwrap().read_to_string(&mut read).unwrap();
+                assert_eq!(read, "some bytes");
+            }
+        }
     }
 
     proptest! {

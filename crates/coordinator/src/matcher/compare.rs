@@ -1,15 +1,16 @@
 //! The matcher's one long stage: all pairs of rows that share a block, compared into one file.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use audit::Event;
-use link::matcher::MatchReport;
-use link::{MatchError, PartyRows};
-use model::Digest;
+use link::matcher::{MatchReport, Sink};
+use link::{Comparer, MatchError, RowBatch};
+use model::{Digest, PartyIndex};
 use serde::Serialize;
 use service::Shutdown;
 
 use super::{Matcher, MatcherStep};
+use crate::digesting::Digesting;
 use crate::lifecycle::StageError;
 use crate::outputs::{self, OutputFile};
 use crate::progress::Logged;
@@ -26,13 +27,20 @@ struct Report<'a> {
     comparisons_digest: Digest,
 }
 
-/// Why the comparisons were not taken.
-#[derive(Debug, thiserror::Error)]
-enum SinkError {
-    #[error("the program was asked to stop")]
-    Stopped,
-    #[error(transparent)]
-    File(#[from] io::Error),
+/// Writes comparisons to a file until the program is asked to stop.
+struct ToFile<'a> {
+    file: OutputFile,
+    shutdown: &'a Shutdown,
+}
+
+impl Sink for ToFile<'_> {
+    fn take(&mut self, comparisons: &[u8]) -> io::Result<()> {
+        self.file.write(comparisons)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.shutdown.is_requested()
+    }
 }
 
 impl Matcher {
@@ -43,21 +51,24 @@ impl Matcher {
         shutdown: &Shutdown,
     ) -> Result<MatcherStep, StageError> {
         let batches = self.context.sealed(manifests)?;
-        let rows: Vec<Vec<u8>> = batches
-            .iter()
-            .map(|batch| self.rows(batch))
+        let project = &self.context.project;
+        let run = project.run;
+        let directory = self.context.outputs(run);
+        outputs::prepare(&directory)?;
+        let scratch = self.context.scratch(&directory);
+        let mut comparer = Comparer::new(&project.schema, &project.layout, &scratch);
+        let parties = project.schema.party_indices().zip(&batches);
+        let handles: Vec<Digest> = parties
+            .map(|(party, batch)| self.add(&mut comparer, party, batch))
             .collect::<Result<_, _>>()?;
-        let run = self.context.project.run;
-        outputs::prepare(&self.context.outputs(run))?;
-        let inputs: Vec<PartyRows<'_>> = self
-            .context
-            .project
-            .schema
-            .party_indices()
-            .zip(&rows)
-            .map(|(party, bytes)| PartyRows::new(party, bytes))
-            .collect();
-        let (report, comparisons) = self.compare_rows(&inputs, shutdown)?;
+        let mut sink = ToFile {
+            file: OutputFile::create(&self.comparisons(run))?,
+            shutdown,
+        };
+        let progress = Logged::new(self.context.role);
+        let compared = comparer.run(&mut io::empty(), &progress, &mut sink);
+        let report = compared.map_err(stage_error)?.all;
+        let comparisons = sink.file.finish()?;
         self.write_report(&report, comparisons)?;
         let pairs = report.pairs;
         self.context.journal.record_once(Event::RunMatched {
@@ -65,49 +76,31 @@ impl Matcher {
             pairs,
             comparisons_digest: comparisons,
         })?;
-        let layout = &self.context.project.layout;
-        let handles = inputs.iter().map(|input| input.handles_digest(layout));
         Ok(MatcherStep::Match {
             comparisons,
             pairs,
-            handles: handles.collect(),
+            handles,
         })
     }
 
-    fn rows(&self, batch: &StoredBatch) -> Result<Vec<u8>, StageError> {
-        let mut rows = Vec::new();
-        // A machine without the memory fails this run's stage, not the program.
-        rows.try_reserve_exact(batch.manifest.bytes as usize)
-            .map_err(io::Error::other)?;
+    /// Gives the rows of a batch to `comparer`; returns the digest of their handles.
+    fn add(
+        &self,
+        comparer: &mut Comparer<'_>,
+        party: PartyIndex,
+        batch: &StoredBatch,
+    ) -> Result<Digest, StageError> {
         let digest = batch.manifest.digest();
-        let mut bytes = self.context.batches.read(&digest)?;
-        bytes.read_to_end(&mut rows)?;
-        if Digest::of(&rows) != batch.manifest.payload_digest {
+        let mut rows = Digesting::new(self.context.batches.read(&digest)?);
+        let added = comparer.add(&RowBatch::new(party), &mut rows);
+        let read = rows.finish()?;
+        if read != batch.manifest.payload_digest {
             let party = &batch.manifest.party;
             return Err(StageError::Input(format!(
                 "the stored encodings of {party} were damaged after they were accepted"
             )));
         }
-        Ok(rows)
-    }
-
-    fn compare_rows(
-        &self,
-        inputs: &[PartyRows<'_>],
-        shutdown: &Shutdown,
-    ) -> Result<(MatchReport, Digest), StageError> {
-        let project = &self.context.project;
-        let mut file = OutputFile::create(&self.comparisons(project.run))?;
-        let sink = |bytes: &[u8]| {
-            if shutdown.is_requested() {
-                return Err(SinkError::Stopped);
-            }
-            Ok(file.write(bytes)?)
-        };
-        let progress = Logged::new(self.context.role);
-        let compared = link::compare(&project.schema, &project.layout, inputs, &progress, sink);
-        let report = compared.map_err(stage_error)?;
-        Ok((report, file.finish()?))
+        added.map_err(stage_error)
     }
 
     fn write_report(&self, report: &MatchReport, comparisons: Digest) -> io::Result<()> {
@@ -124,10 +117,10 @@ impl Matcher {
     }
 }
 
-fn stage_error(error: MatchError<SinkError>) -> StageError {
+fn stage_error(error: MatchError) -> StageError {
     match error {
-        MatchError::Sink(SinkError::Stopped) => StageError::Stopped,
-        MatchError::Sink(SinkError::File(error)) => StageError::File(error),
+        MatchError::Stopped => StageError::Stopped,
+        MatchError::Disk(error) => StageError::File(error),
         input => StageError::input(input),
     }
 }

@@ -1,14 +1,12 @@
 //! The resolver's long stage: comparisons and handle maps become clusters in one file.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use audit::Event;
 use link::Resolution;
-use link::Scratch;
 use link::resolve::RecordSet;
 use model::Digest;
-use model::digest::Digester;
 use serde::Serialize;
 
 use super::handle_map::HandleMap;
@@ -16,14 +14,12 @@ use super::review::{self, ReviewIds};
 use super::state::{ReviewTotals, Totals};
 use super::verdicts::Halves;
 use super::{Resolver, ResolverStep, clusters, handle_map};
+use crate::digesting::Digesting;
 use crate::handover::Comparisons;
 use crate::lifecycle::StageError;
 use crate::outputs::{self, OutputFile};
 use crate::progress::Logged;
 use crate::store::StoredBatch;
-
-/// Bytes of comparisons held in memory while they are joined; the rest is on disk.
-const MEMORY: usize = 1 << 30;
 
 /// What is told of a linking, in `summary.json`.
 #[derive(Serialize)]
@@ -59,7 +55,7 @@ impl Resolver {
             &sets,
             &halves.decisions(),
             &mut bytes,
-            &Scratch::in_directory(&directory, MEMORY),
+            &self.context.scratch(&directory),
             &progress,
         );
         let read = bytes.finish()?;
@@ -84,8 +80,7 @@ impl Resolver {
         for (party, batch) in parties.zip(batches) {
             let map = self.handle_map(batch)?;
             halves.add(party, &map.verdicts);
-            let handles = map.pairs;
-            sets.push(RecordSet { party, handles });
+            sets.push(RecordSet::of(party, map.pairs));
         }
         Ok((sets, halves))
     }
@@ -193,33 +188,6 @@ fn stage_error(error: link::ResolveError) -> StageError {
     match error {
         link::ResolveError::Disk(error) => StageError::File(error),
         input => StageError::input(input),
-    }
-}
-
-/// Reads, and knows the digest of all that was read.
-struct Digesting {
-    from: Box<dyn Read + Send>,
-    digester: Digester,
-}
-
-impl Digesting {
-    fn new(from: Box<dyn Read + Send>) -> Self {
-        let digester = Digester::new();
-        Self { from, digester }
-    }
-
-    /// Reads what is left.
-    fn finish(mut self) -> io::Result<Digest> {
-        io::copy(&mut self, &mut io::sink())?;
-        Ok(self.digester.finish())
-    }
-}
-
-impl Read for Digesting {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.from.read(buffer)?;
-        self.digester.update(&buffer[..read]);
-        Ok(read)
     }
 }
 

@@ -1,5 +1,7 @@
-//! Which rows share a block: an index over all parties' rows, sorted by pass and token.
+//! Which rows share a block: an index over the rows of one partition, sorted by pass and token.
 
+use std::collections::HashSet;
+use std::io;
 use std::ops::Range;
 
 use model::layout::Row;
@@ -8,140 +10,172 @@ use model::{BlockToken, Layout, LinkageSchema, PartyIndex};
 use rayon::prelude::*;
 
 use super::crowded::Crowded;
-use super::{MAX_BLOCK_ROWS, MatchError, MatchReport, PartyRows};
-use crate::comparison::{MAX_BATCHES, RowId};
+use super::grade::Grader;
+use super::{MAX_BLOCK_ROWS, MatchReport, RowBatch};
+use crate::comparison::{RowId, push_header};
 
-/// One row in the index.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Member {
-    pass: u8,
-    token: BlockToken,
-    /// Which row: batches are the inputs.
-    pub(super) id: RowId,
-}
+/// About how many pairs are compared between two hand-overs of results; with the largest block it
+/// bounds the memory they take.
+const PAIRS_PER_STEP: u64 = 1 << 18;
+/// Bytes before a row in a partition: its number.
+const ID_BYTES: usize = 6;
 
-/// The rows of one block.
-#[derive(Clone)]
-pub(super) struct Block {
-    members: Range<usize>,
-    /// Pairs to compare in it.
-    pub(super) pairs: u64,
-}
-
-/// What the blocks need to know of an input.
-#[derive(Clone, Copy)]
-struct Input {
+/// What the blocks need to know of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Input {
     party: PartyIndex,
     /// Whether two rows of the party may be of one person.
     duplicates: bool,
-    /// Whether its rows were compared with one another before.
+    /// Whether its rows were compared with those of other standing batches before.
     standing: bool,
+    /// How many rows it has.
+    pub(super) rows: u32,
 }
 
-/// All blocks with something to compare, in order of pass and smallest handle.
-pub(super) struct Blocks {
+impl Input {
+    pub(super) fn of(schema: &LinkageSchema, batch: &RowBatch) -> Self {
+        Self {
+            party: batch.party,
+            duplicates: schema.party(batch.party).duplicates,
+            standing: batch.standing,
+            rows: 0,
+        }
+    }
+}
+
+/// The rows of one partition.
+pub(super) struct Partition<'a> {
+    layout: &'a Layout,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Partition<'a> {
+    pub(super) fn new(layout: &'a Layout, bytes: Vec<u8>) -> Self {
+        Self { layout, bytes }
+    }
+
+    /// Writes a row and its number as they stand in a partition.
+    pub(super) fn push(id: RowId, row: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(&id.batch.to_le_bytes());
+        out.extend_from_slice(&id.row.to_le_bytes());
+        out.extend_from_slice(row);
+    }
+
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() / self.stride()
+    }
+
+    fn stride(&self) -> usize {
+        ID_BYTES + self.layout.row_bytes
+    }
+
+    fn row(&self, place: u32) -> Row<'_> {
+        let start = place as usize * self.stride();
+        Row::new(&self.bytes[start + ID_BYTES..start + self.stride()])
+    }
+
+    fn id(&self, place: u32) -> RowId {
+        let bytes = &self.bytes[place as usize * self.stride()..];
+        RowId {
+            batch: u16::from_le_bytes([bytes[0], bytes[1]]),
+            row: u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]),
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        (0..self.len() as u32).map(|place| self.row(place))
+    }
+}
+
+/// One row in the index.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Member {
+    pass: u8,
+    token: BlockToken,
+    id: RowId,
+    /// Where it stands in the partition.
+    place: u32,
+}
+
+/// The rows of one block.
+struct Block {
+    members: Range<usize>,
+    /// Pairs to compare in it.
+    pairs: u64,
+}
+
+/// The blocks of a partition with something to compare.
+pub(super) struct Blocks<'a> {
+    partition: &'a Partition<'a>,
+    inputs: &'a [Input],
     members: Vec<Member>,
     blocks: Vec<Block>,
     /// Members of blocks too large to compare.
     oversized: Vec<Range<usize>>,
-    inputs: Vec<Input>,
-    report: MatchReport,
 }
 
-impl Blocks {
-    /// Sorts the rows of `inputs` into blocks.
-    ///
-    /// # Errors
-    /// [`MatchError`] when rows do not fit the schema.
-    pub(super) fn of<E>(
-        schema: &LinkageSchema,
-        layout: &Layout,
-        inputs: &[PartyRows<'_>],
-    ) -> Result<Self, MatchError<E>> {
-        if inputs.len() > MAX_BATCHES {
-            return Err(MatchError::TooManyBatches);
-        }
-        for input in inputs {
-            check_rows(input, schema, layout)?;
-        }
-        let rows = |input: &PartyRows<'_>| input.bytes.len() / layout.row_bytes;
-        let all = inputs.iter().flat_map(|input| rows_of(input.bytes, layout));
-        let crowded = Crowded::of(all, inputs.iter().map(rows).sum());
-        let mut members = Vec::new();
-        for (index, input) in inputs.iter().enumerate() {
-            members.extend(members_of(index as u16, input, layout, &crowded));
-        }
+impl<'a> Blocks<'a> {
+    /// Sorts the rows of `partition` into blocks, but for those that are `gone`, and counts them and
+    /// their pairs in `report`.
+    pub(super) fn of(
+        partition: &'a Partition<'a>,
+        inputs: &'a [Input],
+        gone: &HashSet<RowId>,
+        report: &mut MatchReport,
+    ) -> Self {
+        let crowded = Crowded::of(partition.rows(), partition.len());
+        let member = |place: u32| {
+            let (row, id) = (partition.row(place), partition.id(place));
+            let counts = crowded.holds(row) && !gone.contains(&id);
+            counts.then(|| Member {
+                pass: row.pass().0,
+                token: row.token(),
+                id,
+                place,
+            })
+        };
+        let places = (0..partition.len() as u32).into_par_iter();
+        let mut members: Vec<Member> = places.filter_map(member).collect();
         members.par_sort_unstable();
-        let passes = schema.passes.len();
-        // Calibration counts like one more pass here, and apart in the report.
-        let slots = passes + 1;
-        let report = MatchReport {
-            pairs_by_pass: vec![0; slots],
-            skipped_by_pass: vec![0; slots],
-            ..MatchReport::default()
-        };
-        let of = |input: &PartyRows<'_>| Input {
-            party: input.party,
-            duplicates: schema.party(input.party).duplicates,
-            standing: input.standing,
-        };
         let mut blocks = Self {
+            partition,
+            inputs,
             members,
             blocks: Vec::new(),
             oversized: Vec::new(),
-            inputs: inputs.iter().map(of).collect(),
-            report,
         };
-        blocks.find();
-        blocks.shuffle(layout, inputs);
-        Ok(blocks)
+        blocks.find(report);
+        blocks
     }
 
-    fn find(&mut self) {
+    fn find(&mut self, report: &mut MatchReport) {
+        let same = |a: &Member, b: &Member| a.pass == b.pass && a.token == b.token;
+        let lengths: Vec<usize> = self.members.chunk_by(same).map(<[Member]>::len).collect();
         let mut start = 0;
-        while start < self.members.len() {
-            let first = self.members[start];
-            let same = |member: &Member| member.pass == first.pass && member.token == first.token;
-            let end = start
-                + self.members[start..]
-                    .iter()
-                    .take_while(|member| same(member))
-                    .count();
-            self.push(first.pass, start..end);
-            start = end;
+        for length in lengths {
+            self.push(start..start + length, report);
+            start += length;
         }
     }
 
-    /// Orders the blocks of a pass by their smallest handle, which is fresh in every run: in the order
-    /// of tokens, what is handed over would tell which block of one run is which of another.
-    fn shuffle(&mut self, layout: &Layout, inputs: &[PartyRows<'_>]) {
-        let members = &self.members;
-        let handle = |member: &Member| {
-            let start = member.id.row as usize * layout.row_bytes;
-            Row::new(&inputs[usize::from(member.id.batch)].bytes[start..]).handle()
-        };
-        self.blocks.par_sort_by_cached_key(|block| {
-            let own = &members[block.members.clone()];
-            (own[0].pass, own.iter().map(handle).min())
-        });
-    }
-
-    fn push(&mut self, pass: u8, members: Range<usize>) {
+    fn push(&mut self, members: Range<usize>, report: &mut MatchReport) {
         let own = &self.members[members.clone()];
         let pairs = self.pairs_in(own);
         if pairs == 0 {
             return;
         }
+        let pass = usize::from(own[0].pass);
         if members.len() > MAX_BLOCK_ROWS {
-            self.report.skipped_by_pass[usize::from(pass)] += 1;
+            report.skipped_by_pass[pass] += 1;
             self.oversized.push(members);
             return;
         }
+        report.pairs += pairs;
+        report.pairs_by_pass[pass] += pairs;
         let standing = |member: &&Member| self.input(member).standing;
         let before: Vec<Member> = own.iter().filter(standing).copied().collect();
         let new = pairs - self.pairs_in(&before);
-        self.report.pairs += pairs;
-        self.report.pairs_by_pass[usize::from(pass)] += pairs;
         if new > 0 {
             let pairs = new;
             self.blocks.push(Block { members, pairs });
@@ -167,27 +201,16 @@ impl Blocks {
 
     /// Whether this pair of one block is compared now: rows of two parties, or of one that may hold
     /// duplicates, unless both stood there before.
-    pub(super) fn are_compared(&self, left: &Member, right: &Member) -> bool {
+    fn are_compared(&self, left: &Member, right: &Member) -> bool {
         let (left, right) = (self.input(left), self.input(right));
         (left.party != right.party || left.duplicates) && !(left.standing && right.standing)
     }
 
     /// The rows in blocks that are too large to compare.
-    pub(super) fn oversized(&self) -> impl Iterator<Item = &Member> {
+    pub(super) fn oversized(&self) -> impl Iterator<Item = RowId> {
         let members = |range: &Range<usize>| &self.members[range.clone()];
-        self.oversized.iter().flat_map(members)
-    }
-
-    pub(super) fn members(&self, block: &Block) -> &[Member] {
-        &self.members[block.members.clone()]
-    }
-
-    /// Pairs and skipped blocks, as known before the first comparison.
-    pub(super) fn report(&self) -> MatchReport {
-        let mut report = self.report.clone();
-        report.calibration_pairs = report.pairs_by_pass.pop().unwrap_or(0);
-        report.skipped_by_pass.pop();
-        report
+        let members = self.oversized.iter().flat_map(members);
+        members.map(|member| member.id)
     }
 
     /// Pairs to compare now.
@@ -195,70 +218,50 @@ impl Blocks {
         self.blocks.iter().map(|block| block.pairs).sum()
     }
 
-    /// The blocks in steps of at most about `pairs` pairs.
-    pub(super) fn steps(&self, pairs: u64) -> impl Iterator<Item = &[Block]> {
+    /// Compares all pairs and hands the comparisons to `take`.
+    pub(super) fn compare(
+        &self,
+        grader: &Grader,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for step in self.steps() {
+            let parts: Vec<Vec<u8>> = step
+                .par_iter()
+                .map(|block| self.compare_block(block, grader))
+                .collect();
+            parts.iter().try_for_each(|part| take(part))?;
+        }
+        Ok(())
+    }
+
+    /// The blocks in steps of at most about [`PAIRS_PER_STEP`] pairs.
+    fn steps(&self) -> impl Iterator<Item = &[Block]> {
         let mut rest = &self.blocks[..];
         std::iter::from_fn(move || {
             let mut sum = 0;
             let within = |block: &&Block| {
                 sum += block.pairs;
-                sum <= pairs
+                sum <= PAIRS_PER_STEP
             };
-            let len = rest
-                .iter()
-                .take_while(within)
-                .count()
-                .max(1)
-                .min(rest.len());
-            let (step, after) = rest.split_at(len);
+            let length = rest.iter().take_while(within).count();
+            let (step, after) = rest.split_at(length.max(1).min(rest.len()));
             rest = after;
             (!step.is_empty()).then_some(step)
         })
     }
-}
 
-fn check_rows<E>(
-    rows: &PartyRows<'_>,
-    schema: &LinkageSchema,
-    layout: &Layout,
-) -> Result<(), MatchError<E>> {
-    let PartyRows { party, bytes, .. } = *rows;
-    if !bytes.len().is_multiple_of(layout.row_bytes) {
-        return Err(MatchError::TornRows {
-            party,
-            bytes: bytes.len(),
-            row_bytes: layout.row_bytes,
-        });
-    }
-    if bytes.len() / layout.row_bytes > u32::MAX as usize {
-        return Err(MatchError::TooManyRows);
-    }
-    for (row, read) in rows_of(bytes, layout).enumerate() {
-        let pass = read.pass().0;
-        let calibrates = schema.calibration_pass().is_some_and(|own| own.0 == pass);
-        if usize::from(pass) >= schema.passes.len() && !calibrates {
-            return Err(MatchError::UnknownPass { party, row, pass });
+    fn compare_block(&self, block: &Block, grader: &Grader) -> Vec<u8> {
+        let (members, layout) = (&self.members[block.members.clone()], self.partition.layout);
+        let mut out = Vec::new();
+        for (place, left) in members.iter().enumerate() {
+            let row = self.partition.row(left.place);
+            for right in &members[place + 1..] {
+                if self.are_compared(left, right) {
+                    push_header(&mut out, row.pass(), left.id, right.id);
+                    grader.push_grades(layout, row, self.partition.row(right.place), &mut out);
+                }
+            }
         }
+        out
     }
-    Ok(())
-}
-
-fn rows_of<'a>(bytes: &'a [u8], layout: &Layout) -> impl Iterator<Item = Row<'a>> {
-    bytes.chunks_exact(layout.row_bytes).map(Row::new)
-}
-
-fn members_of(
-    batch: u16,
-    rows: &PartyRows<'_>,
-    layout: &Layout,
-    crowded: &Crowded,
-) -> impl Iterator<Item = Member> {
-    let gone = rows.gone;
-    let rows = (0u32..).zip(rows_of(rows.bytes, layout));
-    rows.filter(|(place, row)| crowded.holds(*row) && gone.binary_search(place).is_err())
-        .map(move |(place, row)| Member {
-            pass: row.pass().0,
-            token: row.token(),
-            id: RowId { batch, row: place },
-        })
 }

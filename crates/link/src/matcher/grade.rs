@@ -3,9 +3,10 @@
 
 use bits::{and_count, hamming, popcount};
 use model::Layout;
+use model::layout::Row;
 use model::profile::Hardening;
 
-use crate::comparison::GRADES;
+use crate::comparison::{GRADES, MISSING};
 
 /// Grades similarities under one hardening.
 pub(crate) struct Grader {
@@ -25,6 +26,26 @@ impl Grader {
                 .collect();
         }
         Self { tables }
+    }
+
+    /// Writes the grade of every slot of two rows.
+    pub(super) fn push_grades(
+        &self,
+        layout: &Layout,
+        left: Row<'_>,
+        right: Row<'_>,
+        out: &mut Vec<u8>,
+    ) {
+        let (of_left, of_right) = (left.presence(), right.presence());
+        for slot in &layout.slots {
+            let present = of_left >> slot.left & of_right >> slot.right & 1 == 1;
+            out.push(if present {
+                let (l, r) = (&layout.parts[slot.left], &layout.parts[slot.right]);
+                self.grade(left.signature(l), right.signature(r))
+            } else {
+                MISSING
+            });
+        }
     }
 
     /// The grade of two present signatures of one length.

@@ -1,12 +1,10 @@
 //! Blocks, pairs and comparisons on rows written by hand.
 
-use std::convert::Infallible;
-
 use model::layout::write_header;
 use model::{BlockToken, PassHandle, PassIndex, Silent};
 
 use super::*;
-use crate::comparison::ComparisonLayout;
+use crate::comparison::{ComparisonLayout, MISSING};
 
 const SCHEMA: &str = r#"
 format = 1
@@ -48,19 +46,20 @@ pub(crate) fn row(layout: &Layout, pass: u8, block: u8, handle: u8, value: u8) -
     row
 }
 
-fn run(inputs: &[Vec<u8>]) -> (Vec<u8>, MatchReport) {
-    let (schema, layout) = (schema(), Layout::of(&schema()));
-    let inputs: Vec<PartyRows<'_>> = inputs
+fn rows_of(inputs: &[Vec<u8>]) -> Vec<PartyRows<'_>> {
+    inputs
         .iter()
         .enumerate()
-        .map(|(party, bytes)| PartyRows::new(PartyIndex(party as u8), bytes))
-        .collect();
-    let mut out = Vec::new();
-    let report = compare(&schema, &layout, &inputs, &Silent, |part| {
-        out.extend_from_slice(part);
-        Ok::<(), Infallible>(())
-    });
-    (out, report.unwrap())
+        .map(|(party, bytes)| PartyRows {
+            party: PartyIndex(party as u8),
+            bytes,
+        })
+        .collect()
+}
+
+fn run(inputs: &[Vec<u8>]) -> (Vec<u8>, MatchReport) {
+    let (schema, layout) = (schema(), Layout::of(&schema()));
+    compare(&schema, &layout, &rows_of(inputs), &Silent).unwrap()
 }
 
 #[test]
@@ -141,12 +140,13 @@ fn an_oversized_block_is_skipped_and_told() {
 fn rows_that_do_not_fit_the_schema_are_refused() {
     let (schema, layout) = (schema(), Layout::of(&schema()));
     let refused = |bytes: &[u8]| {
-        let input = PartyRows::new(PartyIndex(0), bytes);
-        compare(&schema, &layout, &[input], &Silent, |_| {
-            Ok::<(), Infallible>(())
-        })
-        .unwrap_err()
-        .to_string()
+        let input = PartyRows {
+            party: PartyIndex(0),
+            bytes,
+        };
+        compare(&schema, &layout, &[input], &Silent)
+            .unwrap_err()
+            .to_string()
     };
     assert!(refused(&vec![0; layout.row_bytes + 1]).contains("not a multiple"));
     assert!(refused(&row(&layout, 9, 1, 1, 0)).contains("pass 9"));

@@ -64,7 +64,7 @@ impl Join<'_> {
     /// [`ResolveError`] when comparisons are not what a matcher makes, or cannot be read.
     pub(super) fn run(
         &self,
-        rows: &Rows,
+        rows: &Rows<'_>,
         comparisons: &mut dyn Read,
     ) -> Result<Joined, ResolveError> {
         let buckets = self.sort(rows, comparisons)?;
@@ -94,7 +94,11 @@ impl Join<'_> {
     }
 
     /// Sorts comparisons of two records into buckets by the smaller of them.
-    fn sort(&self, rows: &Rows, comparisons: &mut dyn Read) -> Result<Buckets<'_>, ResolveError> {
+    fn sort(
+        &self,
+        rows: &Rows<'_>,
+        comparisons: &mut dyn Read,
+    ) -> Result<Buckets<'_>, ResolveError> {
         let form = ComparisonLayout::of(self.layout);
         let limit = self.scratch.memory() / FILLING;
         let mut buckets = Buckets::new(self.scratch, BUCKETS, limit);

@@ -1,29 +1,63 @@
 //! The records of a run, numbered, and which of its rows belong to which.
 
+use std::collections::HashMap;
+
 use model::digest::Digester;
-use model::{Digest, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
+use model::{Digest, LinkageSchema, PartyIndex, RecordHandle};
 use rayon::prelude::*;
 
 use super::{HandlePair, ResolveError};
 use crate::comparison::RowId;
 
-/// The handle map of one batch of a party, in the order of its rows.
-#[derive(Debug, Clone)]
+/// The handle map of one batch of a party: which record each of its rows belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordSet {
     /// Whose.
     pub party: PartyIndex,
-    /// Which row belongs to which record.
-    pub handles: Vec<HandlePair>,
+    /// The records, in the order they first occur.
+    records: Vec<RecordHandle>,
+    /// By row: its record, as a place in `records`.
+    rows: Vec<u32>,
+    handles_digest: Digest,
 }
 
 impl RecordSet {
-    /// The digest of the rows' handles in their order, to be held against that of
-    /// [`PartyRows::handles_digest`](crate::PartyRows::handles_digest).
-    pub fn handles_digest(&self) -> Digest {
+    /// The map that `handles` tell, row after row.
+    pub fn of(party: PartyIndex, handles: impl IntoIterator<Item = HandlePair>) -> Self {
         let mut digester = Digester::new();
-        let rows = self.handles.iter();
-        rows.for_each(|(row, _): &(PassHandle, _)| digester.update(row.as_bytes()));
-        digester.finish()
+        let mut places: HashMap<RecordHandle, u32> = HashMap::new();
+        let (mut records, mut rows) = (Vec::new(), Vec::new());
+        for (row, record) in handles {
+            digester.update(row.as_bytes());
+            let place = *places.entry(record).or_insert_with(|| {
+                records.push(record);
+                records.len() as u32 - 1
+            });
+            rows.push(place);
+        }
+        Self {
+            party,
+            records,
+            rows,
+            handles_digest: digester.finish(),
+        }
+    }
+
+    /// How many rows there are.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The record of row `row`.
+    pub fn record(&self, row: u32) -> Option<RecordHandle> {
+        let place = *self.rows.get(row as usize)?;
+        self.records.get(place as usize).copied()
+    }
+
+    /// The digest of the rows' handles in their order, to be held against that which
+    /// [`Comparer::add`](crate::Comparer::add) tells.
+    pub fn handles_digest(&self) -> Digest {
+        self.handles_digest
     }
 }
 
@@ -38,14 +72,11 @@ pub struct Records {
 
 impl Records {
     pub(super) fn of(schema: &LinkageSchema, sets: &[RecordSet]) -> Result<Self, ResolveError> {
-        let mut list: Vec<(PartyIndex, RecordHandle)> = Vec::new();
-        for set in sets {
-            let records = set.handles.par_iter().map(|(_, record)| *record);
-            let mut own: Vec<RecordHandle> = records.collect();
-            own.par_sort_unstable();
-            own.dedup();
-            list.extend(own.into_iter().map(|record| (set.party, record)));
-        }
+        let of_set = |set: &'_ RecordSet| {
+            let party = set.party;
+            set.records.clone().into_iter().map(move |r| (party, r))
+        };
+        let mut list: Vec<(PartyIndex, RecordHandle)> = sets.iter().flat_map(of_set).collect();
         list.par_sort_unstable();
         list.dedup();
         if list.len() > u32::MAX as usize {
@@ -78,26 +109,33 @@ impl Records {
 }
 
 /// The record of every row.
-pub(super) struct Rows(Vec<Vec<u32>>);
+pub(super) struct Rows<'a> {
+    sets: &'a [RecordSet],
+    /// By set, then place among its records: the record's number.
+    numbers: Vec<Vec<u32>>,
+}
 
-impl Rows {
-    pub(super) fn of(records: &Records, sets: &[RecordSet]) -> Self {
+impl<'a> Rows<'a> {
+    pub(super) fn of(records: &Records, sets: &'a [RecordSet]) -> Self {
         let of_set = |set: &RecordSet| {
             // Every record of a set was numbered from this very set.
-            let number = |(_, record): &HandlePair| records.number(set.party, *record);
-            let rows = set.handles.par_iter();
-            rows.map(|pair| number(pair).unwrap_or_default()).collect()
+            let number = |record: &RecordHandle| records.number(set.party, *record);
+            let own = set.records.par_iter();
+            own.map(|record| number(record).unwrap_or_default())
+                .collect()
         };
-        Self(sets.iter().map(of_set).collect())
+        Self {
+            sets,
+            numbers: sets.iter().map(of_set).collect(),
+        }
     }
 
     /// The number of the record a row belongs to.
     pub(super) fn record(&self, id: RowId) -> Result<u32, ResolveError> {
         let RowId { batch, row } = id;
-        let rows = self.0.get(usize::from(batch));
-        let record = rows.and_then(|rows| rows.get(row as usize));
-        record
-            .copied()
-            .ok_or(ResolveError::UnknownRow { batch, row })
+        let set = self.sets.get(usize::from(batch));
+        let place = set.and_then(|set| set.rows.get(row as usize));
+        let number = place.map(|place| self.numbers[usize::from(batch)][*place as usize]);
+        number.ok_or(ResolveError::UnknownRow { batch, row })
     }
 }

@@ -110,10 +110,7 @@ impl World {
             let handles = (0..persons).flat_map(|record| {
                 (0..2).map(move |pass| (pass_handle(party, record, pass), record_handle(record)))
             });
-            world.sets.push(RecordSet {
-                party: PartyIndex(party),
-                handles: handles.collect(),
-            });
+            world.sets.push(RecordSet::of(PartyIndex(party), handles));
             world
                 .person_of
                 .extend((0..persons).map(|p| (PartyIndex(party), record_handle(p), p)));
@@ -290,7 +287,7 @@ fn comparisons_and_handle_maps_must_belong_together() {
             .map(|error| error.to_string())
             .unwrap_or_default()
     };
-    let one_map_short = refused(&|world| world.sets[0].handles.clear());
+    let one_map_short = refused(&|world| world.sets[0] = RecordSet::of(PartyIndex(0), []));
     assert!(one_map_short.contains("handle map does not have"));
     let no_map = refused(&|world| world.sets.truncate(1));
     assert!(no_map.contains("of batch 1"));
@@ -317,13 +314,8 @@ fn turned_pair(turn: bool) -> Vec<u16> {
         push_header(&mut comparisons, PassIndex(0), a, b);
         comparisons.extend(&straight);
     }
-    let handles = (0..2)
-        .map(|record| (pass_handle(0, record, 0), record_handle(record)))
-        .collect();
-    let sets = [RecordSet {
-        party: PartyIndex(0),
-        handles,
-    }];
+    let handles = (0..2).map(|record| (pass_handle(0, record, 0), record_handle(record)));
+    let sets = [RecordSet::of(PartyIndex(0), handles)];
     let records = Records::of(&schema, &sets).unwrap();
     let join = Join {
         schema: &schema,

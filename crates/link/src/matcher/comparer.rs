@@ -1,0 +1,365 @@
+//! The way from batches of rows to comparisons within a memory budget, and the adding of batches to
+//! what was compared before.
+//!
+//! Where batches stood already, only pairs with a row of another are compared, and what comes out is
+//! the comparisons of all rows together. Two things take an earlier comparison back: a block that
+//! grew over the limit counts for nothing, as it would have had all rows been there from the start,
+//! and a row may be gone, as calibration rows are when added records have smaller ranks.
+
+use std::collections::HashSet;
+use std::io::{self, Read};
+
+use model::digest::Digester;
+use model::layout::Row;
+use model::{Digest, Layout, LinkageSchema, PartyIndex, Progress};
+
+use super::blocks::{Blocks, Input, Partition};
+use super::grade::Grader;
+use super::order::Ordered;
+use super::{MAX_PAIRS, MatchError, MatchReport};
+use crate::comparison::{Comparison, ComparisonLayout, MAX_BATCHES, RowId};
+use crate::scratch::{Buckets, Scratch};
+
+/// Partitions of rows: by the first byte of their block's token, which is random.
+const PARTITIONS: usize = 256;
+/// The share of the memory that partitions may hold while they are filled, and comparisons while
+/// they are put in order.
+const FILLING: usize = 4;
+/// Rows read at once.
+const READ_ROWS: usize = 4096;
+
+/// A batch whose rows are to be compared.
+#[derive(Debug, Clone)]
+pub struct RowBatch {
+    /// Whose.
+    pub party: PartyIndex,
+    /// Whether its rows were compared with those of other standing batches before.
+    pub standing: bool,
+}
+
+impl RowBatch {
+    /// A batch that was never compared.
+    pub fn new(party: PartyIndex) -> Self {
+        let standing = false;
+        Self { party, standing }
+    }
+}
+
+/// Takes comparisons.
+pub trait Sink {
+    /// Takes the next ones.
+    ///
+    /// # Errors
+    /// What keeps it from taking more.
+    fn take(&mut self, comparisons: &[u8]) -> io::Result<()>;
+
+    /// Whether the work is to be left.
+    fn is_stopped(&self) -> bool {
+        false
+    }
+}
+
+impl<F: FnMut(&[u8]) -> io::Result<()>> Sink for F {
+    fn take(&mut self, comparisons: &[u8]) -> io::Result<()> {
+        self(comparisons)
+    }
+}
+
+/// What became of comparing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Extension {
+    /// All rows together, as if they had been compared at once.
+    pub all: MatchReport,
+    /// Pairs compared now.
+    pub compared: u64,
+    /// Comparisons of before that still hold.
+    pub kept: u64,
+    /// Comparisons of before that hold no longer.
+    pub taken_back: u64,
+}
+
+/// Takes rows, then compares them.
+pub struct Comparer<'a> {
+    schema: &'a LinkageSchema,
+    layout: &'a Layout,
+    scratch: &'a Scratch,
+    partitions: Buckets<'a>,
+    inputs: Vec<Input>,
+    gone: HashSet<RowId>,
+}
+
+impl<'a> Comparer<'a> {
+    /// Nothing to compare yet. What outgrows memory goes to `scratch`.
+    pub fn new(schema: &'a LinkageSchema, layout: &'a Layout, scratch: &'a Scratch) -> Self {
+        Self {
+            schema,
+            layout,
+            scratch,
+            partitions: Buckets::new(scratch, PARTITIONS, scratch.memory() / FILLING),
+            inputs: Vec::new(),
+            gone: HashSet::new(),
+        }
+    }
+
+    /// Takes the rows of the next batch. Returns the digest of their handles in order: where it equals
+    /// that of [`RecordSet::handles_digest`](crate::RecordSet::handles_digest), the numbers of rows
+    /// mean the same to matcher and resolver.
+    ///
+    /// # Errors
+    /// [`MatchError`] when rows do not fit the schema, or cannot be read or set aside.
+    pub fn add(&mut self, batch: &RowBatch, rows: &mut dyn Read) -> Result<Digest, MatchError> {
+        let number = self.inputs.len();
+        if number >= MAX_BATCHES {
+            return Err(MatchError::TooManyBatches);
+        }
+        let mut input = Input::of(self.schema, batch);
+        let mut handles = Digester::new();
+        let (mut chunk, mut record) = (Vec::new(), Vec::new());
+        loop {
+            chunk.clear();
+            let bytes = (READ_ROWS * self.layout.row_bytes) as u64;
+            (&mut *rows).take(bytes).read_to_end(&mut chunk)?;
+            if chunk.is_empty() {
+                break;
+            }
+            if !chunk.len().is_multiple_of(self.layout.row_bytes) {
+                return Err(MatchError::TornRows {
+                    party: batch.party,
+                    bytes: u64::from(input.rows) * self.layout.row_bytes as u64
+                        + chunk.len() as u64,
+                    row_bytes: self.layout.row_bytes,
+                });
+            }
+            for bytes in chunk.chunks_exact(self.layout.row_bytes) {
+                let row = Row::new(bytes);
+                self.check(batch.party, input.rows, row)?;
+                handles.update(row.handle().as_bytes());
+                let id = RowId {
+                    batch: number as u16,
+                    row: input.rows,
+                };
+                record.clear();
+                Partition::push(id, bytes, &mut record);
+                let partition = usize::from(row.token().as_bytes()[0]);
+                self.partitions.push(partition, &record)?;
+                input.rows = input
+                    .rows
+                    .checked_add(1)
+                    .ok_or(MatchError::TooManyRows { party: batch.party })?;
+            }
+        }
+        self.inputs.push(input);
+        Ok(handles.finish())
+    }
+
+    fn check(&self, party: PartyIndex, number: u32, row: Row<'_>) -> Result<(), MatchError> {
+        let pass = row.pass().0;
+        let calibrates = self.schema.calibration_pass().map(|own| own.0) == Some(pass);
+        if usize::from(pass) < self.schema.passes.len() || calibrates {
+            return Ok(());
+        }
+        let row = u64::from(number);
+        Err(MatchError::UnknownPass { party, row, pass })
+    }
+
+    /// Counts these rows of batch `batch` for gone.
+    pub fn drop_rows(&mut self, batch: u16, rows: impl IntoIterator<Item = u32>) {
+        let gone = rows.into_iter().map(|row| RowId { batch, row });
+        self.gone.extend(gone);
+    }
+
+    /// Compares what the batches that are not standing add to the comparisons `before` of those that
+    /// are, and hands all comparisons to `sink` in order.
+    ///
+    /// # Errors
+    /// [`MatchError`] when there are too many pairs, `before` is cut short, the sink fails or asks to
+    /// stop, or the disk fails.
+    pub fn run(
+        self,
+        before: &mut dyn Read,
+        progress: &dyn Progress,
+        sink: &mut dyn Sink,
+    ) -> Result<Extension, MatchError> {
+        let grader = Grader::new(self.layout);
+        let rows: u64 = self.inputs.iter().map(|input| u64::from(input.rows)).sum();
+        progress.stage("compare rows", rows);
+        let mut ordered = Ordered::new(self.layout, self.scratch, FILLING, &self.inputs);
+        let mut extension = Extension::default();
+        // Calibration counts like one more pass here, and apart in the report.
+        let mut report = MatchReport {
+            pairs_by_pass: vec![0; self.schema.passes.len() + 1],
+            skipped_by_pass: vec![0; self.schema.passes.len() + 1],
+            rows: rows - self.gone.len() as u64,
+            ..MatchReport::default()
+        };
+        let mut void = self.gone.clone();
+        for partition in self.partitions.read() {
+            if sink.is_stopped() {
+                return Err(MatchError::Stopped);
+            }
+            let partition = Partition::new(self.layout, partition?);
+            let blocks = Blocks::of(&partition, &self.inputs, &self.gone, &mut report);
+            if report.pairs > MAX_PAIRS {
+                let pairs = report.pairs;
+                return Err(MatchError::TooManyPairs { pairs });
+            }
+            extension.compared += blocks.pairs();
+            void.extend(blocks.oversized());
+            blocks.compare(&grader, |part| ordered.push(part))?;
+            progress.advance(partition.len() as u64);
+        }
+        (extension.kept, extension.taken_back) =
+            keep(self.layout, before, &void, |part| ordered.push(part))?;
+        ordered.finish(sink)?;
+        report.calibration_pairs = report.pairs_by_pass.pop().unwrap_or(0);
+        report.skipped_by_pass.pop();
+        extension.all = report;
+        Ok(extension)
+    }
+}
+
+/// Hands on the comparisons that still hold; says how many do and do not.
+fn keep(
+    layout: &Layout,
+    before: &mut dyn Read,
+    void: &HashSet<RowId>,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(u64, u64), MatchError> {
+    let form = ComparisonLayout::of(layout);
+    let holds = |met: Comparison<'_>| !void.contains(&met.left()) && !void.contains(&met.right());
+    let (mut kept, mut taken_back) = (0, 0);
+    let mut chunk = Vec::new();
+    loop {
+        form.read_chunk(before, &mut chunk)?;
+        if chunk.is_empty() {
+            return Ok((kept, taken_back));
+        }
+        if !chunk.len().is_multiple_of(form.row_bytes()) {
+            return Err(MatchError::TornComparisons);
+        }
+        let rows = chunk.chunks_exact(form.row_bytes()).zip(form.iter(&chunk));
+        for (bytes, met) in rows {
+            if holds(met) {
+                take(bytes)?;
+                kept += 1;
+            } else {
+                taken_back += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::Silent;
+    use proptest::prelude::*;
+
+    use super::super::MAX_BLOCK_ROWS;
+    use super::super::tests::{row, schema};
+    use super::*;
+
+    /// Two batches of both parties, of which the first two may stand.
+    fn run(
+        layout: &Layout,
+        batches: &[Vec<u8>],
+        before: Option<&[u8]>,
+        gone: &[Vec<u32>],
+        scratch: &Scratch,
+    ) -> (Vec<u8>, Extension) {
+        let schema = schema();
+        let mut comparer = Comparer::new(&schema, layout, scratch);
+        for (place, rows) in batches.iter().enumerate() {
+            let batch = RowBatch {
+                party: PartyIndex((place % 2) as u8),
+                standing: before.is_some() && place < 2,
+            };
+            comparer.add(&batch, &mut rows.as_slice()).unwrap();
+        }
+        for (batch, rows) in (0..).zip(gone) {
+            comparer.drop_rows(batch, rows.iter().copied());
+        }
+        let mut out = Vec::new();
+        let mut sink = |part: &[u8]| {
+            out.extend_from_slice(part);
+            Ok::<(), io::Error>(())
+        };
+        let mut before = before.unwrap_or_default();
+        let extension = comparer.run(&mut before, &Silent, &mut sink).unwrap();
+        (out, extension)
+    }
+
+    /// The first two batches compared, then all, is all compared at once.
+    fn hold(layout: &Layout, batches: &[Vec<u8>; 4], gone: &[Vec<u32>; 2]) {
+        let directory = tempfile::tempdir().unwrap();
+        let little = Scratch::in_directory(directory.path(), 1000);
+        let memory = Scratch::in_memory();
+        let (before, _) = run(layout, &batches[..2], None, &[], &memory);
+        let (at_once, all) = run(layout, batches, None, gone, &memory);
+        let (added, extension) = run(layout, batches, Some(&before), gone, &little);
+        assert_eq!(added, at_once);
+        assert_eq!(extension.all, all.all);
+        assert_eq!(extension.kept + extension.compared, all.compared);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn adding_rows_gives_the_comparisons_of_all_at_once(
+            rows in proptest::collection::vec((0u8..4, 0u8..2, 0u8..6), 0..80),
+            gone in proptest::collection::btree_set(0u32..20, 0..6),
+        ) {
+            let layout = Layout::of(&schema());
+            let mut batches = [const { Vec::new() }; 4];
+            for (handle, (batch, pass, block)) in rows.iter().enumerate() {
+                batches[usize::from(*batch)].extend(row(&layout, *pass, *block, handle as u8, *block));
+            }
+            let gone = |batch: usize| {
+                let rows = (batches[batch].len() / layout.row_bytes) as u32;
+                gone.range(..rows).copied().collect()
+            };
+            hold(&layout, &batches, &[gone(0), gone(1)]);
+        }
+    }
+
+    #[test]
+    fn a_block_that_outgrows_the_limit_takes_its_comparisons_back() {
+        let layout = Layout::of(&schema());
+        let few: Vec<u8> = (0..10).flat_map(|n| row(&layout, 0, 1, n, 0)).collect();
+        let many: Vec<u8> = (0..MAX_BLOCK_ROWS)
+            .flat_map(|n| row(&layout, 0, 1, 100 + (n % 100) as u8, 0))
+            .collect();
+        let batches = [few, Vec::new(), Vec::new(), many];
+        hold(&layout, &batches, &[Vec::new(), Vec::new()]);
+    }
+
+    #[test]
+    fn comparisons_cut_short_are_refused() {
+        let (schema, scratch) = (schema(), Scratch::in_memory());
+        let layout = Layout::of(&schema);
+        let comparer = Comparer::new(&schema, &layout, &scratch);
+        let mut sink = |_: &[u8]| Ok::<(), io::Error>(());
+        let result = comparer.run(&mut &[0; 5][..], &Silent, &mut sink);
+        assert!(matches!(result, Err(MatchError::TornComparisons)));
+    }
+
+    struct Impatient;
+
+    impl Sink for Impatient {
+        fn take(&mut self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn is_stopped(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn work_is_left_when_the_receiver_asks() {
+        let (schema, scratch) = (schema(), Scratch::in_memory());
+        let layout = Layout::of(&schema);
+        let comparer = Comparer::new(&schema, &layout, &scratch);
+        let result = comparer.run(&mut io::empty(), &Silent, &mut Impatient);
+        assert!(matches!(result, Err(MatchError::Stopped)));
+    }
+}
