@@ -42,7 +42,7 @@ impl Resolver {
     ) -> Result<ResolverStep, StageError> {
         let batches = self.context.sealed(manifests)?;
         let (sets, halves) = self.record_sets(&batches)?;
-        check_handles(&sets, &comparisons.handles)?;
+        check_handles(&batches, &sets, &comparisons.handles)?;
         let comparisons_digest = comparisons.digest;
         let mut bytes = Digesting::new(comparisons.bytes);
         let project = &self.context.project;
@@ -59,10 +59,10 @@ impl Resolver {
             &progress,
         );
         let read = bytes.finish()?;
-        let resolution = linked.map_err(stage_error)?;
         if read != comparisons_digest {
             return Err(damaged());
         }
+        let resolution = linked.map_err(stage_error)?;
         let totals = self.write(&resolution, &halves, comparisons_digest)?;
         self.context.journal.record_once(Event::RunResolved {
             run: project.run,
@@ -162,7 +162,11 @@ fn count_clusters(cluster_of: &[u32]) -> u64 {
 }
 
 /// Numbers of rows mean the same on both sides only when both have the same handles in one order.
-fn check_handles(sets: &[RecordSet], compared: &[Digest]) -> Result<(), StageError> {
+fn check_handles(
+    batches: &[StoredBatch],
+    sets: &[RecordSet],
+    compared: &[Digest],
+) -> Result<(), StageError> {
     let own: Vec<Digest> = sets.iter().map(RecordSet::handles_digest).collect();
     if own == compared {
         return Ok(());
@@ -172,10 +176,10 @@ fn check_handles(sets: &[RecordSet], compared: &[Digest]) -> Result<(), StageErr
         .zip(compared)
         .position(|(own, other)| own != other);
     let party = differs.map_or(String::new(), |place| {
-        format!(" of party {}", sets[place].party)
+        format!(" of {}", batches[place].manifest.party)
     });
     Err(StageError::Input(format!(
-        "the rows{party} and its handle map are not of one prepare; have both prepared again for a new run"
+        "the rows{party} and its handle map are not of the same prepare; have both prepared again for a new run"
     )))
 }
 

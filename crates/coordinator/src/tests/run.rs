@@ -144,7 +144,12 @@ fn a_run_that_cannot_be_linked_fails_and_says_why() {
         coordinator.advance(&Shutdown::new()).unwrap();
         let told = coordinator.results().run_status(&name("a")).unwrap();
         assert_eq!(told.state, RunState::Failed);
-        assert!(told.detail.contains("same prepare"), "{}", told.detail);
+        assert!(
+            told.detail
+                .contains("of b and its handle map are not of the same prepare"),
+            "{}",
+            told.detail
+        );
     }
     let status = status(&world.directory()).unwrap();
     assert_eq!(status.resolver.state, RunState::Failed);
