@@ -21,7 +21,7 @@ fn cut_in_two(dir: &Path, schema: &LinkageSchema) {
     for (place, party) in schema.parties.iter().enumerate() {
         let text = std::fs::read_to_string(dir.join(format!("{}.csv", party.name))).unwrap();
         let (header, lines) = text.split_once('\n').unwrap();
-        let late = |number: usize| place == last || number % 5 == 0;
+        let late = |number: usize| place == last || number.is_multiple_of(5);
         for (name, wanted) in [("first", false), ("second", true)] {
             let own = lines.lines().enumerate();
             let own = own.filter(|(number, _)| late(*number) == wanted);
