@@ -4,9 +4,11 @@
 //! `i / 8`. All counts are integers, so every decision made from them is exact on every machine.
 
 mod count;
+mod kernel;
 mod minhash;
 mod vector;
 
 pub use count::{and_count, hamming, popcount};
+pub use kernel::{Count, Hit, Kernel, PANEL_ROWS, PanelCounts, Panels, QueryPanel};
 pub use minhash::{MAX_SIGNATURE_BITS, minhash};
 pub use vector::{flip_bit, get_bit, set_bit};

@@ -1,0 +1,194 @@
+//! The loops over panels, compiled once for each instruction set.
+
+use std::ops::Range;
+
+use super::lanes::{self, Lanes};
+use super::panels::{Line, PANEL_ROWS, Panels};
+use super::{Count, Hit, PanelCounts, QueryPanel};
+
+/// The four loops for the lanes `$lanes`, which take `$queries` queries at once: as many as leave
+/// their running sums in registers.
+macro_rules! loops {
+    ($name:ident, $lanes:ty, $queries:literal $(, $features:literal)?) => {
+        /// The loops for one instruction set.
+        pub(super) mod $name {
+            use super::*;
+
+            $(#[target_feature(enable = $features)])?
+            pub(in super::super) fn one_to_many(count: Count, query: &[u64], rows: &Panels, counts: &mut Vec<u16>) {
+                // SAFETY: this function is compiled for what the lanes need.
+                unsafe {
+                    match count {
+                        Count::Shared => super::one_to_many::<$lanes, false>(query, rows, counts),
+                        Count::Differing => super::one_to_many::<$lanes, true>(query, rows, counts),
+                    }
+                }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            pub(in super::super) fn counts(
+                count: Count,
+                queries: &Panels,
+                index: usize,
+                rows: &Panels,
+                range: Range<usize>,
+                counts: &mut Vec<PanelCounts>,
+            ) {
+                let queries = queries.head(index, rows.words());
+                // SAFETY: this function is compiled for what the lanes need.
+                unsafe {
+                    match count {
+                        Count::Shared => super::counts::<$lanes, false, $queries>(queries, rows, range, counts),
+                        Count::Differing => super::counts::<$lanes, true, $queries>(queries, rows, range, counts),
+                    }
+                }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            pub(in super::super) fn near(
+                queries: QueryPanel<'_>,
+                rows: &Panels,
+                range: Range<usize>,
+                words: usize,
+                hits: &mut Vec<Hit>,
+            ) {
+                // SAFETY: this function is compiled for what the lanes need.
+                unsafe { super::near::<$lanes, $queries>(queries, rows, range, words, hits) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            pub(in super::super) fn shared_of(
+                words: usize,
+                left: &[u64],
+                right: &[u64],
+                hits: &[Hit],
+                counts: &mut Vec<u16>,
+            ) {
+                let row = |rows: &'_ [u64], index: u32| -> Range<usize> {
+                    let start = index as usize * words;
+                    debug_assert!(start + words <= rows.len());
+                    start..start + words
+                };
+                counts.extend(hits.iter().map(|hit| {
+                    let (left, right) = (&left[row(left, hit.query)], &right[row(right, hit.row)]);
+                    // SAFETY: this function is compiled for what the lanes need.
+                    unsafe { lanes::shared::<$lanes>(left, right) as u16 }
+                }));
+            }
+        }
+    };
+}
+
+loops!(scalar, crate::kernel::scalar::Scalar, 1);
+#[cfg(target_arch = "x86_64")]
+loops!(avx2, crate::kernel::avx2::Avx2, 2, "avx2,popcnt");
+#[cfg(target_arch = "x86_64")]
+loops!(
+    avx512,
+    crate::kernel::avx512::Avx512,
+    8,
+    "avx512f,avx512vpopcntdq,popcnt"
+);
+#[cfg(target_arch = "aarch64")]
+loops!(neon, crate::kernel::neon::Neon, 2, "neon");
+
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+unsafe fn one_to_many<V: Lanes, const XOR: bool>(
+    query: &[u64],
+    rows: &Panels,
+    counts: &mut Vec<u16>,
+) {
+    counts.reserve(rows.rows());
+    for index in 0..rows.count() {
+        let panel = rows.head(index, rows.words());
+        // SAFETY: the caller vouches for the processor.
+        let totals = unsafe { lanes::one::<V, XOR>(query, panel) };
+        let real = PANEL_ROWS.min(rows.rows() - index * PANEL_ROWS);
+        counts.extend(totals[..real].iter().map(|total| *total as u16));
+    }
+}
+
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+unsafe fn counts<V: Lanes, const XOR: bool, const N: usize>(
+    queries: &[Line],
+    rows: &Panels,
+    range: Range<usize>,
+    counts: &mut Vec<PanelCounts>,
+) {
+    for index in rows.within(range) {
+        let panel = rows.head(index, rows.words());
+        let mut tile = PanelCounts::default();
+        for first in (0..PANEL_ROWS).step_by(N) {
+            // SAFETY: the caller vouches for the processor.
+            unsafe {
+                let totals = lanes::totals::<V, XOR, N>(queries, first, panel, [0; N]);
+                for (counts, totals) in tile[first..].iter_mut().zip(totals) {
+                    *counts = V::store_narrow(totals);
+                }
+            }
+        }
+        counts.push(tile);
+    }
+}
+
+/// Distances start below zero by one more than the limit, so that a near pair is a negative lane and
+/// one look at the signs of all lanes tells whether there is any.
+///
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+unsafe fn near<V: Lanes, const N: usize>(
+    queries: QueryPanel<'_>,
+    rows: &Panels,
+    range: Range<usize>,
+    words: usize,
+    hits: &mut Vec<Hit>,
+) {
+    let lines = queries.panels.head(queries.index, words);
+    let below = queries
+        .limits
+        .map(|limit| limit.map_or(0, |limit| -1 - i64::from(limit)));
+    for index in rows.within(range) {
+        let panel = rows.head(index, words);
+        for first in (0..PANEL_ROWS).step_by(N) {
+            let starts = std::array::from_fn(|offset| below[first + offset]);
+            // SAFETY: the caller vouches for the processor.
+            unsafe {
+                let totals = lanes::totals::<V, true, N>(lines, first, panel, starts);
+                if V::any_negative(&totals) {
+                    let place = (queries.index * PANEL_ROWS + first, index * PANEL_ROWS);
+                    push_hits(
+                        place,
+                        totals.map(|totals| V::store(totals)),
+                        rows.rows(),
+                        hits,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// Appends the pairs with a negative total. Out of line: few panels have one.
+#[inline(never)]
+fn push_hits<const N: usize>(
+    (query, row): (usize, usize),
+    totals: [[i64; PANEL_ROWS]; N],
+    rows: usize,
+    hits: &mut Vec<Hit>,
+) {
+    for (offset, lanes) in totals.iter().enumerate() {
+        for (lane, total) in lanes.iter().enumerate() {
+            if *total < 0 && row + lane < rows {
+                hits.push(Hit {
+                    query: (query + offset) as u32,
+                    row: (row + lane) as u32,
+                });
+            }
+        }
+    }
+}
