@@ -10,6 +10,7 @@
 mod block;
 mod calibration;
 mod clear;
+pub mod clk;
 mod encoder;
 mod filter;
 mod keys;
