@@ -9,6 +9,6 @@ mod minhash;
 mod vector;
 
 pub use count::{and_count, hamming, popcount};
-pub use kernel::{Count, Hit, Kernel, PANEL_ROWS, PanelCounts, Panels, QueryPanel};
+pub use kernel::{Count, Fold, Glance, Hit, Kernel, PANEL_ROWS, PanelCounts, Panels, QueryPanel};
 pub use minhash::{MAX_SIGNATURE_BITS, minhash};
 pub use vector::{flip_bit, get_bit, set_bit};

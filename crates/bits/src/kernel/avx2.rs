@@ -51,6 +51,13 @@ impl Lanes for Avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
+    unsafe fn or(self, other: Self) -> Self {
+        let ([a, b], [c, d]) = (self.0, other.0);
+        Self([_mm256_or_si256(a, c), _mm256_or_si256(b, d)])
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
     unsafe fn totals(start: i64) -> Self::Totals {
         [_mm256_set1_epi64x(start); 2]
     }
@@ -83,12 +90,19 @@ impl Lanes for Avx2 {
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    unsafe fn any_negative<const N: usize>(totals: &[Self::Totals; N]) -> bool {
+    unsafe fn any_negative(totals: &[Self::Totals]) -> bool {
         let mut signs = _mm256_setzero_si256();
         for total in totals.iter().flatten() {
             signs = _mm256_or_si256(signs, *total);
         }
         _mm256_movemask_pd(_mm256_castsi256_pd(signs)) != 0
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    unsafe fn negative(totals: Self::Totals) -> u8 {
+        let [low, high] = totals.map(|half| _mm256_movemask_pd(_mm256_castsi256_pd(half)));
+        (low | high << 4) as u8
     }
 
     #[inline]

@@ -41,6 +41,12 @@ impl Lanes for Avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512vpopcntdq")]
+    unsafe fn or(self, other: Self) -> Self {
+        Self(_mm512_or_si512(self.0, other.0))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vpopcntdq")]
     unsafe fn totals(start: i64) -> Self::Totals {
         _mm512_set1_epi64(start)
     }
@@ -65,12 +71,18 @@ impl Lanes for Avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512vpopcntdq")]
-    unsafe fn any_negative<const N: usize>(totals: &[Self::Totals; N]) -> bool {
+    unsafe fn any_negative(totals: &[Self::Totals]) -> bool {
         let mut signs = _mm512_setzero_si512();
         for total in totals {
             signs = _mm512_or_si512(signs, *total);
         }
         _mm512_cmplt_epi64_mask(signs, _mm512_setzero_si512()) != 0
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512vpopcntdq")]
+    unsafe fn negative(totals: Self::Totals) -> u8 {
+        _mm512_cmplt_epi64_mask(totals, _mm512_setzero_si512())
     }
 
     #[inline]

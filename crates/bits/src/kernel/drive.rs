@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use super::lanes::{self, Lanes};
 use super::panels::{Line, PANEL_ROWS, Panels};
-use super::{Count, Hit, PanelCounts, QueryPanel};
+use super::{Count, Fold, Glance, Hit, PanelCounts, QueryPanel};
 
-/// The four loops for the lanes `$lanes`, which take `$queries` queries at once: as many as leave
-/// their running sums in registers.
+/// The four loops for the lanes `$lanes`, which take `$queries` queries at once, or `$n` with `$p`
+/// panels: as many as leave their running sums in registers.
 macro_rules! loops {
-    ($name:ident, $lanes:ty, $queries:literal $(, $features:literal)?) => {
+    ($name:ident, $lanes:ty, $queries:literal, $p:literal x $n:literal $(, $features:literal)?) => {
         /// The loops for one instruction set.
         pub(super) mod $name {
             use super::*;
@@ -49,11 +49,18 @@ macro_rules! loops {
                 queries: QueryPanel<'_>,
                 rows: &Panels,
                 range: Range<usize>,
-                words: usize,
+                glance: Glance,
                 hits: &mut Vec<Hit>,
             ) {
+                let words = usize::from(glance.words).min(rows.words());
                 // SAFETY: this function is compiled for what the lanes need.
-                unsafe { super::near::<$lanes, $queries>(queries, rows, range, words, hits) }
+                unsafe {
+                    match glance.fold {
+                        Fold::None => super::near::<$lanes, 1, $p, $n>(queries, rows, range, words, hits),
+                        Fold::Pairs => super::near::<$lanes, 2, $p, $n>(queries, rows, range, words, hits),
+                        Fold::Triples => super::near::<$lanes, 3, $p, $n>(queries, rows, range, words, hits),
+                    }
+                }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -79,18 +86,19 @@ macro_rules! loops {
     };
 }
 
-loops!(scalar, crate::kernel::scalar::Scalar, 1);
+loops!(scalar, crate::kernel::scalar::Scalar, 1, 1 x 1);
 #[cfg(target_arch = "x86_64")]
-loops!(avx2, crate::kernel::avx2::Avx2, 2, "avx2,popcnt");
+loops!(avx2, crate::kernel::avx2::Avx2, 2, 1 x 2, "avx2,popcnt");
 #[cfg(target_arch = "x86_64")]
 loops!(
     avx512,
     crate::kernel::avx512::Avx512,
     8,
+    4 x 4,
     "avx512f,avx512vpopcntdq,popcnt"
 );
 #[cfg(target_arch = "aarch64")]
-loops!(neon, crate::kernel::neon::Neon, 2, "neon");
+loops!(neon, crate::kernel::neon::Neon, 2, 1 x 2, "neon");
 
 /// # Safety
 /// As for [`Lanes`].
@@ -141,7 +149,7 @@ unsafe fn counts<V: Lanes, const XOR: bool, const N: usize>(
 /// # Safety
 /// As for [`Lanes`].
 #[inline(always)]
-unsafe fn near<V: Lanes, const N: usize>(
+unsafe fn near<V: Lanes, const FOLD: usize, const P: usize, const N: usize>(
     queries: QueryPanel<'_>,
     rows: &Panels,
     range: Range<usize>,
@@ -152,43 +160,42 @@ unsafe fn near<V: Lanes, const N: usize>(
     let below = queries
         .limits
         .map(|limit| limit.map_or(0, |limit| -1 - i64::from(limit)));
-    for index in rows.within(range) {
-        let panel = rows.head(index, words);
+    let range = rows.within(range);
+    for index in range.clone().step_by(P) {
+        // Past the end the last panel is taken again, and its hits are left out.
+        let panel = |offset: usize| (index + offset).min(range.end - 1);
+        let panels = std::array::from_fn(|offset| rows.head(panel(offset), words));
         for first in (0..PANEL_ROWS).step_by(N) {
             let starts = std::array::from_fn(|offset| below[first + offset]);
             // SAFETY: the caller vouches for the processor.
             unsafe {
-                let totals = lanes::totals::<V, true, N>(lines, first, panel, starts);
-                if V::any_negative(&totals) {
-                    let place = (queries.index * PANEL_ROWS + first, index * PANEL_ROWS);
-                    push_hits(
-                        place,
-                        totals.map(|totals| V::store(totals)),
-                        rows.rows(),
-                        hits,
-                    );
+                let totals = lanes::folded::<V, FOLD, P, N>(lines, first, panels, starts);
+                if V::any_negative(totals.as_flattened()) {
+                    for (totals, index) in totals.iter().zip(index..range.end) {
+                        let mut masks = [0; N];
+                        for (mask, totals) in masks.iter_mut().zip(totals) {
+                            *mask = V::negative(*totals);
+                        }
+                        let query = queries.index * PANEL_ROWS + first;
+                        push_hits(query, index * PANEL_ROWS, &masks, rows.rows(), hits);
+                    }
                 }
             }
         }
     }
 }
 
-/// Appends the pairs with a negative total. Out of line: few panels have one.
-#[inline(never)]
-fn push_hits<const N: usize>(
-    (query, row): (usize, usize),
-    totals: [[i64; PANEL_ROWS]; N],
-    rows: usize,
-    hits: &mut Vec<Hit>,
-) {
-    for (offset, lanes) in totals.iter().enumerate() {
-        for (lane, total) in lanes.iter().enumerate() {
-            if *total < 0 && row + lane < rows {
-                hits.push(Hit {
-                    query: (query + offset) as u32,
-                    row: (row + lane) as u32,
-                });
+/// Appends the pairs told by the bits of `masks`: one mask a query, one bit a row.
+fn push_hits(query: usize, first_row: usize, masks: &[u8], rows: usize, hits: &mut Vec<Hit>) {
+    for (query, mask) in (query as u32..).zip(masks) {
+        let mut left = *mask;
+        while left != 0 {
+            let row = first_row + left.trailing_zeros() as usize;
+            if row < rows {
+                let row = row as u32;
+                hits.push(Hit { query, row });
             }
+            left &= left - 1;
         }
     }
 }

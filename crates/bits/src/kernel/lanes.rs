@@ -26,6 +26,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn and(self, other: Self) -> Self;
     /// Bits set in one.
     unsafe fn xor(self, other: Self) -> Self;
+    /// Bits set in either.
+    unsafe fn or(self, other: Self) -> Self;
     /// The same total in all lanes.
     unsafe fn totals(start: i64) -> Self::Totals;
     /// Begins a burst that will be added to `totals`.
@@ -35,7 +37,9 @@ pub(super) trait Lanes: Copy {
     /// Ends the burst begun with `totals`.
     unsafe fn end(totals: Self::Totals, sums: Self::Sums) -> Self::Totals;
     /// Whether any lane of any of the totals is negative.
-    unsafe fn any_negative<const N: usize>(totals: &[Self::Totals; N]) -> bool;
+    unsafe fn any_negative(totals: &[Self::Totals]) -> bool;
+    /// Which lanes are negative, one bit each.
+    unsafe fn negative(totals: Self::Totals) -> u8;
     /// The totals, one a lane.
     unsafe fn store(totals: Self::Totals) -> [i64; PANEL_ROWS];
     /// The totals, of which none is negative or over 65,535, one a lane.
@@ -82,6 +86,74 @@ pub(super) unsafe fn totals<V: Lanes, const XOR: bool, const N: usize>(
             }
         }
         totals
+    }
+}
+
+/// Folded distances of `P` panels from `N` rows of another panel, `first` and those after it, added to
+/// `starts`. Words that do not fill a group of `FOLD` are left out.
+///
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+pub(super) unsafe fn folded<V: Lanes, const FOLD: usize, const P: usize, const N: usize>(
+    queries: &[Line],
+    first: usize,
+    panels: [&[Line]; P],
+    starts: [i64; N],
+) -> [[V::Totals; N]; P] {
+    // SAFETY: the caller vouches for the processor.
+    unsafe {
+        let mut totals = [[V::totals(0); N]; P];
+        for (totals, start) in totals
+            .as_flattened_mut()
+            .iter_mut()
+            .zip(starts.iter().cycle())
+        {
+            *totals = V::totals(*start);
+        }
+        let (queries, _) = queries.as_chunks::<FOLD>();
+        let panels = panels.map(|panel| &panel.as_chunks::<FOLD>().0[..queries.len()]);
+        for start in (0..queries.len()).step_by(V::BURST) {
+            let mut sums = [[V::begin(totals[0][0]); N]; P];
+            for (sums, totals) in sums
+                .as_flattened_mut()
+                .iter_mut()
+                .zip(totals.as_flattened())
+            {
+                *sums = V::begin(*totals);
+            }
+            for group in start..queries.len().min(start.saturating_add(V::BURST)) {
+                for offset in 0..N {
+                    let query = first + offset;
+                    for (panel, sums) in panels.iter().zip(&mut sums) {
+                        let any = any_differing::<V, FOLD>(&queries[group], query, &panel[group]);
+                        sums[offset] = any.count(sums[offset]);
+                    }
+                }
+            }
+            let sums = sums.as_flattened().iter();
+            for (totals, sums) in totals.as_flattened_mut().iter_mut().zip(sums) {
+                *totals = V::end(*totals, *sums);
+            }
+        }
+        totals
+    }
+}
+
+/// Places where a word of the group differs.
+#[inline(always)]
+unsafe fn any_differing<V: Lanes, const FOLD: usize>(
+    queries: &[Line; FOLD],
+    query: usize,
+    panel: &[Line; FOLD],
+) -> V {
+    // SAFETY: the caller vouches for the processor.
+    unsafe {
+        let mut any = V::load(&panel[0]).xor(V::splat(queries[0].0[query]));
+        for word in 1..FOLD {
+            any = any.or(V::load(&panel[word]).xor(V::splat(queries[word].0[query])));
+        }
+        any
     }
 }
 

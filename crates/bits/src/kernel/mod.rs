@@ -2,7 +2,7 @@
 //!
 //! Rows lie in [`Panels`] of eight; a kernel takes panels of queries against panels of rows, 64
 //! pairs at a time, as matrix multiplication does. [`Kernel::counts`] gives every count,
-//! [`Kernel::near`] only the pairs within a Hamming distance over the first words of a row: it
+//! [`Kernel::near`] only the pairs that are not too far apart at a [`Glance`]: it
 //! decides in lanes and touches nothing else where no pair is near. All kernels give the same
 //! integers.
 
@@ -51,6 +51,39 @@ pub struct QueryPanel<'a> {
     pub index: usize,
     /// The largest distance for each query; none where nothing is near enough.
     pub limits: [Option<u16>; PANEL_ROWS],
+}
+
+/// What is looked at of every pair before it is dropped or compared further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Glance {
+    /// The first words of a row, at most as many as it has.
+    pub words: u16,
+    /// How differences are counted.
+    pub fold: Fold,
+}
+
+/// How the differences of neighbouring words are counted: of the words of a group, those that differ
+/// at one place count once. This never exceeds the Hamming distance, and costs less to count than
+/// it loses. Words that do not fill a group are not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// Each word by itself: the Hamming distance.
+    None,
+    /// Two words at a time.
+    Pairs,
+    /// Three words at a time.
+    Triples,
+}
+
+impl Fold {
+    /// Words in a group.
+    pub const fn group(self) -> usize {
+        match self {
+            Self::None => 1,
+            Self::Pairs => 2,
+            Self::Triples => 3,
+        }
+    }
 }
 
 /// A way of counting that this processor can run. Values exist only for what was found on it.
@@ -149,18 +182,18 @@ impl Kernel {
         with!(self.0, counts(count, queries, index, rows, range, counts));
     }
 
-    /// Appends to `hits` the pairs of the queries with rows in the panels `range` whose first `words`
-    /// words differ in no more bits than the query's limit.
+    /// Appends to `hits` the pairs of the queries with rows in the panels `range` that at a glance
+    /// differ in no more bits than the query's limit.
     pub fn near(
         self,
         queries: QueryPanel<'_>,
         rows: &Panels,
         range: Range<usize>,
-        words: usize,
+        glance: Glance,
         hits: &mut Vec<Hit>,
     ) {
-        debug_assert!(words <= rows.words() && words <= queries.panels.words());
-        with!(self.0, near(queries, rows, range, words, hits));
+        debug_assert_eq!(queries.panels.words(), rows.words());
+        with!(self.0, near(queries, rows, range, glance, hits));
     }
 
     /// For each pair, the bits set in both of two rows that lie one after the other in `left` and

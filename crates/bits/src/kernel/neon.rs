@@ -58,6 +58,18 @@ impl Lanes for Neon {
 
     #[inline]
     #[target_feature(enable = "neon")]
+    unsafe fn or(self, other: Self) -> Self {
+        let ([a, b, c, d], [e, f, g, h]) = (self.0, other.0);
+        Self([
+            vorrq_u8(a, e),
+            vorrq_u8(b, f),
+            vorrq_u8(c, g),
+            vorrq_u8(d, h),
+        ])
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
     unsafe fn totals(start: i64) -> Self::Totals {
         [vdupq_n_s64(start); 4]
     }
@@ -94,12 +106,20 @@ impl Lanes for Neon {
 
     #[inline]
     #[target_feature(enable = "neon")]
-    unsafe fn any_negative<const N: usize>(totals: &[Self::Totals; N]) -> bool {
+    unsafe fn any_negative(totals: &[Self::Totals]) -> bool {
         let mut signs = vdupq_n_s64(0);
         for total in totals.iter().flatten() {
             signs = vorrq_s64(signs, *total);
         }
         vgetq_lane_s64::<0>(signs) < 0 || vgetq_lane_s64::<1>(signs) < 0
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn negative(totals: Self::Totals) -> u8 {
+        let signs = totals.map(|pair| vshrq_n_u64::<63>(vreinterpretq_u64_s64(pair)));
+        let bits = signs.map(|pair| vgetq_lane_u64::<0>(pair) | vgetq_lane_u64::<1>(pair) << 1);
+        (bits[0] | bits[1] << 2 | bits[2] << 4 | bits[3] << 6) as u8
     }
 
     #[inline]

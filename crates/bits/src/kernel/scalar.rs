@@ -34,6 +34,11 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn or(self, other: Self) -> Self {
+        Self(std::array::from_fn(|lane| self.0[lane] | other.0[lane]))
+    }
+
+    #[inline(always)]
     unsafe fn totals(start: i64) -> Self::Totals {
         [start; PANEL_ROWS]
     }
@@ -54,8 +59,14 @@ impl Lanes for Scalar {
     }
 
     #[inline(always)]
-    unsafe fn any_negative<const N: usize>(totals: &[Self::Totals; N]) -> bool {
+    unsafe fn any_negative(totals: &[Self::Totals]) -> bool {
         totals.iter().flatten().any(|total| *total < 0)
+    }
+
+    #[inline(always)]
+    unsafe fn negative(totals: Self::Totals) -> u8 {
+        let bit = |(lane, total): (usize, i64)| u8::from(total < 0) << lane;
+        totals.into_iter().enumerate().map(bit).sum()
     }
 
     #[inline(always)]

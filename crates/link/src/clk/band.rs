@@ -114,7 +114,7 @@ impl<'a> Band<'a> {
             let Some(limit) = limits.iter().flatten().max() else {
                 continue;
             };
-            let words = self.task.plan.words(*limit);
+            let glance = self.task.plan.glance(*limit);
             let panel = QueryPanel {
                 panels: &self.panels,
                 index,
@@ -122,7 +122,7 @@ impl<'a> Band<'a> {
             };
             self.task
                 .kernel
-                .near(panel, &shard.panels, range.clone(), words, &mut self.hits);
+                .near(panel, &shard.panels, range.clone(), glance, &mut self.hits);
             self.outcome.examined += (limits.iter().flatten().count() * rows) as u64;
         }
         self.complete(shard);

@@ -1,71 +1,133 @@
-//! How many words of a pair are compared before it is dropped or compared to the end. Any number is
+//! What is looked at of every pair before it is dropped or compared to the end. Any glance is
 //! right; this chooses a fast one from how far apart a sample of pairs is.
+
+use bits::{Fold, Glance};
+use rayon::prelude::*;
 
 use super::set::ClkSet;
 
-/// Pairs in the sample.
-const SAMPLE: usize = 2048;
-/// What comparing one pair to the end costs, in words of pairs compared in lanes.
-const COST_OF_HIT: usize = 256;
+/// The most pairs in the sample.
+const MAX_SAMPLE: usize = 1 << 14;
+/// The fewest.
+const MIN_SAMPLE: usize = 1 << 8;
+/// Of so many pairs one is in the sample, until there are enough.
+const PAIRS_PER_SAMPLE: usize = 64;
+/// What comparing a pair to the end costs, in operations on lanes.
+const COST_OF_HIT: usize = 2000;
 /// Numbers of words that are tried.
 const CHOICES: usize = 16;
 
-/// The number of words to compare first, by the most bits in which a pair may differ.
-pub(super) struct Plan(Vec<u16>);
+/// What to look at first, by the most bits in which a pair may differ.
+pub(super) struct Plan(Vec<Glance>);
+
+/// A glance and how many pairs of the sample are no further apart at it than each distance.
+struct Choice {
+    glance: Glance,
+    near: Vec<u32>,
+}
 
 impl Plan {
     /// The best plan for pairs of these sets.
     pub(super) fn new(left: &ClkSet, right: &ClkSet) -> Self {
-        let step = left.words.div_ceil(CHOICES);
-        let choices: Vec<usize> = (step..left.words)
-            .step_by(step)
-            .chain([left.words])
+        let pairs = left.len().saturating_mul(right.len());
+        let sample = (pairs / PAIRS_PER_SAMPLE).clamp(MIN_SAMPLE, MAX_SAMPLE);
+        let choices: Vec<Choice> = glances(left.words)
+            .into_par_iter()
+            .map(|glance| Choice::new(glance, sample, left, right))
             .collect();
-        let distances: Vec<Vec<u32>> = choices
-            .iter()
-            .map(|words| sampled_distances(left, right, *words))
-            .collect();
-        let best = |limit: u32| {
-            let cost = |choice: usize| {
-                let hits = distances[choice].partition_point(|distance| *distance <= limit);
-                choices[choice] * SAMPLE + hits * COST_OF_HIT
-            };
-            let choice = (0..choices.len()).min_by_key(|choice| cost(*choice));
-            choice.map_or(left.words, |choice| choices[choice]) as u16
+        let best = |limit: usize| {
+            let choice = choices
+                .iter()
+                .min_by_key(|choice| choice.cost(limit, sample));
+            choice.map_or(whole(left), |choice| choice.glance)
         };
-        Self((0..=left.bits() as u32).map(best).collect())
+        Self((0..=left.bits()).map(best).collect())
     }
 
     /// A plan that compares every pair to the end.
     pub(super) fn whole(set: &ClkSet) -> Self {
-        Self(vec![set.words as u16; set.bits() + 1])
+        Self(vec![whole(set); set.bits() + 1])
     }
 
-    /// Words to compare of pairs that may differ in `limit` bits.
-    pub(super) fn words(&self, limit: u16) -> usize {
-        usize::from(self.0[usize::from(limit)])
+    /// What to look at of pairs that may differ in `limit` bits.
+    pub(super) fn glance(&self, limit: u16) -> Glance {
+        self.0[usize::from(limit)]
     }
 }
 
-/// Over their first `words` words, the distances of pairs spread over both sets, in rising order.
-fn sampled_distances(left: &ClkSet, right: &ClkSet, words: usize) -> Vec<u32> {
-    if left.is_empty() || right.is_empty() {
-        return Vec::new();
+fn whole(set: &ClkSet) -> Glance {
+    Glance {
+        words: set.words as u16,
+        fold: Fold::None,
     }
-    // Steps by the golden ratio and by its square fall evenly and do not run in parallel.
-    let place = |index: usize, step: u64, len: usize| {
+}
+
+/// All glances that are tried.
+fn glances(words: usize) -> Vec<Glance> {
+    let step = words.div_ceil(CHOICES);
+    let mut glances = Vec::new();
+    for fold in [Fold::None, Fold::Pairs, Fold::Triples] {
+        let numbers = (step..words).step_by(step).chain([words]);
+        let whole_groups = numbers.filter(|number| number.is_multiple_of(fold.group()));
+        glances.extend(whole_groups.map(|number| Glance {
+            words: number as u16,
+            fold,
+        }));
+    }
+    glances
+}
+
+impl Choice {
+    fn new(glance: Glance, sample: usize, left: &ClkSet, right: &ClkSet) -> Self {
+        let mut near = vec![0; left.bits() + 1];
+        if left.is_empty() || right.is_empty() {
+            return Self { glance, near };
+        }
+        for index in 0..sample {
+            let (left, right) = pair(index, left, right);
+            near[distance(glance, left, right) as usize] += 1;
+        }
+        let mut sum = 0;
+        for count in &mut near {
+            sum += *count;
+            *count = sum;
+        }
+        Self { glance, near }
+    }
+
+    /// Of all pairs of the sample, in operations: one for each word to join, two for each group to
+    /// count.
+    fn cost(&self, limit: usize, sample: usize) -> usize {
+        let group = self.glance.fold.group();
+        let groups = usize::from(self.glance.words) / group;
+        groups * (group + 2) * sample + self.near[limit] as usize * COST_OF_HIT
+    }
+}
+
+/// One of many pairs spread over both sets: steps by the golden ratio and by another irrational fall
+/// evenly and do not run in parallel.
+fn pair<'a>(index: usize, left: &'a ClkSet, right: &'a ClkSet) -> (&'a [u64], &'a [u64]) {
+    let place = |step: u64, len: usize| {
         let fraction = (index as u64 + 1).wrapping_mul(step) >> 32;
         ((fraction * len as u64) >> 32) as usize
     };
-    let distance = |index: usize| {
-        let left = left.row(place(index, 0x9e37_79b9_7f4a_7c15, left.len()));
-        let right = right.row(place(index, 0xd1b5_4a32_d192_ed03, right.len()));
-        let pairs = left[..words].iter().zip(&right[..words]);
-        pairs.map(|(left, right)| (left ^ right).count_ones()).sum()
-    };
-    let mut distances: Vec<u32> = (0..SAMPLE).map(distance).collect();
-    distances.sort_unstable();
-    distances
+    (
+        left.row(place(0x9e37_79b9_7f4a_7c15, left.len())),
+        right.row(place(0xd1b5_4a32_d192_ed03, right.len())),
+    )
+}
+
+fn distance(glance: Glance, left: &[u64], right: &[u64]) -> u32 {
+    let words = usize::from(glance.words);
+    let group = glance.fold.group();
+    let groups = left[..words]
+        .chunks_exact(group)
+        .zip(right.chunks_exact(group));
+    let differing = groups.map(|(left, right)| {
+        let words = left.iter().zip(right);
+        words.fold(0, |any, (left, right)| any | (left ^ right))
+    });
+    differing.map(u64::count_ones).sum()
 }
 
 #[cfg(test)]
@@ -85,10 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn pairs_that_may_differ_more_are_compared_further() {
+    fn pairs_that_may_differ_more_are_looked_at_further() {
         let set = noise(300);
         let plan = Plan::new(&set, &set);
-        let words: Vec<usize> = [0, 50, 100, 150, 300].map(|limit| plan.words(limit)).into();
+        let words = [0, 50, 100, 150, 200, 250].map(|limit| plan.glance(limit).words);
         assert!(words.is_sorted(), "{words:?}");
         assert!(words[1] < words[3] && words[3] < 16, "{words:?}");
     }
@@ -96,8 +158,19 @@ mod tests {
     #[test]
     fn where_all_are_near_no_words_are_lost_on_dropping_them() {
         let set = noise(300);
-        assert_eq!(Plan::new(&set, &set).words(1024), 1);
-        assert_eq!(Plan::whole(&set).words(3), 16);
-        assert_eq!(Plan::new(&set, &noise(0)).words(100), 1);
+        assert_eq!(Plan::new(&set, &set).glance(1024).words, 1);
+        assert_eq!(Plan::whole(&set).glance(3), whole(&set));
+        assert_eq!(Plan::new(&set, &noise(0)).glance(100).words, 1);
+    }
+
+    #[test]
+    fn the_distance_at_a_glance_never_exceeds_the_whole() {
+        let set = noise(50);
+        for glance in glances(16) {
+            for index in 0..50 {
+                let (left, right) = pair(index, &set, &set);
+                assert!(distance(glance, left, right) <= distance(whole(&set), left, right));
+            }
+        }
     }
 }
