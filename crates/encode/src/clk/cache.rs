@@ -13,19 +13,22 @@ const TRIES: usize = 8;
 /// The longest token kept, in bytes.
 const MAX_TOKEN: usize = 16;
 
+/// Words of a key before the value of a token.
+const KEY_WORDS: usize = 3;
+
 /// Whose token it is, and its bytes.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 struct Key {
-    token: [u64; 2],
     /// Length and feature, never 0 for a token.
     owner: u64,
+    token: [u64; 2],
 }
 
-/// Values of `words` words by feature and token.
+/// Values of so many words by feature and token. Key and value lie side by side, as both are read
+/// together.
 pub(super) struct TokenCache {
-    keys: Vec<Key>,
-    values: Vec<u64>,
-    words: usize,
+    slots: Vec<u64>,
+    stride: usize,
 }
 
 /// A place for the value of a token.
@@ -37,10 +40,11 @@ pub(super) struct Entry<'a> {
 
 impl TokenCache {
     pub(super) fn new(words: usize) -> Self {
+        // Whole lines of a processor's cache.
+        let stride = (KEY_WORDS + words).next_multiple_of(8);
         Self {
-            keys: vec![Key::default(); SLOTS],
-            values: vec![0; SLOTS * words],
-            words,
+            slots: vec![0; SLOTS * stride],
+            stride,
         }
     }
 
@@ -53,19 +57,31 @@ impl TokenCache {
         let mut slot = home;
         let mut known = false;
         for place in (home..home + TRIES).map(|place| place % SLOTS) {
-            if self.keys[place] == key {
-                (slot, known) = (place, true);
-                break;
-            }
-            if self.keys[place].owner == 0 {
+            let found = self.key(place);
+            known = found == key;
+            if known || found.owner == 0 {
                 slot = place;
                 break;
             }
         }
-        self.keys[slot] = key;
-        let start = slot * self.words;
-        let value = &mut self.values[start..start + self.words];
+        let start = slot * self.stride;
+        let (head, value) = self.slots[start..start + self.stride].split_at_mut(KEY_WORDS);
+        head.copy_from_slice(&[key.owner, key.token[0], key.token[1]]);
         Some(Entry { value, known })
+    }
+
+    #[inline]
+    fn key(&self, place: usize) -> Key {
+        match self.slots[place * self.stride..] {
+            [owner, low, high, ..] => Key {
+                owner,
+                token: [low, high],
+            },
+            _ => Key {
+                owner: 0,
+                token: [0; 2],
+            },
+        }
     }
 }
 
@@ -75,18 +91,9 @@ impl Key {
         if token.len() > MAX_TOKEN {
             return None;
         }
-        let mut bytes = [0; MAX_TOKEN];
-        bytes[..token.len()].copy_from_slice(token);
-        let word = |at: usize| {
-            bytes[at..]
-                .first_chunk()
-                .map_or(0, |word| u64::from_le_bytes(*word))
-        };
         let owner = (feature as u64 + 1) << 8 | token.len() as u64;
-        Some(Self {
-            token: [word(0), word(8)],
-            owner,
-        })
+        let token = pack(token);
+        Some(Self { owner, token })
     }
 
     /// The first place to try: two multiplications mix all bits well enough for a table of fixed size.
@@ -101,12 +108,25 @@ impl Key {
     }
 }
 
+/// Up to 16 bytes as two words, different for all tokens of one length. Start and end are read, which
+/// overlap in between; that is faster than copying a few bytes.
+#[inline]
+fn pack(token: &[u8]) -> [u64; 2] {
+    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
+    let half = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
+    if let (Some(start), Some(end)) = (token.first_chunk(), token.last_chunk()) {
+        return [word(start), word(end)];
+    }
+    if let (Some(start), Some(end)) = (token.first_chunk(), token.last_chunk()) {
+        return [half(start) | half(end) << 32, 0];
+    }
+    let byte = |place: usize| u64::from(token.get(place).copied().unwrap_or(0));
+    [byte(0) | byte(1) << 8 | byte(2) << 16, 0]
+}
+
 impl Drop for TokenCache {
     fn drop(&mut self) {
-        for key in &mut self.keys {
-            key.token.zeroize();
-        }
-        self.values.zeroize();
+        self.slots.zeroize();
     }
 }
 

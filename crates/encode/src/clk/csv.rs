@@ -3,6 +3,7 @@
 //! cells, and all line ends are one, within quotes too.
 
 use std::io::Read;
+use std::ops::Range;
 
 use zeroize::Zeroizing;
 
@@ -52,16 +53,44 @@ impl Rows {
         }
     }
 
+    /// Where the cells of a row lie in the bytes of the batch.
+    fn ranges(&self, row: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+        let before = |place: usize| place.checked_sub(1);
+        let first = before(row).map_or(0, |row| self.rows[row].cells);
+        (first..self.rows[row].cells).map(move |cell| {
+            let start = before(cell).map_or(0, |cell| self.cell_ends[cell]);
+            start..self.cell_ends[cell]
+        })
+    }
+
     /// The bytes of the cells of a row.
     pub(super) fn cells(&self, row: usize) -> impl ExactSizeIterator<Item = &[u8]> {
-        let first = row
-            .checked_sub(1)
-            .map_or(0, |before| self.rows[before].cells);
-        (first..self.rows[row].cells).map(|cell| {
-            let start = cell
-                .checked_sub(1)
-                .map_or(0, |before| self.cell_ends[before]);
-            &self.text[start..self.cell_ends[cell]]
+        self.ranges(row).map(|range| &self.text[range])
+    }
+
+    /// The cells of all rows.
+    pub(super) fn texts(&self) -> Texts<'_> {
+        Texts {
+            rows: self,
+            whole: std::str::from_utf8(&self.text).ok(),
+        }
+    }
+}
+
+/// The cells of a batch as text, checked all at once when all is well.
+pub(super) struct Texts<'a> {
+    rows: &'a Rows,
+    whole: Option<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    /// The cells of a row; none for one that is not UTF-8.
+    pub(super) fn row(&self, row: usize) -> impl ExactSizeIterator<Item = Option<&'a str>> {
+        let rows = self.rows;
+        rows.ranges(row).map(move |range| match self.whole {
+            // A cell that starts within a character is not UTF-8, even if all is together.
+            Some(whole) => whole.get(range),
+            None => std::str::from_utf8(&rows.text[range]).ok(),
         })
     }
 }
@@ -82,7 +111,7 @@ pub(super) struct RowReader<R> {
     input: R,
     buffer: Zeroizing<Vec<u8>>,
     /// What is not used yet of the buffer.
-    unused: std::ops::Range<usize>,
+    unused: Range<usize>,
     state: State,
     /// The last line end was a carriage return: a line feed behind it is part of it.
     after_return: bool,

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use model::Progress;
 use rayon::prelude::*;
 
-use super::csv::{RowReader, Rows};
+use super::csv::{RowReader, Rows, Texts};
 use super::encoder::{ClkEncoder, ClkWorker};
 use super::error::EncodeError;
 use super::number::is_space;
@@ -127,11 +127,12 @@ struct Chunk {
 
 impl<'a> Encoding<'a> {
     fn batch(&self, rows: &Rows) -> Vec<Result<Chunk, EncodeError>> {
+        let texts = rows.texts();
         let chunks = rows.len().div_ceil(CHUNK);
         let chunks = (0..chunks).into_par_iter().map(|chunk| {
             let mut worker = self.take_worker();
             let end = rows.len().min((chunk + 1) * CHUNK);
-            let encoded = self.chunk(&mut worker, rows, chunk * CHUNK..end);
+            let encoded = self.chunk(&mut worker, (rows, &texts), chunk * CHUNK..end);
             self.pool().push(worker);
             encoded
         });
@@ -153,7 +154,7 @@ impl<'a> Encoding<'a> {
     fn chunk(
         &self,
         worker: &mut ClkWorker<'_>,
-        rows: &Rows,
+        (rows, texts): (&Rows, &Texts<'_>),
         range: std::ops::Range<usize>,
     ) -> Result<Chunk, EncodeError> {
         let bytes = self.encoder.schema().clk_bits().div_ceil(8);
@@ -161,7 +162,7 @@ impl<'a> Encoding<'a> {
         let mut popcounts = Vec::with_capacity(range.len());
         let mut cells = Vec::new();
         for row in range {
-            self.read_cells(rows, row, &mut cells)?;
+            self.read_cells((rows, texts), row, &mut cells)?;
             clks.push_str(if clks.is_empty() { "\"" } else { ", \"" });
             let encoded = worker.encode(cells.drain(..), &mut clks);
             popcounts.push(encoded.map_err(|refused| self.refusal(rows, row, refused))?);
@@ -173,12 +174,12 @@ impl<'a> Encoding<'a> {
     /// The cells of a row as text, as many as the schema has features.
     fn read_cells<'r>(
         &self,
-        rows: &'r Rows,
+        (rows, texts): (&Rows, &Texts<'r>),
         row: usize,
         cells: &mut Vec<&'r str>,
     ) -> Result<(), EncodeError> {
         let expected = self.encoder.schema().identifiers().len();
-        let found = rows.cells(row).len();
+        let found = texts.row(row).len();
         if found != expected {
             let place = rows.place(row);
             return Err(EncodeError::RowLength {
@@ -187,10 +188,11 @@ impl<'a> Encoding<'a> {
                 expected,
             });
         }
-        for (column, cell) in (1..).zip(rows.cells(row)) {
-            let place = rows.place(row);
-            let not_utf8 = |_| EncodeError::NotUtf8 { place, column };
-            let cell = std::str::from_utf8(cell).map_err(not_utf8)?;
+        for (column, cell) in (1..).zip(texts.row(row)) {
+            let Some(cell) = cell else {
+                let place = rows.place(row);
+                return Err(EncodeError::NotUtf8 { place, column });
+            };
             cells.push(if self.trim {
                 cell.trim_matches(is_space)
             } else {

@@ -49,8 +49,16 @@ impl Pattern {
 #[derive(Clone, Copy, Default)]
 struct Flags {
     ascii: bool,
+    ignore_case: bool,
     multiline: bool,
     verbose: bool,
+}
+
+impl Flags {
+    /// Whether all forms of the letter i are one.
+    fn any_i(self) -> bool {
+        self.ignore_case && !self.ascii
+    }
 }
 
 /// What the piece before a quantifier was.
@@ -167,7 +175,11 @@ impl Translator {
                     passed.push('m');
                 }
                 'x' => flags.verbose = on,
-                'i' | 's' => passed.push(letter),
+                'i' => {
+                    flags.ignore_case = on;
+                    passed.push('i');
+                }
+                's' => passed.push('s'),
                 _ => return self.refuse("a flag that cannot stand here"),
             }
         }
@@ -296,10 +308,19 @@ impl Translator {
             Some('[') => self.class(flags)?,
             Some('(') => return self.group(flags, before),
             Some('\\') => return self.escape(flags),
-            Some(char) => push_literal(&mut self.out, char),
+            Some(char) => self.literal(char, flags),
             None => {}
         }
         Ok(Before::Piece)
+    }
+
+    /// A character. Python takes the dotted and the dotless i for each other when it ignores case.
+    fn literal(&mut self, char: char, flags: Flags) {
+        if flags.any_i() && class::ANY_I.contains(char) {
+            self.out.push_str(&format!("[{}]", class::ANY_I));
+        } else {
+            push_literal(&mut self.out, char);
+        }
     }
 
     fn group(&mut self, flags: Flags, before: Before) -> Translated<Before> {
@@ -449,7 +470,7 @@ impl Translator {
             '1'..='9' => return self.numbered(char),
             _ => {
                 let literal = self.character(char)?;
-                push_literal(&mut self.out, literal);
+                self.literal(literal, flags);
                 return Ok(Before::Piece);
             }
         }
@@ -566,7 +587,9 @@ impl Translator {
             let ranged = self.peek() == Some('-') && self.chars.get(self.at + 1) != Some(&']');
             match low {
                 Some(low) if ranged => self.range(low, flags)?,
-                Some(low) => push_literal(&mut self.out, low),
+                Some(low) => {
+                    self.members(low, low, flags);
+                }
                 None if ranged => return self.refuse("a range that starts with a class"),
                 None => {}
             }
@@ -582,13 +605,27 @@ impl Translator {
         };
         match self.class_item(char, flags)? {
             Some(high) if low <= high => {
-                push_literal(&mut self.out, low);
-                self.out.push('-');
-                push_literal(&mut self.out, high);
+                self.members(low, high, flags);
                 Ok(())
             }
             Some(_) => self.refuse("a range that runs backwards"),
             None => self.refuse("a range that ends with a class"),
+        }
+    }
+
+    /// The characters from `low` to `high` as members of a class.
+    fn members(&mut self, low: char, high: char, flags: Flags) {
+        push_literal(&mut self.out, low);
+        if low < high {
+            self.out.push('-');
+            push_literal(&mut self.out, high);
+        }
+        if flags.any_i()
+            && class::ANY_I
+                .chars()
+                .any(|char| (low..=high).contains(&char))
+        {
+            self.out.push_str(class::ANY_I);
         }
     }
 
@@ -654,6 +691,7 @@ mod tests {
             (r"(a)?b(?(1)c|d)", "bd"),
             (r"\w+\s\w+", "ab½ c_1"),
             (r"(?i)straße", "STRAßE"),
+            (r"(?i)[a-j]+ı\x69", "İIİ"),
             (r"(?x) a b # c", "ab"),
             (r"\x41\u00e9\101\0", "AéA\0"),
             (r"(?s).", "\n"),

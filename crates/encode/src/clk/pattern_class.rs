@@ -13,6 +13,9 @@ pub(super) const DIGIT: &str = r"\p{Nd}";
 /// Those of ASCII.
 pub(super) const ASCII_DIGIT: &str = "0-9";
 
+/// The letters Python takes for each other beyond Unicode's simple case folding.
+pub(super) const ANY_I: &str = "iIİı";
+
 /// The inside of the class that `\d`, `\s` or `\w` names; none for other letters.
 pub(super) fn of(letter: char, ascii: bool) -> Option<&'static str> {
     Some(match (letter.to_ascii_lowercase(), ascii) {
