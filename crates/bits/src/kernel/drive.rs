@@ -51,7 +51,7 @@ macro_rules! loops {
                 range: Range<usize>,
                 glance: Glance,
                 hits: &mut Vec<Hit>,
-            ) {
+            ) -> u64 {
                 let words = usize::from(glance.words).min(rows.words());
                 // SAFETY: this function is compiled for what the lanes need.
                 unsafe {
@@ -155,12 +155,13 @@ unsafe fn near<V: Lanes, const FOLD: usize, const P: usize, const N: usize>(
     range: Range<usize>,
     words: usize,
     hits: &mut Vec<Hit>,
-) {
+) -> u64 {
     let lines = queries.panels.head(queries.index, words);
     let below = queries
         .limits
         .map(|limit| limit.map_or(0, |limit| -1 - i64::from(limit)));
     let range = rows.within(range);
+    let mut completed = 0;
     for index in range.clone().step_by(P) {
         // Past the end the last panel is taken again, and its hits are left out.
         let panel = |offset: usize| (index + offset).min(range.end - 1);
@@ -171,31 +172,52 @@ unsafe fn near<V: Lanes, const FOLD: usize, const P: usize, const N: usize>(
             unsafe {
                 let totals = lanes::folded::<V, FOLD, P, N>(lines, first, panels, starts);
                 if V::any_negative(totals.as_flattened()) {
-                    for (totals, index) in totals.iter().zip(index..range.end) {
-                        let mut masks = [0; N];
-                        for (mask, totals) in masks.iter_mut().zip(totals) {
-                            *mask = V::negative(*totals);
+                    for (totals, panel) in totals.iter().zip(index..range.end) {
+                        for (query, totals) in (first..).zip(totals) {
+                            let near = V::negative(*totals) & rows.real(panel);
+                            completed += u64::from(near.count_ones());
+                            if near != 0 {
+                                let near =
+                                    near & complete::<V>(queries, query, rows, panel, below[query]);
+                                push_hits(queries.index * PANEL_ROWS + query, near, panel, hits);
+                            }
                         }
-                        let query = queries.index * PANEL_ROWS + first;
-                        push_hits(query, index * PANEL_ROWS, &masks, rows.rows(), hits);
                     }
                 }
             }
         }
     }
+    completed
 }
 
-/// Appends the pairs told by the bits of `masks`: one mask a query, one bit a row.
-fn push_hits(query: usize, first_row: usize, masks: &[u8], rows: usize, hits: &mut Vec<Hit>) {
-    for (query, mask) in (query as u32..).zip(masks) {
-        let mut left = *mask;
-        while left != 0 {
-            let row = first_row + left.trailing_zeros() as usize;
-            if row < rows {
-                let row = row as u32;
-                hits.push(Hit { query, row });
-            }
-            left &= left - 1;
-        }
+/// Which rows of a panel are within the limit of one query, over all their words.
+///
+/// # Safety
+/// As for [`Lanes`].
+#[inline(always)]
+unsafe fn complete<V: Lanes>(
+    queries: QueryPanel<'_>,
+    query: usize,
+    rows: &Panels,
+    panel: usize,
+    below: i64,
+) -> u8 {
+    let lines = queries.panels.head(queries.index, rows.words());
+    let panel = rows.head(panel, rows.words());
+    // SAFETY: the caller vouches for the processor.
+    unsafe {
+        let [totals] = lanes::totals::<V, true, 1>(lines, query, panel, [below]);
+        V::negative(totals)
+    }
+}
+
+/// Appends the pairs of a query with the rows of a panel that the bits of `near` tell.
+fn push_hits(query: usize, mut near: u8, panel: usize, hits: &mut Vec<Hit>) {
+    while near != 0 {
+        hits.push(Hit {
+            query: query as u32,
+            row: (panel * PANEL_ROWS) as u32 + near.trailing_zeros(),
+        });
+        near &= near - 1;
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! Rows lie in [`Panels`] of eight; a kernel takes panels of queries against panels of rows, 64
 //! pairs at a time, as matrix multiplication does. [`Kernel::counts`] gives every count,
-//! [`Kernel::near`] only the pairs that are not too far apart at a [`Glance`]: it
-//! decides in lanes and touches nothing else where no pair is near. All kernels give the same
-//! integers.
+//! [`Kernel::near`] only the pairs within a Hamming distance: it drops most pairs at a [`Glance`], in
+//! lanes, and touches nothing else where no pair is near. All kernels give the same integers.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -182,8 +181,9 @@ impl Kernel {
         with!(self.0, counts(count, queries, index, rows, range, counts));
     }
 
-    /// Appends to `hits` the pairs of the queries with rows in the panels `range` that at a glance
-    /// differ in no more bits than the query's limit.
+    /// Appends to `hits` the pairs of the queries with rows in the panels `range` that differ in no more
+    /// bits than the query's limit. Pairs that a first glance tells apart are dropped there, which
+    /// changes the time, never the outcome. Returns how many were not, and were compared to the end.
     pub fn near(
         self,
         queries: QueryPanel<'_>,
@@ -191,9 +191,9 @@ impl Kernel {
         range: Range<usize>,
         glance: Glance,
         hits: &mut Vec<Hit>,
-    ) {
+    ) -> u64 {
         debug_assert_eq!(queries.panels.words(), rows.words());
-        with!(self.0, near(queries, rows, range, glance, hits));
+        with!(self.0, near(queries, rows, range, glance, hits))
     }
 
     /// For each pair, the bits set in both of two rows that lie one after the other in `left` and

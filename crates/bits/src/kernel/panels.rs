@@ -58,6 +58,14 @@ impl Panels {
         &self.lines[index * self.words..][..words]
     }
 
+    /// Which rows of panel `index` do not only fill it up, one bit each.
+    pub(super) fn real(&self, index: usize) -> u8 {
+        match self.rows - index * PANEL_ROWS {
+            PANEL_ROWS.. => u8::MAX,
+            rows => (1 << rows) - 1,
+        }
+    }
+
     /// Panel numbers in `range` that exist.
     pub(super) fn within(&self, range: Range<usize>) -> Range<usize> {
         range.start.min(self.count())..range.end.min(self.count())
@@ -78,5 +86,6 @@ mod tests {
         assert_eq!(panels.head(0, 3)[1].0, [1, 11, 21, 31, 41, 51, 61, 71]);
         assert_eq!(panels.head(1, 3)[2].0, [82, 92, 0, 0, 0, 0, 0, 0]);
         assert_eq!(panels.within(1..9), 1..2);
+        assert_eq!((panels.real(0), panels.real(1)), (0xff, 0b11));
     }
 }

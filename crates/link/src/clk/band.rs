@@ -120,9 +120,10 @@ impl<'a> Band<'a> {
                 index,
                 limits,
             };
-            self.task
-                .kernel
-                .near(panel, &shard.panels, range.clone(), glance, &mut self.hits);
+            self.outcome.completed +=
+                self.task
+                    .kernel
+                    .near(panel, &shard.panels, range.clone(), glance, &mut self.hits);
             self.outcome.examined += (limits.iter().flatten().count() * rows) as u64;
         }
         self.complete(shard);
@@ -134,7 +135,7 @@ impl<'a> Band<'a> {
         std::array::from_fn(|offset| queries.get(offset)?.limit(self.task, weights))
     }
 
-    /// Compares the hits to the end and keeps those that reach the threshold.
+    /// Scores the hits and keeps those that reach the threshold.
     fn complete(&mut self, shard: &Shard) {
         let Task { left, right, .. } = *self.task;
         let queries = &self.queries;
@@ -151,7 +152,6 @@ impl<'a> Band<'a> {
         self.task
             .kernel
             .shared_of(left.words, rows, &self.named, &mut self.counts);
-        self.outcome.completed += self.named.len() as u64;
         for (hit, shared) in self.named.iter().zip(&self.counts) {
             let total = left.weights[hit.query as usize] + right.weights[hit.row as usize];
             let score = Score {

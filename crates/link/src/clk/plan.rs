@@ -13,7 +13,7 @@ const MIN_SAMPLE: usize = 1 << 8;
 /// Of so many pairs one is in the sample, until there are enough.
 const PAIRS_PER_SAMPLE: usize = 64;
 /// What comparing a pair to the end costs, in operations on lanes.
-const COST_OF_HIT: usize = 2000;
+const COST_OF_HIT: usize = 600;
 /// Numbers of words that are tried.
 const CHOICES: usize = 16;
 
@@ -31,9 +31,9 @@ impl Plan {
     pub(super) fn new(left: &ClkSet, right: &ClkSet) -> Self {
         let pairs = left.len().saturating_mul(right.len());
         let sample = (pairs / PAIRS_PER_SAMPLE).clamp(MIN_SAMPLE, MAX_SAMPLE);
-        let choices: Vec<Choice> = glances(left.words)
+        let choices: Vec<Choice> = [Fold::None, Fold::Pairs, Fold::Triples]
             .into_par_iter()
-            .map(|glance| Choice::new(glance, sample, left, right))
+            .flat_map_iter(|fold| choices(fold, sample, left, right))
             .collect();
         let best = |limit: usize| {
             let choice = choices
@@ -62,37 +62,50 @@ fn whole(set: &ClkSet) -> Glance {
     }
 }
 
-/// All glances that are tried.
-fn glances(words: usize) -> Vec<Glance> {
+/// All glances that are tried with one way of folding.
+fn glances(fold: Fold, words: usize) -> impl Iterator<Item = Glance> {
     let step = words.div_ceil(CHOICES);
-    let mut glances = Vec::new();
-    for fold in [Fold::None, Fold::Pairs, Fold::Triples] {
-        let numbers = (step..words).step_by(step).chain([words]);
-        let whole_groups = numbers.filter(|number| number.is_multiple_of(fold.group()));
-        glances.extend(whole_groups.map(|number| Glance {
-            words: number as u16,
+    let numbers = (step..words).step_by(step).chain([words]);
+    numbers
+        .filter(move |words| words.is_multiple_of(fold.group()))
+        .map(move |words| Glance {
+            words: words as u16,
             fold,
-        }));
+        })
+}
+
+/// The same with the distances of a sample.
+fn choices(fold: Fold, sample: usize, left: &ClkSet, right: &ClkSet) -> Vec<Choice> {
+    let choice = |glance| Choice {
+        glance,
+        near: vec![0; left.bits() + 1],
+    };
+    let mut choices: Vec<Choice> = glances(fold, left.words).map(choice).collect();
+    if left.is_empty() || right.is_empty() {
+        return choices;
     }
-    glances
+    for index in 0..sample {
+        let (left, right) = pair(index, left, right);
+        let (mut seen, mut sum) = (0, 0);
+        for choice in &mut choices {
+            let words = usize::from(choice.glance.words);
+            sum += distance(fold, &left[seen..words], &right[seen..words]);
+            choice.near[sum as usize] += 1;
+            seen = words;
+        }
+    }
+    choices.iter_mut().for_each(Choice::accumulate);
+    choices
 }
 
 impl Choice {
-    fn new(glance: Glance, sample: usize, left: &ClkSet, right: &ClkSet) -> Self {
-        let mut near = vec![0; left.bits() + 1];
-        if left.is_empty() || right.is_empty() {
-            return Self { glance, near };
-        }
-        for index in 0..sample {
-            let (left, right) = pair(index, left, right);
-            near[distance(glance, left, right) as usize] += 1;
-        }
+    /// From pairs at each distance to pairs up to each distance.
+    fn accumulate(&mut self) {
         let mut sum = 0;
-        for count in &mut near {
+        for count in &mut self.near {
             sum += *count;
             *count = sum;
         }
-        Self { glance, near }
     }
 
     /// Of all pairs of the sample, in operations: one for each word to join, two for each group to
@@ -117,12 +130,10 @@ fn pair<'a>(index: usize, left: &'a ClkSet, right: &'a ClkSet) -> (&'a [u64], &'
     )
 }
 
-fn distance(glance: Glance, left: &[u64], right: &[u64]) -> u32 {
-    let words = usize::from(glance.words);
-    let group = glance.fold.group();
-    let groups = left[..words]
-        .chunks_exact(group)
-        .zip(right.chunks_exact(group));
+/// The distance of two rows when folded.
+fn distance(fold: Fold, left: &[u64], right: &[u64]) -> u32 {
+    let left = left.chunks_exact(fold.group());
+    let groups = left.zip(right.chunks_exact(fold.group()));
     let differing = groups.map(|(left, right)| {
         let words = left.iter().zip(right);
         words.fold(0, |any, (left, right)| any | (left ^ right))
@@ -164,12 +175,19 @@ mod tests {
     }
 
     #[test]
-    fn the_distance_at_a_glance_never_exceeds_the_whole() {
+    fn a_sample_is_counted_at_every_glance() {
         let set = noise(50);
-        for glance in glances(16) {
-            for index in 0..50 {
-                let (left, right) = pair(index, &set, &set);
-                assert!(distance(glance, left, right) <= distance(whole(&set), left, right));
+        for fold in [Fold::None, Fold::Pairs, Fold::Triples] {
+            let choices = choices(fold, 40, &set, &set);
+            assert_eq!(choices.len(), 16 / fold.group());
+            for choice in choices {
+                let words = usize::from(choice.glance.words);
+                let far = |index: &usize| {
+                    let (left, right) = pair(*index, &set, &set);
+                    distance(fold, &left[..words], &right[..words]) > 150
+                };
+                let far = (0..40).filter(far).count() as u32;
+                assert_eq!((choice.near[150], choice.near[1024]), (40 - far, 40));
             }
         }
     }
