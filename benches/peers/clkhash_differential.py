@@ -235,7 +235,7 @@ def reference(document, written, secret, header):
         rows = clk.generate_clk_from_csv(io.StringIO(written, newline=None), secret, made, header=header, progress_bar=False, max_workers=1)
         return [serialize_bitarray(row) for row in rows], ""
     except Exception as error:
-        return None, "%s: %s" % (type(error).__name__, error)
+        return None, " ".join(("%s: %s" % (type(error).__name__, error)).split())
 
 
 def ours(program, directory, document, written, secret):
@@ -296,11 +296,11 @@ def main():
                 got, told = ours(program, pathlib.Path(directory), document, written, secret)
             verdict = "differ" if got != expected else "same" if got is not None else "both refuse"
             counts[verdict] += 1
-            if verdict == "differ":
+            if verdict == "differ" and not (pathlib.Path("differing") / ("%d.json" % seed)).exists():
                 kept = pathlib.Path("differing")
                 kept.mkdir(exist_ok=True)
                 (kept / ("%d.json" % seed)).write_text(json.dumps({"schema": document, "csv": written, "secret": secret}, indent=1))
-                print("DIFFER seed", seed, "| clkhash:", said[-300:] or "takes it", "| symbolon:", told.strip() or "takes it")
+                print("DIFFER seed", seed, "| clkhash:", said[:300] or "takes it", "| symbolon:", told.strip() or "takes it")
     print(counts)
     sys.exit(1 if counts["differ"] else 0)
 

@@ -175,6 +175,7 @@ mod tests {
     fn refuses_what_only_the_second_check_sees() {
         assert!(v1(r#"{"ngram": 0}"#).is_err());
         assert!(v1(r#"{"ngram": 2, "foo": 1}"#).is_err());
+        assert!(v1(r#"{"ngram": 2.0}"#).is_err());
         assert!(v1(r#"{"ngram": 2, "weight": 1e308}"#).is_err());
     }
 }

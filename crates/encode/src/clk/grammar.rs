@@ -27,9 +27,13 @@ pub(super) const COMPARISONS: &[&str] = &["ngram", "exact", "numeric"];
 
 /// Checks a document against the grammar of its version, and says which that is.
 pub(super) fn check(document: &Json) -> Checked<SchemaVersion> {
-    let top = Place::top(document);
+    let mut top = Place::top(document);
     top.object()?;
     let version = version(&top)?;
+    if version == SchemaVersion::V1 {
+        // Written in a draft of JSON schema for which `5.0` is no whole number.
+        top = top.strict();
+    }
     clk_config(&top.need("clkConfig")?, version)?;
     for item in top.need("features")?.items()? {
         feature(&item, version)?;

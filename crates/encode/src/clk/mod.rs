@@ -21,13 +21,14 @@ mod kdf;
 mod number;
 mod numeric;
 mod pattern;
-mod pattern_class;
 mod place;
 mod schema;
 mod statistics;
 mod token;
 mod value;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod vectors;
 

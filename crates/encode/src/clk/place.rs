@@ -9,6 +9,8 @@ use super::json::Json;
 pub(super) struct Place<'a> {
     json: &'a Json,
     name: String,
+    /// Whether whole numbers have to be written as such.
+    strict: bool,
 }
 
 /// What a check of a place says.
@@ -16,8 +18,19 @@ pub(super) type Checked<T = ()> = Result<T, SchemaError>;
 
 impl<'a> Place<'a> {
     pub(super) fn top(json: &'a Json) -> Self {
-        let name = String::new();
-        Self { json, name }
+        Self {
+            json,
+            name: String::new(),
+            strict: false,
+        }
+    }
+
+    /// Here and below, `5.0` is no whole number.
+    pub(super) fn strict(self) -> Self {
+        Self {
+            strict: true,
+            ..self
+        }
     }
 
     pub(super) fn refuse<T>(&self, problem: Problem) -> Checked<T> {
@@ -37,7 +50,8 @@ impl<'a> Place<'a> {
     fn at(&self, json: &'a Json, key: &str) -> Place<'a> {
         let dot = if self.name.is_empty() { "" } else { "." };
         let name = format!("{}{dot}{key}", self.name);
-        Place { json, name }
+        let strict = self.strict;
+        Place { json, name, strict }
     }
 
     /// What stands under `key`.
@@ -93,6 +107,7 @@ impl<'a> Place<'a> {
             .map(|(place, json)| Place {
                 json,
                 name: name(place),
+                strict: self.strict,
             })
             .collect())
     }
@@ -136,9 +151,11 @@ impl<'a> Place<'a> {
         self.require(self.json.float(), "a finite number")
     }
 
-    /// A whole number of any size; `5.0` is one.
+    /// A whole number of any size; `5.0` is one unless strict.
     pub(super) fn whole(&self) -> Checked<BigInt> {
-        self.require(self.json.whole(), "a whole number")
+        let whole = self.json.whole();
+        let whole = whole.filter(|_| !self.strict || self.is_written_whole());
+        self.require(whole, "a whole number")
     }
 
     /// A whole number not below `least`.

@@ -7,7 +7,9 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::file::{Header, ReadOptions, encode_csv};
-use super::{ClkEncoder, ClkSchema, ClkSecret, Document};
+use super::hashing::{Filter, TokenHash};
+use super::schema::Encoding;
+use super::{ClkEncoder, ClkSchema, ClkSecret, Document, kdf};
 
 fn directory() -> PathBuf {
     PathBuf::from(concat!(
@@ -131,4 +133,58 @@ fn bad_data_is_refused_with_row_and_column_and_without_value() {
             assert!(!error.contains(value.as_str()), "{name}: {error}");
         }
     }
+}
+
+#[test]
+fn the_steps_in_between_are_those_of_clkhash() {
+    for record in read("intermediates.json").as_array().unwrap() {
+        let schema = record["schema"].to_string();
+        let schema = ClkSchema::parse(schema.as_bytes()).unwrap();
+        let bits = schema.filter_bits;
+        let secret = record["secret"].as_str().unwrap().as_bytes().to_vec();
+        let secret = ClkSecret::new(Zeroizing::new(secret));
+        let keys = kdf::derive(&secret, &schema.kdf, schema.features.len()).unwrap();
+        let expected = record["features"].as_array().unwrap();
+        for ((feature, keys), expected) in schema.features.iter().zip(keys).zip(expected) {
+            assert_eq!(hex(&keys.first), expected["key0"]);
+            assert_eq!(hex(&keys.second), expected["key1"]);
+            let Some(rule) = &feature.rule else { continue };
+            let mut room = String::new();
+            let value = rule.value(expected["value"].as_str().unwrap(), true, &mut room);
+            assert_eq!(
+                value.as_deref(),
+                Ok(expected["formatted"].as_str().unwrap())
+            );
+            let hash = TokenHash::new(rule.hash, keys, bits);
+            for token in expected["tokens"].as_array().unwrap() {
+                check_token(rule.encoding, &hash, bits, token);
+            }
+        }
+    }
+}
+
+/// Holds the bytes and the positions of one token against the vector.
+fn check_token(encoding: Encoding, hash: &TokenHash, bits: usize, expected: &Value) {
+    let mut room = Vec::new();
+    let token = encoding.bytes(expected["token"].as_str().unwrap(), &mut room);
+    let token = token.unwrap();
+    assert_eq!(hex(token), expected["token_bytes"]);
+    let insertions = usize::try_from(expected["insertions"].as_u64().unwrap()).unwrap();
+    let mut filter = Filter::new(bits);
+    hash.insert(&mut filter, token, &hash.seed(token, bits), insertions);
+    let set = |place: &usize| filter.words()[place / 64] >> (63 - place % 64) & 1 == 1;
+    let mut positions: Vec<u64> = expected["bit_positions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|position| position.as_u64().unwrap())
+        .collect();
+    positions.sort_unstable();
+    positions.dedup();
+    let found: Vec<u64> = (0..bits).filter(set).map(|place| place as u64).collect();
+    assert_eq!(found, positions);
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
