@@ -17,6 +17,7 @@ mod keys;
 mod noise;
 mod prepare;
 mod signature;
+mod sketch;
 mod token;
 
 /// The most block values one record has in one pass.
@@ -28,7 +29,11 @@ pub fn block_values(
     pass: &model::schema::Pass,
     record: &records::NormalisedRecord,
 ) -> Vec<zeroize::Zeroizing<Vec<u8>>> {
-    block::values(pass, record)
+    let mut values = Vec::new();
+    block::Forms::of(record).for_each(pass, |value| {
+        values.push(zeroize::Zeroizing::new(value.to_vec()));
+    });
+    values
 }
 
 pub use clear::{ClearReader, ClearRecord, Overlap};
