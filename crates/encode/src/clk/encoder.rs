@@ -1,17 +1,22 @@
 //! One record to one CLK.
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::cache::TokenCache;
+use super::cache::{Luck, TokenCache};
 use super::error::{CellProblem, KeyError};
+use super::filter::{Filter, Marks};
 use super::fold::Folder;
-use super::hashing::{Filter, SEED_WORDS, TokenHash};
+use super::hashing::{SEED_WORDS, TokenHash};
 use super::kdf::{self, ClkSecret};
-use super::schema::{ClkSchema, Encoding, Rule, Strategy};
+use super::schema::{ClkSchema, Rule, Strategy};
 use super::token::TokenRoom;
 
-/// The longest filter whose bits for one token are kept, in words.
+/// The longest filter whose bits for one value or token are kept, in words.
 const MAX_MASK_WORDS: usize = 32;
+/// Places for tokens in each cache.
+const TOKENS: usize = 1 << 13;
+/// Places for values.
+const VALUES: usize = 1 << 15;
 
 /// A linkage schema and the keys derived for it. Shared by all threads; holds keys, so it is never
 /// printed or copied.
@@ -57,36 +62,44 @@ impl ClkEncoder {
 
     /// The state one thread needs.
     pub fn worker(&self) -> ClkWorker<'_> {
-        let filter = Filter::new(self.schema.filter_bits);
-        let mask_words = Some(filter.words().len()).filter(|words| *words <= MAX_MASK_WORDS);
+        let bits = self.schema.filter_bits;
+        let words = bits.div_ceil(64);
         ClkWorker {
             encoder: self,
-            cache: TokenCache::new(mask_words.unwrap_or(0).max(SEED_WORDS)),
-            mask: Filter::new(self.schema.filter_bits),
-            mask_words,
-            filter,
+            values: (words <= MAX_MASK_WORDS).then(|| TokenCache::new(VALUES, words)),
+            luck: vec![Luck::default(); self.schema.features.len()],
+            value_filter: Filter::new(bits),
+            filter: Filter::new(bits),
             folder: Folder::default(),
             value: Zeroizing::default(),
-            tokens: TokenRoom::default(),
-            bytes: Zeroizing::default(),
+            room: TokenRoom::default(),
+            tokens: Tokens {
+                filter_bits: bits,
+                seeds: TokenCache::new(TOKENS, SEED_WORDS),
+                masks: (words <= MAX_MASK_WORDS).then(|| TokenCache::new(TOKENS, words)),
+                mask: Filter::new(bits),
+                marks: Marks::new(if words <= MAX_MASK_WORDS { bits } else { 0 }),
+                bytes: Zeroizing::default(),
+            },
         }
     }
 }
 
-/// Encodes records on one thread. It keeps what it computed for short tokens, and wipes that when it
-/// is dropped.
+/// Encodes records on one thread. It keeps what it computed for short values and tokens, and wipes that
+/// when it is dropped.
 pub struct ClkWorker<'a> {
     encoder: &'a ClkEncoder,
-    cache: TokenCache,
     filter: Filter,
-    /// The bits of one token.
-    mask: Filter,
-    /// Words of a filter when it is short enough for whole masks in the cache.
-    mask_words: Option<usize>,
+    /// The bits of values, for filters that are short enough.
+    values: Option<TokenCache>,
+    /// How often values of each feature are found there.
+    luck: Vec<Luck>,
+    /// The bits of one value.
+    value_filter: Filter,
     folder: Folder,
     value: Zeroizing<String>,
-    tokens: TokenRoom,
-    bytes: Zeroizing<Vec<u8>>,
+    room: TokenRoom,
+    tokens: Tokens,
 }
 
 /// A cell that is not allowed.
@@ -114,7 +127,8 @@ impl ClkWorker<'_> {
         let features = encoder.schema.features.iter().zip(&encoder.hashes);
         for (column, (cell, (feature, hash))) in cells.into_iter().zip(features).enumerate() {
             if let (Some(rule), Some(hash)) = (&feature.rule, hash) {
-                self.feature(column, rule, hash, cell)
+                let feature = Keyed { column, rule, hash };
+                self.feature(&feature, cell)
                     .map_err(|problem| RefusedCell { column, problem })?;
             }
         }
@@ -125,36 +139,39 @@ impl ClkWorker<'_> {
             .finish(filter, schema.filter_bits, schema.folds, out))
     }
 
-    /// Adds the bits of one value.
-    fn feature(
-        &mut self,
-        column: usize,
-        rule: &Rule,
-        hash: &TokenHash,
-        cell: &str,
-    ) -> Result<(), CellProblem> {
-        let value = rule.value(cell, self.encoder.validate, &mut self.value)?;
-        let mut inserter = Inserter {
-            column,
-            hash,
-            encoding: rule.encoding,
-            filter_bits: self.encoder.schema.filter_bits,
-            cache: &mut self.cache,
-            filter: &mut self.filter,
-            mask: &mut self.mask,
-            bytes: &mut self.bytes,
+    /// Adds the bits of one value, which may be known from earlier records.
+    fn feature(&mut self, feature: &Keyed<'_>, cell: &str) -> Result<(), CellProblem> {
+        let luck = &mut self.luck[feature.column];
+        let values = self.values.as_mut().filter(|_| luck.holds());
+        let slot = values
+            .as_ref()
+            .and_then(|values| values.find(feature.column, cell.as_bytes()));
+        let validate = self.encoder.validate;
+        let value = |room| feature.rule.value(cell, validate, room);
+        let (Some(values), Some(slot)) = (values, slot) else {
+            let value = value(&mut self.value)?;
+            return self
+                .tokens
+                .insert_all(feature, value, &mut self.room, &mut self.filter);
         };
-        let mask_words = self.mask_words;
-        rule.comparison
-            .for_each_token(value, &mut self.tokens, |place, count, token| {
-                match (rule.strategy, mask_words) {
-                    (Strategy::PerToken(bits), Some(words)) => {
-                        inserter.insert_mask(token, bits, words)
-                    }
-                    (strategy, _) => inserter.insert(token, strategy.insertions(place, count)),
-                }
-            })
+        luck.note(slot.known);
+        if !slot.known {
+            let value = value(&mut self.value)?;
+            self.value_filter.clear();
+            self.tokens
+                .insert_all(feature, value, &mut self.room, &mut self.value_filter)?;
+            values.put(&slot, self.value_filter.words());
+        }
+        self.filter.unite(values.value(&slot));
+        Ok(())
     }
+}
+
+/// A feature with its column and its keys.
+struct Keyed<'a> {
+    column: usize,
+    rule: &'a Rule,
+    hash: &'a TokenHash,
 }
 
 impl Strategy {
@@ -168,64 +185,108 @@ impl Strategy {
     }
 }
 
-/// Puts the tokens of one feature into the filter.
-struct Inserter<'a> {
-    column: usize,
-    hash: &'a TokenHash,
-    encoding: Encoding,
+/// Puts tokens into filters.
+struct Tokens {
     filter_bits: usize,
-    cache: &'a mut TokenCache,
-    filter: &'a mut Filter,
-    mask: &'a mut Filter,
-    bytes: &'a mut Vec<u8>,
+    /// What positions come from.
+    seeds: TokenCache,
+    /// The bits of tokens that always set the same ones, for filters that are short enough.
+    masks: Option<TokenCache>,
+    /// The bits of one token.
+    mask: Filter,
+    /// The bits of one value, for filters that are short enough.
+    marks: Marks,
+    bytes: Zeroizing<Vec<u8>>,
 }
 
-impl Inserter<'_> {
-    /// Sets bits as the seed of the token says, which is kept.
-    fn insert(&mut self, token: &str, insertions: usize) -> Result<(), CellProblem> {
-        self.hash.usable()?;
-        let token = self.encoding.bytes(token, self.bytes)?;
-        let seed = match self.cache.entry(self.column, token) {
-            Some(entry) if entry.known => *entry.value.first_chunk().unwrap_or(&[0; SEED_WORDS]),
-            Some(entry) => {
-                let seed = self.hash.seed(token, self.filter_bits);
-                entry.value[..SEED_WORDS].copy_from_slice(&seed);
-                seed
+impl Tokens {
+    /// Sets the bits of all tokens of a value.
+    fn insert_all(
+        &mut self,
+        feature: &Keyed<'_>,
+        value: &str,
+        room: &mut TokenRoom,
+        filter: &mut Filter,
+    ) -> Result<(), CellProblem> {
+        let Keyed { rule, hash, .. } = feature;
+        let each = |place, count, token: &str| {
+            hash.usable()?;
+            match (rule.strategy, self.masks.is_some()) {
+                (Strategy::PerToken(bits), true) => self.insert_mask(feature, token, bits, filter),
+                (strategy, marked) => {
+                    let insertions = strategy.insertions(place, count);
+                    self.insert(
+                        feature,
+                        token,
+                        insertions,
+                        (!marked).then_some(&mut *filter),
+                    )
+                }
             }
-            None => self.hash.seed(token, self.filter_bits),
         };
-        self.hash.insert(self.filter, token, &seed, insertions);
+        rule.comparison.for_each_token(value, room, each)?;
+        if matches!(rule.strategy, Strategy::PerFeature(_)) && self.masks.is_some() {
+            self.marks.drain_into(filter);
+        }
+        Ok(())
+    }
+
+    /// Sets bits in the filter, or in the marks, as the seed of the token says, which is kept.
+    fn insert(
+        &mut self,
+        feature: &Keyed<'_>,
+        token: &str,
+        insertions: usize,
+        filter: Option<&mut Filter>,
+    ) -> Result<(), CellProblem> {
+        let token = feature.rule.encoding.bytes(token, &mut self.bytes)?;
+        let slot = self.seeds.find(feature.column, token);
+        let known = slot.as_ref().filter(|slot| slot.known);
+        let known = known.and_then(|slot| self.seeds.value(slot).first_chunk().copied());
+        let seed = known.unwrap_or_else(|| {
+            let seed = feature.hash.seed(token, self.filter_bits);
+            if let Some(slot) = slot {
+                self.seeds.put(&slot, &seed);
+            }
+            seed
+        });
+        match filter {
+            Some(filter) => feature.hash.insert(filter, token, &seed, insertions),
+            None => feature
+                .hash
+                .insert(&mut self.marks, token, &seed, insertions),
+        }
         Ok(())
     }
 
     /// The same for a token that always sets the same bits: these are kept.
     fn insert_mask(
         &mut self,
+        feature: &Keyed<'_>,
         token: &str,
         insertions: usize,
-        words: usize,
+        filter: &mut Filter,
     ) -> Result<(), CellProblem> {
-        self.hash.usable()?;
-        let token = self.encoding.bytes(token, self.bytes)?;
-        let Some(entry) = self.cache.entry(self.column, token) else {
-            let seed = self.hash.seed(token, self.filter_bits);
-            self.hash.insert(self.filter, token, &seed, insertions);
+        let token = feature.rule.encoding.bytes(token, &mut self.bytes)?;
+        let found = self.masks.as_mut().and_then(|masks| {
+            let slot = masks.find(feature.column, token)?;
+            Some((masks, slot))
+        });
+        if let Some((masks, slot)) = &found
+            && slot.known
+        {
+            filter.unite(masks.value(slot));
             return Ok(());
-        };
-        let kept = &mut entry.value[..words];
-        if !entry.known {
-            let seed = self.hash.seed(token, self.filter_bits);
-            self.mask.clear();
-            self.hash.insert(self.mask, token, &seed, insertions);
-            kept.copy_from_slice(self.mask.words());
         }
-        self.filter.unite(kept);
+        let seed = feature.hash.seed(token, self.filter_bits);
+        self.mask.clear();
+        feature
+            .hash
+            .insert(&mut self.mask, token, &seed, insertions);
+        filter.unite(self.mask.words());
+        if let Some((masks, slot)) = found {
+            masks.put(&slot, self.mask.words());
+        }
         Ok(())
-    }
-}
-
-impl Drop for ClkWorker<'_> {
-    fn drop(&mut self) {
-        self.bytes.zeroize();
     }
 }

@@ -10,6 +10,7 @@ use sha1::Sha1;
 use zeroize::Zeroizing;
 
 use super::error::CellProblem;
+use super::filter::Bits;
 use super::kdf::FeatureKeys;
 use super::schema::HashType;
 
@@ -65,10 +66,16 @@ impl TokenHash {
     }
 
     /// Sets `insertions` bits of a token in the filter.
-    pub(super) fn insert(&self, filter: &mut Filter, token: &[u8], seed: &Seed, insertions: usize) {
+    pub(super) fn insert(
+        &self,
+        filter: &mut impl Bits,
+        token: &[u8],
+        seed: &Seed,
+        insertions: usize,
+    ) {
         match self {
             Self::Blake(blake) => blake.insert(filter, token, seed, insertions),
-            Self::Double(_) => filter.walk(seed[0], seed[1], insertions),
+            Self::Double(_) => walk(filter, seed[0], seed[1], insertions),
             Self::Unusable(_) => {}
         }
     }
@@ -108,11 +115,11 @@ impl Blake {
         words
     }
 
-    fn insert(&self, filter: &mut Filter, token: &[u8], first: &Seed, insertions: usize) {
-        filter.scatter(first, insertions.min(PER_DIGEST));
+    fn insert(&self, filter: &mut impl Bits, token: &[u8], first: &Seed, insertions: usize) {
+        scatter(filter, first, insertions.min(PER_DIGEST));
         for number in 1..insertions.div_ceil(PER_DIGEST) {
             let left = insertions - number * PER_DIGEST;
-            filter.scatter(&self.digest(token, number), left.min(PER_DIGEST));
+            scatter(filter, &self.digest(token, number), left.min(PER_DIGEST));
         }
     }
 }
@@ -173,72 +180,45 @@ fn remainder(number: &[u8], divisor: u64) -> u64 {
     })
 }
 
-/// A filter before folding; bit 0 is the highest of the first word.
-pub(super) struct Filter {
-    words: Vec<u64>,
-    bits: usize,
+/// Sets the first `count` of the 32 positions of 16 bits in a digest.
+#[inline]
+fn scatter(filter: &mut impl Bits, digest: &Seed, count: usize) {
+    // A power of two: BLAKE2b is used with no other length.
+    let mask = filter.bits() - 1;
+    let mut set = |word: u64| {
+        let [low, high, ..] = word.to_le_bytes();
+        filter.set(usize::from(u16::from_le_bytes([low, high])) & mask);
+    };
+    let (whole, rest) = digest.split_at(count / 4);
+    for word in whole {
+        set(*word);
+        set(word >> 16);
+        set(word >> 32);
+        set(word >> 48);
+    }
+    if let Some(word) = rest.first() {
+        (0..count % 4).for_each(|place| set(word >> (16 * place)));
+    }
 }
 
-impl Filter {
-    pub(super) fn new(bits: usize) -> Self {
-        let words = vec![0; bits.div_ceil(64)];
-        Self { words, bits }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.words.fill(0);
-    }
-
-    pub(super) fn words(&self) -> &[u64] {
-        &self.words
-    }
-
-    /// Sets what is set in `mask`.
-    pub(super) fn unite(&mut self, mask: &[u64]) {
-        for (word, mask) in self.words.iter_mut().zip(mask) {
-            *word |= mask;
-        }
-    }
-
-    #[inline]
-    fn set(&mut self, position: usize) {
-        if let Some(word) = self.words.get_mut(position / 64) {
-            *word |= 1 << 63 >> (position % 64);
-        }
-    }
-
-    /// Sets the first `count` of the 32 positions of 16 bits in a digest.
-    #[inline]
-    fn scatter(&mut self, digest: &Seed, count: usize) {
-        // A power of two: BLAKE2b is used with no other length.
-        let mask = self.bits - 1;
-        for (place, word) in digest.iter().enumerate().take(count.div_ceil(4)) {
-            let mut word = *word;
-            for _ in 0..(count - 4 * place).min(4) {
-                let [low, high, ..] = word.to_le_bytes();
-                self.set(usize::from(u16::from_le_bytes([low, high])) & mask);
-                word >>= 16;
-            }
-        }
-    }
-
-    /// Sets `count` positions that are `step` apart.
-    fn walk(&mut self, start: u64, step: u64, count: usize) {
-        let bits = self.bits as u64;
-        let mut position = start;
-        for _ in 0..count {
-            // Below the filter's length, so it fits.
-            self.set(usize::try_from(position).unwrap_or(0));
-            position += step;
-            if position >= bits {
-                position -= bits;
-            }
+/// Sets `count` positions that are `step` apart.
+#[inline]
+fn walk(filter: &mut impl Bits, start: u64, step: u64, count: usize) {
+    let bits = filter.bits() as u64;
+    let mut position = start;
+    for _ in 0..count {
+        // Below the filter's length, so it fits.
+        filter.set(usize::try_from(position).unwrap_or(0));
+        position += step;
+        if position >= bits {
+            position -= bits;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::filter::Filter;
     use super::*;
     use num_bigint::BigUint;
     use proptest::prelude::*;
@@ -297,7 +277,7 @@ mod tests {
         #[test]
         fn walking_is_multiplying(start in 0..100_u64, step in 0..100_u64, count in 0..300_usize) {
             let mut filter = Filter::new(100);
-            filter.walk(start, step, count);
+            walk(&mut filter, start, step, count);
             let mut expected = Filter::new(100);
             for place in 0..count as u64 {
                 expected.set(usize::try_from((start + place * step) % 100).unwrap());

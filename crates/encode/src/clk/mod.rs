@@ -13,6 +13,7 @@ mod date;
 mod encoder;
 mod error;
 mod file;
+mod filter;
 mod fold;
 mod grammar;
 mod hashing;

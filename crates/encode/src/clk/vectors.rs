@@ -7,7 +7,8 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::file::{Header, ReadOptions, encode_csv};
-use super::hashing::{Filter, TokenHash};
+use super::filter::Filter;
+use super::hashing::TokenHash;
 use super::schema::Encoding;
 use super::{ClkEncoder, ClkSchema, ClkSecret, Document, kdf};
 
