@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and the exit codes.
 
+mod encode;
 mod evaluate;
 mod extend;
 mod federation;
@@ -7,6 +8,7 @@ mod link;
 mod plan;
 mod progress;
 mod quality;
+mod schema;
 mod showing;
 
 use std::process::ExitCode;
@@ -41,6 +43,10 @@ enum Command {
     Quality(quality::QualityArguments),
     /// Compare clusters with the truth.
     Evaluate(evaluate::EvaluateArguments),
+    /// Encode a CSV file as clkhash does, one CLK a record.
+    Encode(encode::EncodeArguments),
+    /// Check, convert and describe linkage schemas of clkhash.
+    Schema(schema::SchemaArguments),
 }
 
 /// Runs what was typed. Exit codes: 0 done, 1 failed, 2 usage.
@@ -53,6 +59,8 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Quality(arguments)) => quality::run(&arguments),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),
+        Some(Command::Encode(arguments)) => encode::run(&arguments),
+        Some(Command::Schema(arguments)) => schema::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

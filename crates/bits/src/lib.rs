@@ -3,10 +3,13 @@
 //! A vector is a byte slice whose length is a multiple of eight; bit `i` is bit `i % 8` of byte
 //! `i / 8`. All counts are integers, so every decision made from them is exact on every machine.
 
+pub mod columns;
 mod count;
+mod kernel;
 mod minhash;
 mod vector;
 
 pub use count::{and_count, hamming, popcount};
-pub use minhash::{MAX_SIGNATURE_BITS, minhash};
+pub use kernel::{Count, Fold, Glance, Hit, Kernel, PANEL_ROWS, PanelCounts, Panels, QueryPanel};
+pub use minhash::{PLACES, PlaceSet, winners};
 pub use vector::{flip_bit, get_bit, set_bit};

@@ -1,27 +1,28 @@
-//! 1-bit minwise hashing of a set of well-mixed 32-bit elements: the kernel that turns sets into
-//! signatures of fixed length.
+//! Minwise hashing of a set of well-mixed 32-bit elements: at which of [`PLACES`] places each element has the smallest
+//! rank. Two sets have the same winner at a place with probability `J`, their Jaccard similarity (Broder, 1997).
 //!
-//! Bit `i` of the signature is one bit of the smallest rank over all elements, where the rank
-//! of an element is a mixing bijection of `element ^ A[i]`. Elements must come well mixed; `A[i]` is
-//! public.
+//! The rank of an element at place `i` is a mixing bijection of `element ^ A[i]`. Elements must come
+//! well mixed; `A[i]` is public.
 
-/// The most bits of a signature.
-pub const MAX_SIGNATURE_BITS: usize = 1024;
+/// The places at which a set is sampled.
+pub const PLACES: usize = 512;
 
-/// The bit of a rank that is told: high enough to depend on every bit of the element, low enough to
-/// say nothing about being the smallest.
-const TOLD_BIT: u32 = 16;
+/// A set of places, one bit each.
+pub type PlaceSet = [u64; PLACES / 64];
 
 /// 2^32 over the golden ratio, made odd.
 const SPREAD: u32 = 0x9e37_79b1;
 
-/// The offsets `A[i]`: a Weyl sequence through the finaliser of MurmurHash3 (Appleby).
-static OFFSETS: [u32; MAX_SIGNATURE_BITS] = offsets();
+/// A second odd multiplier (from the search for mixers by Wellons, 2018).
+const SECOND: u32 = 0x2c1b_3c6d;
 
-const fn offsets() -> [u32; MAX_SIGNATURE_BITS] {
-    let mut offsets = [0; MAX_SIGNATURE_BITS];
+/// The offsets `A[i]`: a Weyl sequence through the finaliser of MurmurHash3 (Appleby).
+static OFFSETS: [u32; PLACES] = offsets();
+
+const fn offsets() -> [u32; PLACES] {
+    let mut offsets = [0; PLACES];
     let mut index = 0;
-    while index < MAX_SIGNATURE_BITS {
+    while index < PLACES {
         let mut value = (index as u32 + 1).wrapping_mul(SPREAD);
         value = (value ^ value >> 16).wrapping_mul(0x85eb_ca6b);
         value = (value ^ value >> 13).wrapping_mul(0xc2b2_ae35);
@@ -31,38 +32,65 @@ const fn offsets() -> [u32; MAX_SIGNATURE_BITS] {
     offsets
 }
 
-/// Writes the signature of `elements`, at least one, into `signature`, whose length is a multiple of
-/// eight bytes and at most [`MAX_SIGNATURE_BITS`] bits.
-pub fn minhash(elements: &[u32], signature: &mut [u8]) {
+/// Writes for each of `elements` the places at which it has the smallest rank of all into `won`, which is as long.
+pub fn winners(elements: &[u32], won: &mut [PlaceSet]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, as was just asked; the function needs nothing else.
-        return unsafe { minhash_avx2(elements, signature) };
+        return unsafe { winners_avx2(elements, won) };
     }
-    minhash_portable(elements, signature);
+    winners_portable(elements, won);
 }
 
-/// The portable kernel, compiled for AVX2: eight lanes and a 32-bit multiply.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn minhash_avx2(elements: &[u32], signature: &mut [u8]) {
-    minhash_portable(elements, signature);
-}
-
-#[inline(always)]
-fn minhash_portable(elements: &[u32], signature: &mut [u8]) {
-    for (word, offsets) in signature.chunks_exact_mut(8).zip(OFFSETS.chunks_exact(64)) {
+fn winners_portable(elements: &[u32], won: &mut [PlaceSet]) {
+    for (word, offsets) in OFFSETS.as_chunks::<64>().0.iter().enumerate() {
         let mut smallest = [u32::MAX; 64];
         for element in elements {
             for (least, offset) in smallest.iter_mut().zip(offsets) {
                 *least = (*least).min(rank(element ^ offset));
             }
         }
-        let mut bits = 0u64;
-        for (index, least) in smallest.iter().enumerate() {
-            bits |= u64::from(least >> TOLD_BIT & 1) << index;
+        for (element, won) in elements.iter().zip(won.iter_mut()) {
+            won[word] = 0;
+            for (index, (least, offset)) in smallest.iter().zip(offsets).enumerate() {
+                won[word] |= u64::from(*least == rank(element ^ offset)) << index;
+            }
         }
-        word.copy_from_slice(&bits.to_le_bytes());
+    }
+}
+
+/// The same, eight places at a time.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn winners_avx2(elements: &[u32], won: &mut [PlaceSet]) {
+    use std::arch::x86_64::*;
+    let rank = |element: u32, offsets: __m256i| {
+        let value = _mm256_xor_si256(_mm256_set1_epi32(element as i32), offsets);
+        let value = _mm256_mullo_epi32(value, _mm256_set1_epi32(SPREAD as i32));
+        let value = _mm256_xor_si256(value, _mm256_srli_epi32::<15>(value));
+        _mm256_mullo_epi32(value, _mm256_set1_epi32(SECOND as i32))
+    };
+    won.iter_mut().for_each(|won| *won = PlaceSet::default());
+    for (group, offsets) in OFFSETS.as_chunks::<32>().0.iter().enumerate() {
+        // SAFETY: the load is unaligned, and the four parts are within the group.
+        let offsets: [__m256i; 4] = std::array::from_fn(|part| unsafe {
+            _mm256_loadu_si256(offsets.as_ptr().add(part * 8).cast())
+        });
+        let mut smallest = [_mm256_set1_epi32(-1); 4];
+        for element in elements {
+            for (least, offsets) in smallest.iter_mut().zip(offsets) {
+                *least = _mm256_min_epu32(*least, rank(*element, offsets));
+            }
+        }
+        for (element, won) in elements.iter().zip(won.iter_mut()) {
+            let mut places = 0u64;
+            for (part, (least, offsets)) in smallest.iter().zip(offsets).enumerate() {
+                let equal = _mm256_cmpeq_epi32(*least, rank(*element, offsets));
+                let equal = _mm256_movemask_ps(_mm256_castsi256_ps(equal));
+                places |= u64::from(equal as u32) << (part * 8);
+            }
+            won[group / 2] |= places << (group % 2 * 32);
+        }
     }
 }
 
@@ -71,32 +99,57 @@ fn minhash_portable(elements: &[u32], signature: &mut [u8]) {
 fn rank(mut value: u32) -> u32 {
     value = value.wrapping_mul(SPREAD);
     value ^= value >> 15;
-    value.wrapping_mul(0x2c1b_3c6d)
+    value.wrapping_mul(SECOND)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn won(elements: &[u32]) -> Vec<PlaceSet> {
+        let mut won = vec![PlaceSet::default(); elements.len()];
+        winners(elements, &mut won);
+        won
+    }
+
+    fn elements() -> impl Strategy<Value = Vec<u32>> {
+        let set = proptest::collection::btree_set(any::<u32>(), 1..50);
+        set.prop_map(|set: BTreeSet<u32>| set.into_iter().collect())
+    }
 
     proptest! {
         #[test]
-        fn every_kernel_gives_the_portable_bytes(elements in proptest::collection::vec(any::<u32>(), 1..50), words in 1usize..=16) {
-            let (mut fast, mut portable) = (vec![0; words * 8], vec![0; words * 8]);
-            minhash(&elements, &mut fast);
-            minhash_portable(&elements, &mut portable);
-            prop_assert_eq!(fast, portable);
+        fn every_kernel_gives_the_portable_places(elements in elements()) {
+            let mut portable = vec![PlaceSet::default(); elements.len()];
+            winners_portable(&elements, &mut portable);
+            prop_assert_eq!(won(&elements), portable);
         }
 
         #[test]
-        fn order_and_repetition_do_not_matter(mut elements in proptest::collection::vec(any::<u32>(), 1..50)) {
-            let mut first = [0; 128];
-            minhash(&elements, &mut first);
+        fn every_place_has_one_winner_whatever_the_order(mut elements in elements()) {
+            let mut forwards = won(&elements);
+            for word in 0..PLACES / 64 {
+                let all = forwards.iter().fold(0, |all, places| {
+                    assert_eq!(all & places[word], 0);
+                    all | places[word]
+                });
+                prop_assert_eq!(all, u64::MAX);
+            }
             elements.reverse();
-            elements.push(elements[0]);
-            let mut second = [0; 128];
-            minhash(&elements, &mut second);
-            prop_assert_eq!(first, second);
+            forwards.reverse();
+            prop_assert_eq!(won(&elements), forwards);
+        }
+    }
+
+    #[test]
+    fn elements_win_about_equally_often() {
+        let elements: Vec<u32> = (1..=16u32).map(|n| rank(n << 20)).collect();
+        for places in won(&elements) {
+            let count: u32 = places.iter().map(|word| word.count_ones()).sum();
+            // Five standard deviations about the mean of 32.
+            assert!((5..=60).contains(&count), "{count}");
         }
     }
 }

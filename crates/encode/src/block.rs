@@ -11,26 +11,50 @@ pub(crate) const MAX_BLOCKS: usize = 24;
 /// The words of a name that make pairs; further words are left out.
 const MAX_WORDS: usize = 5;
 
-/// The block values of `record` in `pass`, each once; none when a component is missing.
-pub(crate) fn values(pass: &Pass, record: &NormalisedRecord) -> Vec<Zeroizing<Vec<u8>>> {
-    let mut values = vec![Zeroizing::new(Vec::new())];
-    for component in &pass.components {
-        let forms = forms(component, record);
-        values = values
-            .iter()
-            .flat_map(|value| forms.iter().map(|form| joined(value, form)))
-            .collect();
-        values.truncate(MAX_BLOCKS);
-    }
-    values
+/// The forms that the values of a record take in blocks, each worked out once for all passes.
+pub(crate) struct Forms<'a> {
+    record: &'a NormalisedRecord,
+    known: Vec<(BlockComponent, Vec<Zeroizing<String>>)>,
+    value: Zeroizing<Vec<u8>>,
 }
 
-fn joined(value: &[u8], form: &str) -> Zeroizing<Vec<u8>> {
-    let mut joined = Zeroizing::new(Vec::with_capacity(value.len() + form.len() + 1));
-    joined.extend_from_slice(value);
-    joined.extend_from_slice(form.as_bytes());
-    joined.push(0);
-    joined
+impl<'a> Forms<'a> {
+    pub(crate) fn of(record: &'a NormalisedRecord) -> Self {
+        Self {
+            record,
+            known: Vec::new(),
+            value: Zeroizing::new(Vec::new()),
+        }
+    }
+
+    /// Hands the block values of the record in `pass` to `each`, each once; none when a component is missing.
+    pub(crate) fn for_each(&mut self, pass: &Pass, mut each: impl FnMut(&[u8])) {
+        for component in &pass.components {
+            self.know(component);
+        }
+        let known = &self.known;
+        let forms = |component| known.iter().find(|(known, _)| known == component);
+        let forms = pass.components.iter().filter_map(forms);
+        let all: usize = forms.clone().map(|(_, forms)| forms.len()).product();
+        for place in 0..all.min(MAX_BLOCKS) {
+            self.value.clear();
+            // The last component changes fastest.
+            let mut step = all;
+            for (_, forms) in forms.clone() {
+                step /= forms.len();
+                let form = &forms[place / step % forms.len()];
+                self.value.extend_from_slice(form.as_bytes());
+                self.value.push(0);
+            }
+            each(&self.value);
+        }
+    }
+
+    fn know(&mut self, component: &BlockComponent) {
+        if self.known.iter().all(|(known, _)| known != component) {
+            self.known.push((*component, forms(component, self.record)));
+        }
+    }
 }
 
 /// The forms a component takes in `record`, sorted, each once.
@@ -133,10 +157,11 @@ mod tests {
             name: "p".parse().unwrap(),
             components,
         };
-        values(&pass, record)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value).into_owned())
-            .collect()
+        let mut blocks = Vec::new();
+        Forms::of(record).for_each(&pass, |value| {
+            blocks.push(String::from_utf8_lossy(value).into_owned());
+        });
+        blocks
     }
 
     const BORN: PartialDate = PartialDate {

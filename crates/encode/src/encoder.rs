@@ -1,19 +1,20 @@
-//! One record to its rows: tokens digested once, then signatures for every block it is in.
+//! One record to its rows: a sketch once, then signatures for every block it is in.
 
-use model::layout::{PartRole, write_header};
+use model::layout::write_header;
 use model::profile::{Hardening, Profile};
-use model::{BlockToken, Layout, LinkageSchema, PassHandle, PassIndex, RecordHandle};
+use model::{BlockToken, Layout, LinkageSchema, PassHandle, PassIndex};
 use records::NormalisedRecord;
+use secret::cipher::{BLOCK_BYTES, Block};
 use secret::expander;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use crate::block;
+use crate::block::Forms;
 use crate::calibration::{CalibrationRow, Rank};
-use crate::filter::{FILTER_KEY_BYTES, FilterKey, TokenDigest, settle};
+use crate::filter::{FILTER_KEY_BYTES, FilterKey};
 use crate::keys::{EpochKeys, NodeKeys};
-use crate::noise::{FlipTable, NoiseKey};
-use crate::signature::{flip, plain};
-use crate::token;
+use crate::noise::FlipTable;
+use crate::signature::Strings;
+use crate::sketch::{Sketch, pad};
 
 /// Encodes records of one party for one run.
 pub(crate) struct Encoder<'a> {
@@ -21,37 +22,76 @@ pub(crate) struct Encoder<'a> {
     layout: &'a Layout,
     epoch: &'a EpochKeys,
     node: &'a NodeKeys,
-    flips: Option<FlipTable>,
-    /// The namespaces in use; a filter key's place is its namespace's place here.
-    namespaces: Vec<u8>,
+    form: Form,
+}
+
+/// What parts of a record become.
+enum Form {
+    /// Signatures, other ones in every block.
+    Signatures(FlipTable),
+    /// Bloom filters, the same in all blocks, under a key a namespace.
+    Filters(Vec<(u8, FilterKey)>),
 }
 
 /// The random stand-ins of one record at its own node.
 #[derive(ZeroizeOnDrop)]
 pub(crate) struct RecordIds {
-    /// The record towards the resolver, in this run.
+    /// What its pass handles derive from, in this run.
+    pub(crate) passes: Block,
+    /// What its noise derives from, in this epoch.
+    pub(crate) noise: Block,
+}
+
+/// The memory that one record after the other is encoded in. Wiped on drop.
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Desk {
+    sketch: Sketch,
+    /// The filters of the record, where filters it has.
+    filters: Vec<u8>,
+    blocks: Blocks,
+    strings: Vec<Block>,
+    flips: Vec<Block>,
+}
+
+/// The blocks a record is in, one a row.
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
+struct Blocks {
     #[zeroize(skip)]
-    pub(crate) handle: RecordHandle,
-    /// What the record's noise derives from, in this epoch.
-    pub(crate) noise: [u8; 16],
+    passes: Vec<PassIndex>,
+    tokens: Vec<Block>,
+    /// The masks that the blocks' random bytes come under.
+    masks: Vec<Block>,
+    handles: Vec<Block>,
+    /// The masks that the rows' noise comes under.
+    noise: Vec<Block>,
 }
 
-/// The token digests of a record, by part; empty where the part is missing.
-struct Digests(Vec<Vec<TokenDigest>>);
-
-impl Digests {
-    /// Which parts are there, one bit each.
-    fn presence(&self) -> u64 {
-        let bits = self.0.iter().enumerate();
-        bits.fold(0, |presence, (part, digests)| {
-            presence | u64::from(!digests.is_empty()) << part
-        })
+impl Blocks {
+    fn clear(&mut self) {
+        self.passes.clear();
+        self.tokens.clear();
+        self.masks.clear();
     }
-}
 
-impl Drop for Digests {
-    fn drop(&mut self) {
-        self.0.iter_mut().flatten().for_each(Zeroize::zeroize);
+    /// Takes in a block by what it is known by: a half that is told and a secret one.
+    fn push(&mut self, pass: PassIndex, seed: &[u8; 32]) {
+        let (token, mask) = seed.split_at(BLOCK_BYTES);
+        self.passes.push(pass);
+        for (blocks, half) in [(&mut self.tokens, token), (&mut self.masks, mask)] {
+            blocks.push(std::array::from_fn(|at| half[at]));
+        }
+    }
+
+    /// Works out what each row's handle and noise come from.
+    fn finish(&mut self, node: &NodeKeys, ids: &RecordIds) {
+        pad(&mut self.tokens);
+        for (cipher, mask, images) in [
+            (&node.handles, &ids.passes, &mut self.handles),
+            (&node.flips, &ids.noise, &mut self.noise),
+        ] {
+            images.resize(self.tokens.len(), Block::default());
+            cipher.images(mask, &self.tokens, images);
+        }
     }
 }
 
@@ -62,20 +102,16 @@ impl<'a> Encoder<'a> {
         epoch: &'a EpochKeys,
         node: &'a NodeKeys,
     ) -> Self {
-        let flips = match layout.hardening {
-            Hardening::MinHash { flip_permille } => Some(FlipTable::new(flip_permille)),
-            Hardening::Plain => None,
+        let form = match layout.hardening {
+            Hardening::MinHash { flip_permille } => Form::Signatures(FlipTable::new(flip_permille)),
+            Hardening::Plain => Form::Filters(filter_keys(layout, epoch)),
         };
-        let mut namespaces: Vec<u8> = layout.parts.iter().map(|part| part.namespace).collect();
-        namespaces.sort_unstable();
-        namespaces.dedup();
         Self {
             schema,
             layout,
             epoch,
             node,
-            flips,
-            namespaces,
+            form,
         }
     }
 
@@ -83,134 +119,137 @@ impl<'a> Encoder<'a> {
         self.schema.profile
     }
 
-    /// Appends the rows of `record` to `rows`, and their handles to `handles`.
+    /// Appends the rows of `record` to `rows`, and their handles to `handles`. Of a record that has any, there is one
+    /// more for calibration if it is given a rank, unless the profile needs none.
     pub(crate) fn encode(
         &self,
         record: &NormalisedRecord,
         ids: &RecordIds,
+        rank: Option<Rank>,
+        desk: &mut Desk,
         rows: &mut Vec<u8>,
         handles: &mut Vec<PassHandle>,
-    ) {
-        let digests = self.digests(record);
-        let presence = digests.presence();
+    ) -> Option<CalibrationRow> {
+        self.lay_out(record, desk);
+        self.blocks(record, rank, &mut desk.blocks);
+        desk.blocks.finish(self.node, ids);
+        let count = desk.blocks.passes.len();
+        let start = rows.len();
+        rows.resize(start + count * self.layout.row_bytes, 0);
+        let written = rows[start..].chunks_exact_mut(self.layout.row_bytes);
+        handles.extend(
+            written
+                .enumerate()
+                .map(|(place, row)| self.row(place, desk, row)),
+        );
+        let calibrates = desk.blocks.passes.last().copied() == self.schema.calibration_pass();
+        let rank = rank.filter(|_| count > 0 && calibrates)?;
+        let row = rows.split_off(rows.len() - self.layout.row_bytes);
+        let handle = handles.pop()?;
+        Some(CalibrationRow { rank, row, handle })
+    }
+
+    /// Finds the blocks of `record`, the bucket of its calibration last.
+    fn blocks(&self, record: &NormalisedRecord, rank: Option<Rank>, blocks: &mut Blocks) {
+        blocks.clear();
+        let mut push = |pass: PassIndex, value: &[u8]| {
+            let seed = Zeroizing::new(self.epoch.passes[pass.index()].tag(&[value]));
+            blocks.push(pass, &seed);
+        };
+        let mut found = false;
+        let mut forms = Forms::of(record);
         for pass in self.schema.pass_indices() {
-            for value in block::values(&self.schema.passes[pass.index()], record) {
-                let start = rows.len();
-                rows.resize(start + self.layout.row_bytes, 0);
-                handles.push(self.row(pass, &value, ids, presence, &digests, &mut rows[start..]));
+            forms.for_each(&self.schema.passes[pass.index()], |value| {
+                push(pass, value);
+                found = true;
+            });
+        }
+        if let (true, Some(rank), Some(pass)) = (found, rank, self.schema.calibration_pass()) {
+            push(pass, &rank.bucket());
+        }
+    }
+
+    /// Prepares what all rows of `record` share.
+    fn lay_out(&self, record: &NormalisedRecord, desk: &mut Desk) {
+        desk.sketch.read(self.layout, self.epoch, record);
+        match &self.form {
+            Form::Signatures(flips) => {
+                desk.sketch.sample(self.layout, flips);
+                desk.strings
+                    .resize(desk.sketch.asked.len(), Block::default());
+                desk.flips
+                    .resize(desk.sketch.asked_noise.len(), Block::default());
+            }
+            Form::Filters(keys) => self.lay_out_filters(keys, desk),
+        }
+    }
+
+    fn lay_out_filters(&self, keys: &[(u8, FilterKey)], desk: &mut Desk) {
+        desk.filters.clear();
+        desk.filters.resize(self.layout.row_bytes, 0);
+        for part in &desk.sketch.parts {
+            let of = &self.layout.parts[part.part];
+            let filter = &mut desk.filters[of.range()];
+            let key = keys
+                .iter()
+                .find(|(namespace, _)| *namespace == of.namespace);
+            for (token, (_, key)) in part.tokens.clone().zip(key.into_iter().cycle()) {
+                key.insert(&desk.sketch.digests[token], self.profile().filter(), filter);
             }
         }
     }
 
-    /// The calibration row of `record`; none under a profile that needs no calibration.
-    pub(crate) fn calibration_row(
-        &self,
-        record: &NormalisedRecord,
-        ids: &RecordIds,
-        rank: Rank,
-    ) -> Option<CalibrationRow> {
-        let pass = self.schema.calibration_pass()?;
-        let digests = self.digests(record);
-        let mut row = vec![0; self.layout.row_bytes];
-        let presence = digests.presence();
-        let handle = self.row(pass, &rank.bucket(), ids, presence, &digests, &mut row);
-        Some(CalibrationRow { rank, row, handle })
-    }
-
-    fn digests(&self, record: &NormalisedRecord) -> Digests {
-        let parts = self.layout.parts.iter().map(|part| match part.role {
-            PartRole::Record => (0..record.values.len())
-                .flat_map(|field| self.part_digests(record, field, part.role, field))
-                .collect(),
-            role => self.part_digests(record, part.field, role, usize::from(part.namespace & 0x7f)),
-        });
-        Digests(parts.collect())
-    }
-
-    fn part_digests(
-        &self,
-        record: &NormalisedRecord,
-        field: usize,
-        role: PartRole,
-        namespace: usize,
-    ) -> Vec<TokenDigest> {
-        let mut digests = Vec::new();
-        if let Some(value) = &record.values[field] {
-            token::for_each(value, role, &mut |token| {
-                digests.push(self.epoch.tokens[namespace].tag16(&[token]));
-            });
+    /// Writes the row of the record on the desk for its block at `place`.
+    fn row(&self, place: usize, desk: &mut Desk, row: &mut [u8]) -> PassHandle {
+        match &self.form {
+            Form::Signatures(flips) => self.signatures(flips, place, desk, row),
+            Form::Filters(_) => row.copy_from_slice(&desk.filters),
         }
-        digests
-    }
-
-    fn row(
-        &self,
-        pass: PassIndex,
-        value: &[u8],
-        ids: &RecordIds,
-        presence: u64,
-        digests: &Digests,
-        row: &mut [u8],
-    ) -> PassHandle {
-        let seed = Zeroizing::new(self.epoch.passes[pass.index()].tag(&[value]));
-        let block = expander(&seed);
-        let mut token = [0; 16];
-        block.fill(b"block token", &mut token);
-        let keys = self.filter_keys(&seed);
-        let handle =
-            PassHandle::new(
-                self.node
-                    .pass
-                    .tag16(&[ids.handle.as_bytes(), &[pass.0], &token]),
-            );
-        write_header(row, pass, handle, BlockToken::new(token), presence);
-        let noise = NoiseKey::new(self.node.noise.tag16(&[&ids.noise, &token]));
-        self.signatures(&keys, &noise, digests, row);
+        let blocks = &desk.blocks;
+        let handle = PassHandle::new(blocks.handles[place]);
+        let token = BlockToken::new(blocks.tokens[place]);
+        write_header(
+            row,
+            blocks.passes[place],
+            handle,
+            token,
+            desk.sketch.presence(),
+        );
         handle
     }
 
     /// Writes the signatures of all present parts into `row`.
-    fn signatures(&self, keys: &[FilterKey], noise: &NoiseKey, digests: &Digests, row: &mut [u8]) {
-        let mut filter = Zeroizing::new(Vec::with_capacity(128));
-        for (index, (part, digests)) in self.layout.parts.iter().zip(&digests.0).enumerate() {
-            if digests.is_empty() {
-                continue;
-            }
-            let key = &keys[self.key_index(part.namespace)];
-            filter.clear();
-            digests
+    fn signatures(&self, table: &FlipTable, place: usize, desk: &mut Desk, row: &mut [u8]) {
+        let (sketch, blocks) = (&desk.sketch, &desk.blocks);
+        let (cipher, noise) = (&self.node.flips, &blocks.noise[place]);
+        (self.epoch.blocks).images(&blocks.masks[place], &sketch.asked, &mut desk.strings);
+        cipher.images(noise, &sketch.asked_noise, &mut desk.flips);
+        let strings = Strings::read(&desk.strings);
+        for part in &sketch.parts {
+            let won = &sketch.won[part.tokens.clone()];
+            let signature = strings.signature(part.tokens.clone(), won);
+            let of = &self.layout.parts[part.part];
+            let ready = &desk.flips[part.noise_blocks.clone()];
+            let flips = (part.noise).flips(table, of.bits as usize, ready, (cipher, noise));
+            let words = signature
                 .iter()
-                .for_each(|token| key.insert(token, self.profile().filter(), &mut filter));
-            settle(&mut filter);
-            let signature = &mut row[part.range()];
-            match &self.flips {
-                Some(table) => {
-                    bits::minhash(&filter, signature);
-                    flip(signature, &mut noise.of_part(table, index, &filter));
-                }
-                None => plain(&filter, signature),
+                .zip(flips)
+                .map(|(word, flips)| word ^ flips);
+            for (out, word) in row[of.range()].chunks_exact_mut(8).zip(words) {
+                out.copy_from_slice(&word.to_le_bytes());
             }
         }
     }
+}
 
-    /// The filter keys of all namespaces: of this block, or of the whole epoch for profiles that
-    /// keep blocks comparable.
-    fn filter_keys(&self, seed: &[u8; 32]) -> Vec<FilterKey> {
-        let seed = if self.profile().is_block_keyed() {
-            Zeroizing::new(*seed)
-        } else {
-            Zeroizing::new(self.epoch.unblocked.tag(&[b"filter keys"]))
-        };
-        let mut material = Zeroizing::new(vec![0; FILTER_KEY_BYTES * self.namespaces.len()]);
-        expander(&seed).fill(b"filter keys", &mut material);
-        material
-            .chunks_exact(FILTER_KEY_BYTES)
-            .map(FilterKey::read)
-            .collect()
-    }
-
-    fn key_index(&self, namespace: u8) -> usize {
-        // Every part's namespace is in the list, by construction.
-        self.namespaces.partition_point(|known| *known < namespace)
-    }
+/// The filter keys of all namespaces, the same in all blocks of the epoch.
+fn filter_keys(layout: &Layout, epoch: &EpochKeys) -> Vec<(u8, FilterKey)> {
+    let mut namespaces: Vec<u8> = layout.parts.iter().map(|part| part.namespace).collect();
+    namespaces.sort_unstable();
+    namespaces.dedup();
+    let seed = Zeroizing::new(epoch.unblocked.tag(&[b"filter keys"]));
+    let mut material = Zeroizing::new(vec![0; FILTER_KEY_BYTES * namespaces.len()]);
+    expander(&seed).fill(b"filter keys", &mut material);
+    let keys = material.chunks_exact(FILTER_KEY_BYTES).map(FilterKey::read);
+    namespaces.into_iter().zip(keys).collect()
 }

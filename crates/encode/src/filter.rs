@@ -1,20 +1,16 @@
-//! Keyed Bloom filters, as the sorted list of their set positions.
+//! Keyed Bloom filters, for the profiles whose encodings stay as they are.
 //!
-//! A token is first digested under a key of its namespace (HMAC-SHA256, once a record), then hashed
-//! to positions under the filter key of the block (SipHash-2-4, Aumasson and Bernstein, 2012, once a
-//! token and block): independent positions, not double hashing, whose pattern attacks exploit
-//! (Niedermeyer et al., 2014).
+//! A token's digest is hashed to positions under the filter key (SipHash-2-4, Aumasson and Bernstein, 2012):
+//! independent positions, not double hashing, whose pattern attacks exploit (Niedermeyer et al., 2014).
 
 use std::hash::Hasher;
 
 use model::profile::FilterShape;
+use secret::cipher::Block;
 use siphasher::sip::SipHasher24;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-/// The keyed digest of a token.
-pub(crate) type TokenDigest = [u8; 16];
-
-/// The key of one namespace within one block.
+/// The key of one namespace.
 #[derive(Zeroize, ZeroizeOnDrop)]
 pub(crate) struct FilterKey([u8; FILTER_KEY_BYTES]);
 
@@ -29,27 +25,21 @@ impl FilterKey {
         Self(key)
     }
 
-    /// Adds the positions of `token` to `filter`, which is a list, not yet sorted.
-    pub(crate) fn insert(&self, token: &TokenDigest, shape: FilterShape, filter: &mut Vec<u32>) {
-        debug_assert!((1..=32).contains(&shape.log2_bits));
+    /// Sets the bits of `token` in `filter`.
+    pub(crate) fn insert(&self, token: &Block, shape: FilterShape, filter: &mut [u8]) {
+        debug_assert_eq!(filter.len() * 8, 1 << shape.log2_bits);
         let shift = 32 - shape.log2_bits;
         for pair in 0..shape.hashes.div_ceil(2) {
             let mut hasher = SipHasher24::new_with_key(&self.0);
             hasher.write(token);
             hasher.write_u32(pair);
             let hash = hasher.finish();
-            filter.push(hash as u32 >> shift);
+            bits::set_bit(filter, (hash as u32 >> shift) as usize);
             if pair * 2 + 1 < shape.hashes {
-                filter.push((hash >> 32) as u32 >> shift);
+                bits::set_bit(filter, ((hash >> 32) as u32 >> shift) as usize);
             }
         }
     }
-}
-
-/// Brings a list of positions into the one form of a set: sorted, each once.
-pub(crate) fn settle(filter: &mut Vec<u32>) {
-    filter.sort_unstable();
-    filter.dedup();
 }
 
 #[cfg(test)]
@@ -61,32 +51,25 @@ mod tests {
         hashes: 3,
     };
 
-    fn filter(key: u8, tokens: &[u8]) -> Vec<u32> {
+    fn filter(key: u8, tokens: &[u8]) -> [u8; 128] {
         let key = FilterKey::read(&[key; FILTER_KEY_BYTES]);
-        let mut filter = Vec::new();
+        let mut filter = [0; 128];
         tokens
             .iter()
             .for_each(|token| key.insert(&[*token; 16], SHAPE, &mut filter));
-        settle(&mut filter);
         filter
     }
 
     #[test]
     fn a_token_sets_its_number_of_positions_within_the_filter() {
-        let positions = filter(1, &[5]);
-        assert!((1..=3).contains(&positions.len()));
-        assert!(
-            positions
-                .iter()
-                .all(|position| *position < 1 << SHAPE.log2_bits)
-        );
+        assert!((1..=3).contains(&bits::popcount(&filter(1, &[5]))));
     }
 
     #[test]
     fn a_filter_is_the_union_of_its_tokens() {
-        let mut union = [filter(1, &[5]), filter(1, &[6])].concat();
-        settle(&mut union);
-        assert_eq!(filter(1, &[6, 5, 6]), union);
+        let (one, other) = (filter(1, &[5]), filter(1, &[6]));
+        let union: Vec<u8> = one.iter().zip(other).map(|(a, b)| a | b).collect();
+        assert_eq!(filter(1, &[6, 5, 6]).to_vec(), union);
     }
 
     #[test]

@@ -3,20 +3,27 @@
 //!
 //! ```text
 //! linkage key ── epoch key (project, epoch, schema digest)
-//!                  ├─ pass key p ── block seed = HMAC(pass key, block value)
+//!                  ├─ pass key p ── HMAC(pass key, block value)
 //!                  │  (and calibration key ── HMAC(calibration key, bucket))
-//!                  │                  ├─ block token
-//!                  │                  └─ filter key of each namespace
+//!                  │                  ├─ first half: block token, told to the matcher
+//!                  │                  └─ second half: block mask
+//!                  ├─ block cipher, under the block mask: the deal of the columns, each token's string
 //!                  ├─ token key of each namespace
 //!                  ├─ unblocked filter keys, for profiles that keep blocks comparable
 //!                  └─ key check
 //! node secret ── record handles, pass handles, noise
 //! ```
-//! HMAC-SHA256 and HKDF-SHA256 (RFC 5869) throughout, every label distinct.
+//! HMAC-SHA256 and HKDF-SHA256 (RFC 5869), every label distinct; SipHash-2-4 for tokens; AES-128 for
+//! what is worked out anew in every row.
+
+use std::hash::Hasher;
 
 use model::{Epoch, KeyCheck, LinkageSchema, ProjectName, RecordHandle, RunNumber};
 use records::LocalKey;
-use secret::{Key32, Prf};
+use secret::cipher::Block;
+use secret::{Cipher, Key32, Prf};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The secret all custodians of a project share and the coordinator never holds.
 pub struct LinkageKey(Key32);
@@ -43,7 +50,9 @@ impl LinkageKey {
 pub struct EpochKeys {
     /// One a pass, and one for calibration after them.
     pub(crate) passes: Vec<Prf>,
-    pub(crate) tokens: Vec<Prf>,
+    pub(crate) tokens: Vec<TokenKey>,
+    /// What rows are random by, under the mask of their block.
+    pub(crate) blocks: Cipher,
     pub(crate) unblocked: Prf,
     check: KeyCheck,
 }
@@ -53,7 +62,7 @@ impl EpochKeys {
         let pass = |pass: &model::schema::Pass| {
             epoch.derive("pass", &[pass.name.as_str().as_bytes()]).prf()
         };
-        let namespace = |index: usize| epoch.derive("token", &[&[index as u8]]).prf();
+        let namespace = |index: usize| TokenKey::derive(epoch, index as u8);
         let mut check = [0; 16];
         epoch.expand("key check", &[], &mut check);
         Self {
@@ -64,6 +73,7 @@ impl EpochKeys {
                 .chain([epoch.derive("calibration", &[]).prf()])
                 .collect(),
             tokens: (0..schema.fields.len()).map(namespace).collect(),
+            blocks: Cipher::new(&epoch.derive("block cipher", &[])),
             unblocked: epoch.derive("unblocked", &[]).prf(),
             check: KeyCheck::new(check),
         }
@@ -76,11 +86,33 @@ impl EpochKeys {
     }
 }
 
+/// The key of one namespace of tokens. Digests never leave the node, so a fast keyed hash of 128 bits
+/// does (SipHash-2-4, Aumasson and Bernstein, 2012).
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct TokenKey([u8; 16]);
+
+impl TokenKey {
+    fn derive(epoch: &Key32, namespace: u8) -> Self {
+        let mut key = [0; 16];
+        epoch.expand("token", &[&[namespace]], &mut key);
+        Self(key)
+    }
+
+    /// What stands for `token` under this key.
+    pub(crate) fn digest(&self, token: &[u8]) -> Block {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(token);
+        hasher.finish128().as_bytes()
+    }
+}
+
 /// A node's own keys for one run: nobody else can trace a handle or take the noise out.
 pub struct NodeKeys {
     record: Prf,
-    pub(crate) pass: Prf,
+    pass: Prf,
+    pub(crate) handles: Cipher,
     pub(crate) noise: Prf,
+    pub(crate) flips: Cipher,
 }
 
 impl NodeKeys {
@@ -92,7 +124,9 @@ impl NodeKeys {
         Self {
             record: secret.derive("record handle", &run).prf(),
             pass: secret.derive("pass handle", &run).prf(),
+            handles: Cipher::new(&secret.derive("pass handle cipher", &run)),
             noise: secret.derive("noise", &run[..2]).prf(),
+            flips: Cipher::new(&secret.derive("flip cipher", &run[..2])),
         }
     }
 
@@ -105,12 +139,17 @@ impl NodeKeys {
         RecordHandle::new(self.record.tag16(&[key.expose().as_bytes()]))
     }
 
+    /// What the pass handles of the record with this handle derive from.
+    pub(crate) fn record_passes(&self, handle: RecordHandle) -> Block {
+        self.pass.tag16(&[handle.as_bytes()])
+    }
+
     /// What the noise of the record with this local key derives from.
     #[expect(
         clippy::disallowed_methods,
         reason = "the local key is turned into a keyed seed here"
     )]
-    pub(crate) fn record_noise(&self, key: &LocalKey) -> [u8; 16] {
+    pub(crate) fn record_noise(&self, key: &LocalKey) -> Block {
         self.noise.tag16(&[key.expose().as_bytes()])
     }
 }
@@ -124,6 +163,7 @@ mod tests {
 
     assert_not_impl_any!(LinkageKey: Debug, Display, Clone, PartialEq);
     assert_not_impl_any!(EpochKeys: Debug, Display, Clone, PartialEq);
+    assert_not_impl_any!(TokenKey: Debug, Display, Clone, PartialEq);
     assert_not_impl_any!(NodeKeys: Debug, Display, Clone, PartialEq);
 
     fn check(seed: u8, epoch: u32, project: &str) -> KeyCheck {

@@ -10,12 +10,14 @@
 mod block;
 mod calibration;
 mod clear;
+pub mod clk;
 mod encoder;
 mod filter;
 mod keys;
 mod noise;
 mod prepare;
 mod signature;
+mod sketch;
 mod token;
 
 /// The most block values one record has in one pass.
@@ -27,7 +29,11 @@ pub fn block_values(
     pass: &model::schema::Pass,
     record: &records::NormalisedRecord,
 ) -> Vec<zeroize::Zeroizing<Vec<u8>>> {
-    block::values(pass, record)
+    let mut values = Vec::new();
+    block::Forms::of(record).for_each(pass, |value| {
+        values.push(zeroize::Zeroizing::new(value.to_vec()));
+    });
+    values
 }
 
 pub use calibration::{Rank, Sampled};

@@ -1,119 +1,195 @@
 //! Deterministic noise: which bits of a row are flipped, from the node's own key.
 //!
 //! The same record in the same block and epoch always gets the same flips: fresh noise each time
-//! would average out over repeated uploads. Gaps between flips are geometric, drawn from an integer
-//! table, so that no two machines can round differently.
+//! would average out over repeated uploads. Gaps between flips are geometric, looked up in a table of
+//! integers, so that no two machines can round differently.
 
-use std::hash::Hasher;
-
-use siphasher::sip::SipHasher24;
+use bits::columns::{COLUMNS, Columns};
+use secret::Cipher;
+use secret::cipher::{BLOCK_BYTES, Block};
 use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// The binary logarithm of the number of equally likely draws.
+const DRAW_BITS: u32 = 12;
+/// Draws that one block of random bytes gives.
+const DRAWS: usize = BLOCK_BYTES / 2;
+/// The gap that stands for no flip at all: so many bits stay, then the next draw decides.
+const NONE: u8 = 64;
 
 /// The distribution of the gap to the next flip.
 pub(crate) struct FlipTable {
-    /// `tail[k]` is the probability, in units of 2^-32, of a gap longer than `k`.
-    tail: Vec<u32>,
+    /// The gap that a draw stands for.
+    gaps: Box<[u8; 1 << DRAW_BITS]>,
+    permille: usize,
 }
 
 impl FlipTable {
     /// The table for flips with this probability in permille.
     pub(crate) fn new(flip_permille: u16) -> Self {
         let keep = 1000 - u64::from(flip_permille.clamp(1, 999));
-        let shrink = |tail: &u64| Some(tail * keep / 1000).filter(|tail| *tail > 0);
-        let tails = std::iter::successors(shrink(&(1 << 32)), shrink);
+        // The probability of a longer gap, in units of 2^-32.
+        let shrink = |tail: &u64| Some(tail * keep / 1000);
+        let tails = std::iter::successors(shrink(&(1 << 32)), shrink).take(NONE.into());
+        let mut gaps = Box::new([0; 1 << DRAW_BITS]);
+        for tail in tails {
+            let draws = (tail + (1 << (31 - DRAW_BITS))) >> (32 - DRAW_BITS);
+            gaps[..draws as usize].iter_mut().for_each(|gap| *gap += 1);
+        }
         Self {
-            tail: tails.map(|tail| tail as u32).collect(),
+            gaps,
+            permille: flip_permille.into(),
         }
+    }
+
+    /// The blocks of random bytes that the flips of so many bits nearly always need: half as many draws again as there
+    /// are flips, and four.
+    pub(crate) fn blocks(&self, bits: usize) -> usize {
+        (bits * self.permille * 3 / 2000 + 4).div_ceil(DRAWS)
+    }
+
+    /// The flips among the first `bits` columns, drawn from `random`: the block of each number from 0.
+    fn flips(&self, bits: usize, mut random: impl FnMut(u8) -> Block) -> Columns {
+        debug_assert!(bits <= COLUMNS);
+        let (mut flips, mut next) = (Columns::default(), 0);
+        // Every draw takes at least one bit, so numbers do not run out.
+        for number in 0.. {
+            for draw in random(number).as_chunks().0 {
+                let draw = u16::from_le_bytes(*draw) >> (16 - DRAW_BITS);
+                let gap = self.gaps[usize::from(draw)];
+                next += usize::from(gap);
+                if next >= bits {
+                    return flips;
+                }
+                let flip = usize::from(gap != NONE);
+                flips[next / 64] |= (flip as u64) << (next % 64);
+                next += flip;
+            }
+        }
+        flips
     }
 }
 
-/// What the flips of one row derive from.
+/// The value of a part, in the form that its noise derives from. Another value has other flips: with the same
+/// ones, the difference of two uploads would be free of noise.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct NoiseKey([u8; 16]);
+pub(crate) struct NoiseSource(Block);
 
-impl NoiseKey {
-    /// Takes a key over that belongs to one record and block.
-    pub(crate) fn new(key: [u8; 16]) -> Self {
-        Self(key)
+impl NoiseSource {
+    /// The source of the part of this number, whose tokens have this sum.
+    pub(crate) fn new(part: usize, sum: u128) -> Self {
+        let mut block = sum.to_le_bytes();
+        block[BLOCK_BYTES - 2] = part as u8;
+        Self(block)
     }
 
-    /// The flips of one part holding these positions. Another value has other flips: with the same
-    /// ones, the difference of two uploads would be free of noise.
-    pub(crate) fn of_part<'a>(
-        &'a self,
-        table: &'a FlipTable,
-        part: usize,
-        filter: &[u32],
-    ) -> Noise<'a> {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write_u64(part as u64);
-        filter
-            .iter()
-            .for_each(|position| hasher.write_u32(*position));
-        Noise {
-            table,
-            key: self,
-            part: hasher.finish(),
-            counter: 0,
-        }
+    /// The block of this number, for the node's noise cipher.
+    pub(crate) fn block(&self, number: u8) -> Block {
+        let mut block = self.0;
+        block[BLOCK_BYTES - 1] = number;
+        block
     }
-}
 
-/// The flips of one part of a row.
-pub(crate) struct Noise<'a> {
-    table: &'a FlipTable,
-    key: &'a NoiseKey,
-    part: u64,
-    counter: u32,
-}
-
-impl Noise<'_> {
-    /// How many bits stay before the next flip.
-    pub(crate) fn gap(&mut self) -> usize {
-        let mut hasher = SipHasher24::new_with_key(&self.key.0);
-        hasher.write_u64(self.part);
-        hasher.write_u32(self.counter);
-        self.counter += 1;
-        let drawn = hasher.finish() as u32;
-        self.table.tail.partition_point(|tail| drawn < *tail)
+    /// The flips of `bits` columns. `ready` holds the first images of the source's blocks under this mask.
+    pub(crate) fn flips(
+        &self,
+        table: &FlipTable,
+        bits: usize,
+        ready: &[Block],
+        (cipher, mask): (&Cipher, &Block),
+    ) -> Columns {
+        table.flips(bits, |number| match ready.get(usize::from(number)) {
+            Some(image) => *image,
+            None => cipher.image(mask, &self.block(number)),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signature::flip;
     use bits::popcount;
+    use secret::Key32;
 
-    fn flips(permille: u16, key: u8, part: usize, filter: &[u32]) -> Vec<u8> {
+    fn cipher(key: u8) -> Cipher {
+        Cipher::new(&Key32::from_bytes(&mut [key; 32]))
+    }
+
+    fn mask(number: u64) -> Block {
+        std::array::from_fn(|at| number.to_le_bytes()[at % 8])
+    }
+
+    fn flips(permille: u16, bits: usize, key: u8, row: u64, source: &NoiseSource) -> Columns {
         let table = FlipTable::new(permille);
-        let mut vector = vec![0; 1 << 16];
-        flip(
-            &mut vector,
-            &mut NoiseKey::new([key; 16]).of_part(&table, part, filter),
-        );
-        vector
+        source.flips(&table, bits, &[], (&cipher(key), &mask(row)))
+    }
+
+    fn count(flips: Columns) -> u32 {
+        flips.iter().map(|word| popcount(&word.to_le_bytes())).sum()
     }
 
     #[test]
     fn the_share_of_flips_is_as_asked() {
+        const ROWS: u64 = 2000;
         for permille in [50, 100] {
-            let share = f64::from(popcount(&flips(permille, 1, 0, &[1]))) / f64::from(1u32 << 19);
-            let wanted = f64::from(permille) / 1000.0;
-            assert!((share - wanted).abs() < 0.002, "{share}");
+            let source = NoiseSource::new(0, 7);
+            let flips = (0..ROWS).map(|row| count(flips(permille, COLUMNS, 1, row, &source)));
+            let share = f64::from(flips.sum::<u32>()) / (ROWS as usize * COLUMNS) as f64;
+            assert!(
+                (share - f64::from(permille) / 1000.0).abs() < 0.002,
+                "{share}"
+            );
         }
     }
 
     #[test]
-    fn flips_follow_key_part_and_value() {
-        let base = flips(50, 1, 0, &[1, 2]);
-        assert_eq!(flips(50, 1, 0, &[1, 2]), base);
+    fn every_column_is_flipped_as_often() {
+        const ROWS: u64 = 4000;
+        let source = NoiseSource::new(0, 7);
+        let mut counts = [0u32; COLUMNS];
+        for row in 0..ROWS {
+            let flips = flips(50, COLUMNS, 1, row, &source);
+            for (column, count) in counts.iter_mut().enumerate() {
+                *count += (flips[column / 64] >> (column % 64) & 1) as u32;
+            }
+        }
+        // Five standard deviations about the mean of 200.
+        assert!(
+            counts.iter().all(|count| (131..=269).contains(count)),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn flips_follow_key_row_part_and_value() {
+        let base = flips(50, COLUMNS, 1, 1, &NoiseSource::new(0, 7));
+        assert_eq!(flips(50, COLUMNS, 1, 1, &NoiseSource::new(0, 7)), base);
         for other in [
-            flips(50, 2, 0, &[1, 2]),
-            flips(50, 1, 1, &[1, 2]),
-            flips(50, 1, 0, &[1, 3]),
+            flips(50, COLUMNS, 2, 1, &NoiseSource::new(0, 7)),
+            flips(50, COLUMNS, 1, 2, &NoiseSource::new(0, 7)),
+            flips(50, COLUMNS, 1, 1, &NoiseSource::new(1, 7)),
+            flips(50, COLUMNS, 1, 1, &NoiseSource::new(0, 8)),
         ] {
             assert_ne!(other, base);
         }
+    }
+
+    #[test]
+    fn a_short_part_has_the_first_flips_of_a_long_one() {
+        let source = NoiseSource::new(3, 9);
+        let long = flips(100, COLUMNS, 1, 1, &source);
+        let short = flips(100, 64, 1, 1, &source);
+        assert_eq!(short, [long[0], 0, 0, 0]);
+    }
+
+    #[test]
+    fn blocks_made_ready_change_nothing() {
+        let (table, cipher, source) = (FlipTable::new(50), cipher(1), NoiseSource::new(0, 7));
+        let asked: Vec<Block> = (0..table.blocks(COLUMNS) as u8)
+            .map(|n| source.block(n))
+            .collect();
+        let mut ready = vec![Block::default(); asked.len()];
+        cipher.images(&mask(1), &asked, &mut ready);
+        let flips = |ready| source.flips(&table, COLUMNS, ready, (&cipher, &mask(1)));
+        assert_eq!(flips(&ready), flips(&[]));
     }
 }

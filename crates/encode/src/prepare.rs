@@ -2,6 +2,7 @@
 //! a vault for the node, with a report of what could not be used.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use model::manifest::MAX_BATCH_BYTES;
 use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
@@ -9,11 +10,13 @@ use rayon::prelude::*;
 use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
 
 use crate::calibration::{self, CalibrationRow, Rank, Sample, Sampled};
-use crate::encoder::{Encoder, RecordIds};
+use crate::encoder::{Desk, Encoder, RecordIds};
 use crate::keys::{EpochKeys, NodeKeys};
 
 /// Rows remembered as examples of a problem.
 const EXAMPLES: usize = 5;
+/// Records encoded in one go: enough that what a go sets up costs nothing, few enough to go round.
+const GROUP: usize = 128;
 /// The most records a batch may have.
 pub const MAX_RECORDS: u64 = 200_000_000;
 
@@ -164,8 +167,10 @@ pub struct Preparer<'a> {
     encoder: Encoder<'a>,
     node: &'a NodeKeys,
     row_bytes: usize,
-    rows: Vec<u8>,
-    handle_map: Vec<HandleEntry>,
+    /// The rows of one group after the other.
+    rows: Vec<Vec<u8>>,
+    /// Whose each row is, with its group and its place there.
+    handles: Vec<(HandleEntry, u32, u32)>,
     vault: Vec<(RecordHandle, LocalKey)>,
     sample: Sample,
     known: HashMap<RecordHandle, u64>,
@@ -173,14 +178,22 @@ pub struct Preparer<'a> {
     problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
 }
 
+/// Records that one thread encodes in one go.
+struct Group {
+    records: Vec<(EncodedRecord, LocalKey)>,
+    /// The rows of all of them, one after the other.
+    rows: Vec<u8>,
+    handles: Vec<PassHandle>,
+}
+
 struct EncodedRecord {
     row: u64,
     handle: RecordHandle,
-    rows: Vec<u8>,
-    handles: Vec<PassHandle>,
+    /// Its rows within its group.
+    rows: Range<usize>,
     calibration: Option<CalibrationRow>,
     problems: Vec<Problem>,
-    present: Vec<bool>,
+    present: u64,
 }
 
 impl<'a> Preparer<'a> {
@@ -200,7 +213,7 @@ impl<'a> Preparer<'a> {
             node,
             row_bytes: layout.row_bytes,
             rows: Vec::new(),
-            handle_map: Vec::new(),
+            handles: Vec::new(),
             vault: Vec::new(),
             sample: Sample::default(),
             known: HashMap::new(),
@@ -222,7 +235,7 @@ impl<'a> Preparer<'a> {
 
     /// Bytes of the rows so far.
     pub fn bytes(&self) -> usize {
-        self.rows.len()
+        self.handles.len() * self.row_bytes
     }
 
     /// Encodes a chunk of records on all cores; each record's raw values are wiped as soon as it is
@@ -231,47 +244,74 @@ impl<'a> Preparer<'a> {
     /// # Errors
     /// [`PrepareError`] when a record id is empty or comes twice.
     pub fn add(&mut self, chunk: Vec<RawRecord>) -> Result<(), PrepareError> {
-        let encoded: Vec<(EncodedRecord, LocalKey)> =
-            chunk.into_par_iter().map(|raw| self.encode(raw)).collect();
-        for (record, key) in encoded {
-            self.keep(record, key)?;
+        let groups: Vec<Group> = chunk
+            .into_par_iter()
+            .chunks(GROUP)
+            .map(|group| self.encode_group(group))
+            .collect();
+        for group in groups {
+            for (record, key) in group.records {
+                self.keep(record, key, &group.handles)?;
+            }
+            self.rows.push(group.rows);
         }
         Ok(())
     }
 
-    fn encode(&self, raw: RawRecord) -> (EncodedRecord, LocalKey) {
+    fn encode_group(&self, raw: Vec<RawRecord>) -> Group {
+        let mut group = Group {
+            records: Vec::with_capacity(raw.len()),
+            rows: Vec::new(),
+            handles: Vec::new(),
+        };
+        let mut desk = Desk::default();
+        for raw in raw {
+            self.encode(raw, &mut desk, &mut group);
+        }
+        group
+    }
+
+    fn encode(&self, raw: RawRecord, desk: &mut Desk, group: &mut Group) {
+        let handle = self.node.record_handle(&raw.key);
         let ids = RecordIds {
-            handle: self.node.record_handle(&raw.key),
+            passes: self.node.record_passes(handle),
             noise: self.node.record_noise(&raw.key),
         };
-        let (mut rows, mut handles, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+        let mut problems = Vec::new();
         let record = self.normaliser.normalise(&raw, &mut problems);
-        let present = record.values.iter().map(Option::is_some).collect();
-        self.encoder.encode(&record, &ids, &mut rows, &mut handles);
-        let rank = Rank::of(self.node, &ids);
-        // A record that can meet nobody stays out of the sample too: nobody is to know of it.
-        let calibration = if !handles.is_empty() && self.sample.takes(rank) {
-            self.encoder.calibration_row(&record, &ids, rank)
-        } else {
-            None
-        };
+        let present =
+            |bits, (field, value): (usize, &Option<_>)| bits | u64::from(value.is_some()) << field;
+        let rank = Some(Rank::of(self.node, &ids)).filter(|rank| self.sample.takes(*rank));
+        let first = group.handles.len();
+        let calibration = self.encoder.encode(
+            &record,
+            &ids,
+            rank,
+            desk,
+            &mut group.rows,
+            &mut group.handles,
+        );
         let encoded = EncodedRecord {
             row: raw.row,
-            handle: ids.handle,
-            rows,
-            handles,
+            handle,
+            rows: first..group.handles.len(),
             calibration,
             problems,
-            present,
+            present: record.values.iter().enumerate().fold(0, present),
         };
-        (encoded, raw.key)
+        group.records.push((encoded, raw.key));
     }
 
     #[expect(
         clippy::disallowed_methods,
         reason = "only whether the key is empty is looked at"
     )]
-    fn keep(&mut self, record: EncodedRecord, key: LocalKey) -> Result<(), PrepareError> {
+    fn keep(
+        &mut self,
+        record: EncodedRecord,
+        key: LocalKey,
+        handles: &[PassHandle],
+    ) -> Result<(), PrepareError> {
         let row = record.row;
         if key.expose().trim().is_empty() {
             return Err(PrepareError::EmptyRecordId { row });
@@ -284,18 +324,18 @@ impl<'a> Preparer<'a> {
         if self.report.records == MAX_RECORDS {
             return Err(PrepareError::TooManyRecords);
         }
-        let calibration = calibration::MAX_RECORDS * self.row_bytes;
-        if (self.rows.len() + record.rows.len() + calibration) as u64 > MAX_BATCH_BYTES {
+        let rows = self.handles.len() + record.rows.len() + calibration::MAX_RECORDS;
+        if (rows * self.row_bytes) as u64 > MAX_BATCH_BYTES {
             return Err(PrepareError::BatchTooLarge { row });
         }
         self.count(&record);
-        self.rows.extend_from_slice(&record.rows);
         let entry = |pass| HandleEntry {
             pass,
             record: record.handle,
         };
-        self.handle_map
-            .extend(record.handles.into_iter().map(entry));
+        let group = self.rows.len() as u32;
+        let placed = |place: usize| (entry(handles[place]), group, place as u32);
+        self.handles.extend(record.rows.clone().map(placed));
         if let Some(CalibrationRow { rank, row, handle }) = record.calibration {
             self.sample.add(rank, row, entry(handle));
         }
@@ -305,12 +345,12 @@ impl<'a> Preparer<'a> {
 
     fn count(&mut self, record: &EncodedRecord) {
         self.report.records += 1;
-        if record.handles.is_empty() {
+        if record.rows.is_empty() {
             self.report.set_aside += 1;
             push_example(&mut self.report.set_aside_examples, record.row);
         }
-        for (count, present) in self.report.present.iter_mut().zip(&record.present) {
-            *count += u64::from(*present);
+        for (field, count) in self.report.present.iter_mut().enumerate() {
+            *count += record.present >> field & 1;
         }
         for Problem { field, kind } in &record.problems {
             let count = self
@@ -331,26 +371,30 @@ impl<'a> Preparer<'a> {
     /// registry's.
     pub fn finish(mut self) -> Prepared {
         let standing = Standing {
-            records: self.known,
+            records: std::mem::take(&mut self.known),
             sample: self.sample.sampled(),
         };
-        let (calibration, gone) = std::mem::take(&mut self.sample).into_rows();
-        for (row, entry) in calibration {
-            self.rows.extend_from_slice(&row);
-            self.handle_map.push(entry);
+        let (of_sample, gone) = std::mem::take(&mut self.sample).into_rows();
+        let mut calibration = Vec::new();
+        let group = self.rows.len() as u32;
+        for (place, (row, entry)) in of_sample.into_iter().enumerate() {
+            calibration.extend_from_slice(&row);
+            self.handles.push((entry, group, place as u32));
             self.report.calibration_rows += 1;
         }
-        let mut order: Vec<usize> = (0..self.handle_map.len()).collect();
-        order.par_sort_unstable_by_key(|row| self.handle_map[*row].pass);
-        let mut rows = Vec::with_capacity(self.rows.len());
-        for row in &order {
-            rows.extend_from_slice(&self.rows[row * self.row_bytes..(row + 1) * self.row_bytes]);
+        self.rows.push(calibration);
+        let mut handles = std::mem::take(&mut self.handles);
+        handles.par_sort_unstable_by_key(|(entry, ..)| entry.pass);
+        let mut rows = Vec::with_capacity(handles.len() * self.row_bytes);
+        for (_, group, place) in &handles {
+            let start = *place as usize * self.row_bytes;
+            rows.extend_from_slice(&self.rows[*group as usize][start..start + self.row_bytes]);
         }
-        self.report.rows = order.len() as u64;
+        self.report.rows = handles.len() as u64;
         self.report.problems = self.problems.into_values().collect();
         Prepared {
             rows,
-            handle_map: order.iter().map(|row| self.handle_map[*row]).collect(),
+            handle_map: handles.into_iter().map(|(entry, ..)| entry).collect(),
             vault: self.vault,
             gone,
             standing,

@@ -6,6 +6,7 @@
 //! encodings and block tokens under pass handles; [`mod@resolve`] sees which records the handles belong
 //! to and the comparisons, never an encoding.
 
+pub mod clk;
 pub mod comparison;
 pub mod evaluate;
 pub mod matcher;

@@ -5,6 +5,7 @@
 //! keys (inside [`Prf`], [`Expander`] and the ciphers) cannot be wiped, so these are kept no longer
 //! than the work they serve.
 
+pub mod cipher;
 pub mod entropy;
 pub mod equality;
 pub mod hpke_box;
@@ -14,6 +15,7 @@ pub mod sealed_stream;
 
 mod hex;
 
+pub use cipher::Cipher;
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
 pub use equality::constant_time_eq;
 pub use hpke_box::{RecipientKey, RecipientSecret};

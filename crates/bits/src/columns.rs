@@ -1,0 +1,237 @@
+//! The columns of a signature: from the places that each element of a set won ([`crate::winners`]) to one random bit a
+//! column, told by the element that won the column's place.
+
+use crate::minhash::{PLACES, PlaceSet};
+
+/// The columns of a signature.
+pub const COLUMNS: usize = PLACES / 2;
+
+/// One bit a column.
+pub type Columns = [u64; COLUMNS / 64];
+
+/// Passes of the shuffle; in each, every column meets one at each power of two's distance.
+const PASSES: usize = 2;
+
+/// Rounds of the shuffle.
+pub const ROUNDS: usize = PASSES * PASS_ROUNDS;
+
+const PASS_ROUNDS: usize = COLUMNS.ilog2() as usize;
+
+/// The lower partners of the rounds whose distance, 1, 2, 4 and so on, lies within a word.
+const LOWER: [u64; 6] = [
+    0x5555_5555_5555_5555,
+    0x3333_3333_3333_3333,
+    0x0f0f_0f0f_0f0f_0f0f,
+    0x00ff_00ff_00ff_00ff,
+    0x0000_ffff_0000_ffff,
+    0x0000_0000_ffff_ffff,
+];
+
+/// How the columns are dealt out over the places.
+pub struct Deal {
+    /// Whether a column starts from the place of its own number or, where not set, from that place in the upper
+    /// half of all.
+    own: Columns,
+    /// In each round of the shuffle, what [`swaps_of`] makes of random bits.
+    swaps: [Columns; ROUNDS],
+}
+
+impl Deal {
+    /// The deal that random columns make: which half each column starts in, then for each round of the shuffle
+    /// which pairs change places. The shuffle is that of Thorp (1973), which Morris, Rogaway and Stegers took for
+    /// encryption (CRYPTO 2009).
+    pub fn new(own: Columns, swaps: &[Columns; ROUNDS]) -> Self {
+        Self {
+            own,
+            swaps: std::array::from_fn(|round| swaps_of(round % PASS_ROUNDS, &swaps[round])),
+        }
+    }
+
+    /// Overwrites the deal.
+    pub fn wipe(&mut self, wipe: impl Fn(&mut Columns)) {
+        wipe(&mut self.own);
+        self.swaps.iter_mut().for_each(wipe);
+    }
+
+    /// The signature of a set, from the places each of its elements won and each element's random bits.
+    pub fn signature(&self, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2, as was just asked; the function needs nothing else.
+            return unsafe { self.signature_avx2(won, strings) };
+        }
+        self.signature_portable(won, strings)
+    }
+
+    fn signature_portable(&self, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
+        let mut columns = Columns::default();
+        for (won, string) in won.iter().zip(strings) {
+            let string = read(string);
+            for (word, column) in columns.iter_mut().enumerate() {
+                let own = self.own[word];
+                let dealt = won[word] & own | won[word + COLUMNS / 64] & !own;
+                *column |= dealt & string[word];
+            }
+        }
+        for pass in self.swaps.as_chunks::<PASS_ROUNDS>().0 {
+            for (round, swaps) in pass.iter().enumerate() {
+                swap(&mut columns, round, swaps);
+            }
+        }
+        columns
+    }
+
+    /// The same with all columns in one register.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn signature_avx2(&self, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
+        use std::arch::x86_64::*;
+        let load = |columns: &Columns| {
+            // SAFETY: the load is unaligned, and columns are as long as the register.
+            unsafe { _mm256_loadu_si256(columns.as_ptr().cast()) }
+        };
+        let own = load(&self.own);
+        let mut columns = _mm256_setzero_si256();
+        for (won, string) in won.iter().zip(strings) {
+            let [lower, upper] = won.as_chunks().0 else {
+                continue;
+            };
+            let dealt = choose(load(upper), load(lower), own);
+            columns = _mm256_or_si256(columns, _mm256_and_si256(dealt, load(&read(string))));
+        }
+        macro_rules! within {
+            ($swaps:expr, $distance:literal) => {{
+                let beside = _mm256_xor_si256(columns, _mm256_srli_epi64::<$distance>(columns));
+                let changed = _mm256_and_si256(beside, load($swaps));
+                let both = _mm256_xor_si256(changed, _mm256_slli_epi64::<$distance>(changed));
+                columns = _mm256_xor_si256(columns, both);
+            }};
+        }
+        macro_rules! across {
+            ($swaps:expr, $order:literal) => {{
+                let beside = _mm256_permute4x64_epi64::<$order>(columns);
+                let changed = _mm256_and_si256(_mm256_xor_si256(columns, beside), load($swaps));
+                columns = _mm256_xor_si256(columns, changed);
+            }};
+        }
+        for pass in self.swaps.as_chunks::<PASS_ROUNDS>().0 {
+            within!(&pass[0], 1);
+            within!(&pass[1], 2);
+            within!(&pass[2], 4);
+            within!(&pass[3], 8);
+            within!(&pass[4], 16);
+            within!(&pass[5], 32);
+            across!(&pass[6], 0b10_11_00_01);
+            across!(&pass[7], 0b01_00_11_10);
+        }
+        let mut out = Columns::default();
+        // SAFETY: the store is unaligned, and columns are as long as the register.
+        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), columns) };
+        out
+    }
+}
+
+/// Takes from `one` where `choice` is set, else from `other`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn choose(
+    other: std::arch::x86_64::__m256i,
+    one: std::arch::x86_64::__m256i,
+    choice: std::arch::x86_64::__m256i,
+) -> std::arch::x86_64::__m256i {
+    use std::arch::x86_64::*;
+    _mm256_or_si256(
+        _mm256_and_si256(choice, one),
+        _mm256_andnot_si256(choice, other),
+    )
+}
+
+/// What a round of the shuffle makes of random bits. Within words the lower partners say who changes places; where
+/// partners are whole words apart, both say the same.
+fn swaps_of(round: usize, random: &Columns) -> Columns {
+    match LOWER.get(round) {
+        Some(lower) => random.map(|word| word & lower),
+        None => {
+            let apart = 1 << (round - LOWER.len());
+            std::array::from_fn(|word| random[word & !apart])
+        }
+    }
+}
+
+/// One round of the shuffle, at a distance of two to the power of `round`.
+fn swap(columns: &mut Columns, round: usize, swaps: &Columns) {
+    if round < LOWER.len() {
+        for (column, swaps) in columns.iter_mut().zip(swaps) {
+            let changed = (*column ^ *column >> (1 << round)) & swaps;
+            *column ^= changed ^ changed << (1 << round);
+        }
+    } else {
+        let before = *columns;
+        let apart = 1 << (round - LOWER.len());
+        for (word, column) in columns.iter_mut().enumerate() {
+            *column ^= (before[word] ^ before[word ^ apart]) & swaps[word];
+        }
+    }
+}
+
+/// Reads columns from bytes: bit `i` is bit `i % 8` of byte `i / 8`.
+#[inline(always)]
+pub fn read(bytes: &[u8; COLUMNS / 8]) -> Columns {
+    let mut columns = Columns::default();
+    for (column, bytes) in columns.iter_mut().zip(bytes.as_chunks().0) {
+        *column = u64::from_le_bytes(*bytes);
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// The place that each column is dealt: every place's number spelt out in single elements.
+    fn places(deal: &Deal) -> Vec<usize> {
+        let mut dealt = vec![0; COLUMNS];
+        for bit in 0..PLACES.ilog2() {
+            let mut won = PlaceSet::default();
+            (0..PLACES)
+                .filter(|place| place >> bit & 1 == 1)
+                .for_each(|place| won[place / 64] |= 1 << (place % 64));
+            let columns = deal.signature(&[won], &[[0xff; COLUMNS / 8]]);
+            for (column, place) in dealt.iter_mut().enumerate() {
+                *place |= ((columns[column / 64] >> (column % 64) & 1) as usize) << bit;
+            }
+        }
+        dealt
+    }
+
+    proptest! {
+        #[test]
+        fn every_kernel_gives_the_portable_columns(
+            (own, swaps) in any::<(Columns, [Columns; ROUNDS])>(),
+            set in proptest::collection::vec(any::<(PlaceSet, [u8; 32])>(), 1..20),
+        ) {
+            let deal = Deal::new(own, &swaps);
+            let (won, strings): (Vec<PlaceSet>, Vec<[u8; 32]>) = set.into_iter().unzip();
+            let columns = deal.signature(&won, &strings);
+            prop_assert_eq!(columns, deal.signature_portable(&won, &strings));
+        }
+
+        #[test]
+        fn every_column_is_dealt_a_place_of_its_own((own, swaps) in any::<(Columns, [Columns; ROUNDS])>()) {
+            let deal = Deal::new(own, &swaps);
+            let dealt = places(&deal);
+            let halves: BTreeSet<usize> = dealt.iter().map(|place| place % COLUMNS).collect();
+            prop_assert_eq!(halves.len(), COLUMNS);
+        }
+    }
+
+    #[test]
+    fn without_swaps_columns_stay_where_they_start() {
+        let start = |own| places(&Deal::new([own; 4], &[Columns::default(); ROUNDS]));
+        assert!(start(u64::MAX).into_iter().eq(0..COLUMNS));
+        assert!(start(0).into_iter().eq(COLUMNS..PLACES));
+    }
+}

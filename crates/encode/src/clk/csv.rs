@@ -1,0 +1,409 @@
+//! Rows of a CSV file as Python's `csv.reader` over a text file gives them: quotes count at the start
+//! of a cell only, text behind a closing quote belongs to the cell, a blank line is a row without
+//! cells, and all line ends are one, within quotes too.
+
+use std::io::Read;
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::error::{EncodeError, RowPlace};
+
+/// Python's limit for a cell, in characters.
+pub(super) const MAX_CELL: usize = 131_072;
+/// The most cells of a row.
+const MAX_CELLS: usize = 16_384;
+/// Bytes read at once.
+const BUFFER: usize = 1 << 16;
+/// A batch ends with the row that reaches this many bytes.
+const BATCH_BYTES: usize = 1 << 21;
+/// The most rows of a batch.
+const BATCH_ROWS: usize = 16_384;
+
+/// Some rows of a file, their cells without quotes. Wiped on drop.
+#[derive(Default)]
+pub(super) struct Rows {
+    text: Zeroizing<Vec<u8>>,
+    /// Where each cell ends in `text`.
+    cell_ends: Vec<usize>,
+    rows: Vec<RowEnd>,
+    /// The number of the first row.
+    first: u64,
+}
+
+/// A row of a batch.
+#[derive(Clone, Copy)]
+struct RowEnd {
+    /// The cells of the batch up to its end.
+    cells: usize,
+    /// The line it starts on.
+    line: u64,
+}
+
+impl Rows {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Where a row of the batch stands in the file.
+    pub(super) fn place(&self, row: usize) -> RowPlace {
+        RowPlace {
+            row: self.first + row as u64,
+            line: self.rows[row].line,
+        }
+    }
+
+    /// Where the cells of a row lie in the bytes of the batch.
+    fn ranges(&self, row: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+        let before = |place: usize| place.checked_sub(1);
+        let first = before(row).map_or(0, |row| self.rows[row].cells);
+        (first..self.rows[row].cells).map(move |cell| {
+            let start = before(cell).map_or(0, |cell| self.cell_ends[cell]);
+            start..self.cell_ends[cell]
+        })
+    }
+
+    /// The bytes of the cells of a row.
+    pub(super) fn cells(&self, row: usize) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.ranges(row).map(|range| &self.text[range])
+    }
+
+    /// The cells of all rows.
+    pub(super) fn texts(&self) -> Texts<'_> {
+        Texts {
+            rows: self,
+            whole: std::str::from_utf8(&self.text).ok(),
+        }
+    }
+}
+
+/// The cells of a batch as text, checked all at once when all is well.
+pub(super) struct Texts<'a> {
+    rows: &'a Rows,
+    whole: Option<&'a str>,
+}
+
+impl<'a> Texts<'a> {
+    /// The cells of a row; none for one that is not UTF-8.
+    pub(super) fn row(&self, row: usize) -> impl ExactSizeIterator<Item = Option<&'a str>> {
+        let rows = self.rows;
+        rows.ranges(row).map(move |range| match self.whole {
+            // A cell that starts within a character is not UTF-8, even if all is together.
+            Some(whole) => whole.get(range),
+            None => std::str::from_utf8(&rows.text[range]).ok(),
+        })
+    }
+}
+
+/// Where in a row reading stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    RowStart,
+    CellStart,
+    Bare,
+    Quoted,
+    /// Behind a quote within quotes: the end, or the first of two.
+    QuoteSeen,
+}
+
+/// Reads rows in batches.
+pub(super) struct RowReader<R> {
+    input: R,
+    buffer: Zeroizing<Vec<u8>>,
+    /// What is not used yet of the buffer.
+    unused: Range<usize>,
+    state: State,
+    /// The last line end was a carriage return: a line feed behind it is part of it.
+    after_return: bool,
+    row: u64,
+    line: u64,
+    row_line: u64,
+    bytes: u64,
+}
+
+impl<R: Read> RowReader<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self {
+            input,
+            buffer: Zeroizing::new(vec![0; BUFFER]),
+            unused: 0..0,
+            state: State::RowStart,
+            after_return: false,
+            row: 0,
+            line: 1,
+            row_line: 1,
+            bytes: 0,
+        }
+    }
+
+    /// Bytes read up to now.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes the next row out of the count of rows of data.
+    pub(super) fn header(&mut self) -> Result<Option<Rows>, EncodeError> {
+        let rows = self.batch(1)?;
+        self.row = 0;
+        Ok((rows.len() > 0).then_some(rows))
+    }
+
+    /// The next rows; none left when empty.
+    pub(super) fn next_batch(&mut self) -> Result<Rows, EncodeError> {
+        self.batch(BATCH_ROWS)
+    }
+
+    fn batch(&mut self, most: usize) -> Result<Rows, EncodeError> {
+        let mut rows = Rows {
+            first: self.row,
+            ..Rows::default()
+        };
+        if most > 1 {
+            rows.text.reserve(BATCH_BYTES + BUFFER);
+        }
+        while rows.len() < most && rows.text.len() < BATCH_BYTES {
+            if self.unused.is_empty() && !self.fill()? {
+                self.finish(&mut rows)?;
+                break;
+            }
+            self.scan(&mut rows, most)?;
+        }
+        Ok(rows)
+    }
+
+    /// Reads more; false at the end.
+    fn fill(&mut self) -> Result<bool, EncodeError> {
+        loop {
+            match self.input.read(&mut self.buffer) {
+                Ok(read) => {
+                    self.unused = 0..read;
+                    self.bytes += read as u64;
+                    return Ok(read > 0);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(EncodeError::Read(error)),
+            }
+        }
+    }
+
+    /// Takes the buffer apart, until it is used up or the batch is full.
+    fn scan(&mut self, rows: &mut Rows, most: usize) -> Result<(), EncodeError> {
+        while !self.unused.is_empty() {
+            let left = &self.buffer[self.unused.clone()];
+            let plain = plain_length(left, self.state);
+            if plain > 0 {
+                rows.text.extend_from_slice(&left[..plain]);
+                self.unused.start += plain;
+                self.after_return = false;
+                self.state = match self.state {
+                    State::Quoted => State::Quoted,
+                    _ => State::Bare,
+                };
+                self.check_length(rows)?;
+                continue;
+            }
+            let byte = left[0];
+            self.unused.start += 1;
+            self.special(byte, rows)?;
+            if self.state == State::RowStart && rows.len() == most {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A comma, a quote or part of a line end.
+    fn special(&mut self, byte: u8, rows: &mut Rows) -> Result<(), EncodeError> {
+        let line_feed_of_return = byte == b'\n' && self.after_return;
+        self.after_return = byte == b'\r';
+        if line_feed_of_return {
+            return Ok(());
+        }
+        let line_end = byte != b',' && byte != b'"';
+        self.line += u64::from(line_end);
+        match (self.state, byte) {
+            (State::Quoted, b'"') => self.state = State::QuoteSeen,
+            (State::Quoted, _) => rows.text.push(if line_end { b'\n' } else { byte }),
+            (State::QuoteSeen, b'"') => {
+                rows.text.push(byte);
+                self.state = State::Quoted;
+            }
+            (State::RowStart | State::CellStart, b'"') => self.state = State::Quoted,
+            (State::Bare, b'"') => rows.text.push(byte),
+            (_, b',') => {
+                self.end_cell(rows)?;
+                self.state = State::CellStart;
+            }
+            (state, _) => {
+                // A line end with nothing before it is a row without cells.
+                if state != State::RowStart {
+                    self.end_cell(rows)?;
+                }
+                self.end_row(rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of the file ends a row that has begun, also within quotes.
+    fn finish(&mut self, rows: &mut Rows) -> Result<(), EncodeError> {
+        if self.state != State::RowStart {
+            self.end_cell(rows)?;
+            self.end_row(rows);
+        }
+        Ok(())
+    }
+
+    fn end_cell(&mut self, rows: &mut Rows) -> Result<(), EncodeError> {
+        let start = rows.cell_ends.last().copied().unwrap_or(0);
+        let cell = &rows.text[start..];
+        // Bytes that start a character.
+        let starts = |cell: &[u8]| cell.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+        if cell.len() > MAX_CELL && starts(cell) > MAX_CELL {
+            return Err(self.cell_too_long());
+        }
+        let before = rows.rows.last().map_or(0, |row| row.cells);
+        if rows.cell_ends.len() - before == MAX_CELLS {
+            return Err(EncodeError::TooManyCells {
+                place: self.row_place(),
+                limit: MAX_CELLS,
+            });
+        }
+        rows.cell_ends.push(rows.text.len());
+        Ok(())
+    }
+
+    fn end_row(&mut self, rows: &mut Rows) {
+        rows.rows.push(RowEnd {
+            cells: rows.cell_ends.len(),
+            line: self.row_line,
+        });
+        self.row += 1;
+        self.row_line = self.line;
+        self.state = State::RowStart;
+    }
+
+    /// Refuses a cell that is too long in any encoding of its characters before all of it is read.
+    fn check_length(&self, rows: &Rows) -> Result<(), EncodeError> {
+        let start = rows.cell_ends.last().copied().unwrap_or(0);
+        if rows.text.len() - start > 4 * MAX_CELL {
+            return Err(self.cell_too_long());
+        }
+        Ok(())
+    }
+
+    fn row_place(&self) -> RowPlace {
+        RowPlace {
+            row: self.row,
+            line: self.row_line,
+        }
+    }
+
+    fn cell_too_long(&self) -> EncodeError {
+        EncodeError::CellTooLong {
+            place: self.row_place(),
+            limit: MAX_CELL,
+        }
+    }
+}
+
+/// How many bytes at the start of `bytes` are text and nothing else.
+fn plain_length(bytes: &[u8], state: State) -> usize {
+    let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    let special_quoted = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r');
+    let end = match state {
+        State::Quoted => bytes.iter().position(special_quoted),
+        _ => bytes.iter().position(special),
+    };
+    end.unwrap_or(bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// All rows, read with a buffer that ends anywhere.
+    fn read(bytes: &[u8], step: usize) -> Result<Vec<Vec<String>>, EncodeError> {
+        struct Slow<'a>(&'a [u8], usize);
+        impl Read for Slow<'_> {
+            fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+                let step = self.1.min(into.len());
+                self.0.read(&mut into[..step])
+            }
+        }
+        let mut reader = RowReader::new(Slow(bytes, step));
+        let mut all = Vec::new();
+        loop {
+            let rows = reader.next_batch()?;
+            if rows.len() == 0 {
+                return Ok(all);
+            }
+            for row in 0..rows.len() {
+                let cells = rows.cells(row);
+                all.push(
+                    cells
+                        .map(|cell| String::from_utf8_lossy(cell).into_owned())
+                        .collect(),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn reads_as_python_does() {
+        let cases: &[(&str, &[&[&str]])] = &[
+            ("a,b\n1,2\n", &[&["a", "b"], &["1", "2"]]),
+            ("a,b\r\n1,2", &[&["a", "b"], &["1", "2"]]),
+            ("a\rb\r\rc", &[&["a"], &["b"], &[], &["c"]]),
+            ("\n\n", &[&[], &[]]),
+            ("", &[]),
+            (",\n", &[&["", ""]]),
+            ("\"a\"\"b\",\"c\r\nd\re\"\n", &[&["a\"b", "c\nd\ne"]]),
+            ("\"ab\"cd,e\n", &[&["abcd", "e"]]),
+            ("a\"b\"c,d\n", &[&["a\"b\"c", "d"]]),
+            ("\"a\" ,\"b\" \"c\"\n", &[&["a ", "b \"c\""]]),
+            ("\"open,\nx", &[&["open,\nx"]]),
+            ("\"\"\n", &[&[""]]),
+            ("\"", &[&[""]]),
+            ("\u{feff}a,b\n", &[&["\u{feff}a", "b"]]),
+        ];
+        for (text, expected) in cases {
+            for step in [1, 2, 3, 1000] {
+                assert_eq!(&read(text.as_bytes(), step).unwrap(), expected, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_cells_without_end() {
+        let mut text = vec![b'"'];
+        text.extend(vec![b'x'; 5 * MAX_CELL]);
+        let error = read(&text, 1 << 20).unwrap_err();
+        assert!(matches!(error, EncodeError::CellTooLong { .. }));
+        let commas = vec![b','; MAX_CELLS + 1];
+        let error = read(&commas, 1 << 20).unwrap_err();
+        assert!(matches!(error, EncodeError::TooManyCells { .. }));
+        assert!(read("é".repeat(MAX_CELL).as_bytes(), 1 << 20).is_ok());
+        assert!(read("é".repeat(MAX_CELL + 1).as_bytes(), 1 << 20).is_err());
+    }
+
+    #[test]
+    fn tells_the_line_a_row_starts_on() {
+        let mut reader = RowReader::new(&b"h\n\"a\n\nb\"\r\nc\n"[..]);
+        reader.header().unwrap().unwrap();
+        let rows = reader.next_batch().unwrap();
+        let places = [rows.place(0), rows.place(1)];
+        assert_eq!(
+            places.map(|place| (place.row, place.line)),
+            [(0, 2), (1, 5)]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_read_the_same_in_any_steps(bytes in prop::collection::vec(prop::sample::select(b"a,\"\n\r\xc3 ".to_vec()), 0..200), step in 1..50_usize) {
+            prop_assert_eq!(read(&bytes, step).unwrap(), read(&bytes, 1000).unwrap());
+        }
+    }
+}

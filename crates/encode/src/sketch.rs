@@ -1,0 +1,154 @@
+//! What all rows of one record share: its tokens digested, the places each token won, and the blocks that a row's random
+//! bytes come from. Worked out once a record, in memory that the next record uses again.
+
+use std::ops::Range;
+
+use bits::PlaceSet;
+use model::Layout;
+use model::layout::PartRole;
+use records::NormalisedRecord;
+use secret::cipher::{BATCH, BLOCK_BYTES, Block};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::keys::EpochKeys;
+use crate::noise::{FlipTable, NoiseSource};
+use crate::signature::{COLUMN_BLOCKS, DEAL_BLOCKS};
+use crate::token;
+
+/// One record, ready for its rows. Wiped on drop.
+#[derive(Default, Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Sketch {
+    /// The parts that are there.
+    pub(crate) parts: Vec<PartSketch>,
+    /// The token digests of all parts, one after the other.
+    pub(crate) digests: Vec<Block>,
+    /// The places each token won within its part.
+    pub(crate) won: Vec<PlaceSet>,
+    /// What a block's cipher is asked: first for its deal, then for each token's string.
+    pub(crate) asked: Vec<Block>,
+    /// What the node's noise cipher is asked, part by part.
+    pub(crate) asked_noise: Vec<Block>,
+    elements: Vec<u32>,
+}
+
+/// One part of a record.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct PartSketch {
+    /// Its number in the layout.
+    pub(crate) part: usize,
+    /// Its tokens, by their place in [`Sketch::digests`].
+    #[zeroize(skip)]
+    pub(crate) tokens: Range<usize>,
+    /// Its blocks in [`Sketch::asked_noise`].
+    #[zeroize(skip)]
+    pub(crate) noise_blocks: Range<usize>,
+    pub(crate) noise: NoiseSource,
+}
+
+impl Sketch {
+    /// Takes the tokens of `record` in, in place of those of the record before.
+    pub(crate) fn read(&mut self, layout: &Layout, epoch: &EpochKeys, record: &NormalisedRecord) {
+        self.parts.clear();
+        self.digests.clear();
+        for (part, of) in layout.parts.iter().enumerate() {
+            let start = self.digests.len();
+            match of.role {
+                PartRole::Record => (0..record.values.len())
+                    .for_each(|field| self.digest(epoch, record, field, of.role, field)),
+                role => {
+                    let namespace = usize::from(of.namespace & 0x7f);
+                    self.digest(epoch, record, of.field, role, namespace);
+                }
+            }
+            let tokens = start..self.digests.len();
+            if !tokens.is_empty() {
+                let numbers = self.digests[tokens.clone()].iter();
+                // A sum, not an exclusive or, in which tokens that come twice would vanish.
+                let sum = numbers.fold(0, |sum: u128, digest| {
+                    sum.wrapping_add(u128::from_le_bytes(*digest))
+                });
+                self.parts.push(PartSketch {
+                    part,
+                    tokens,
+                    noise_blocks: 0..0,
+                    noise: NoiseSource::new(part, sum),
+                });
+            }
+        }
+    }
+
+    fn digest(
+        &mut self,
+        epoch: &EpochKeys,
+        record: &NormalisedRecord,
+        field: usize,
+        role: PartRole,
+        namespace: usize,
+    ) {
+        if let Some(value) = &record.values[field] {
+            let key = &epoch.tokens[namespace];
+            token::for_each(value, role, &mut |token| {
+                self.digests.push(key.digest(token));
+            });
+        }
+    }
+
+    /// Prepares what signatures take, beyond the digests.
+    pub(crate) fn sample(&mut self, layout: &Layout, flips: &FlipTable) {
+        self.elements.clear();
+        self.elements.extend(self.digests.iter().map(element));
+        self.won.resize(self.digests.len(), PlaceSet::default());
+        self.asked_noise.clear();
+        for part in &mut self.parts {
+            let tokens = part.tokens.clone();
+            bits::winners(&self.elements[tokens.clone()], &mut self.won[tokens]);
+            let blocks = flips.blocks(layout.parts[part.part].bits as usize);
+            let start = self.asked_noise.len();
+            let source = |number| part.noise.block(number as u8);
+            self.asked_noise.extend((0..blocks).map(source));
+            part.noise_blocks = start..start + blocks;
+        }
+        self.asked.clear();
+        self.asked.extend((0..DEAL_BLOCKS).map(deal_block));
+        for digest in &self.digests {
+            let string = |half| string_block(digest, half as u8);
+            self.asked.extend((0..COLUMN_BLOCKS).map(string));
+        }
+        pad(&mut self.asked);
+        pad(&mut self.asked_noise);
+    }
+
+    /// Which parts are there, one bit each.
+    pub(crate) fn presence(&self) -> u64 {
+        self.parts
+            .iter()
+            .fold(0, |bits, part| bits | 1 << part.part)
+    }
+}
+
+/// Fills the last batch up, with blocks that no one looks at.
+pub(crate) fn pad(blocks: &mut Vec<Block>) {
+    blocks.resize(blocks.len().next_multiple_of(BATCH), Block::default());
+}
+
+/// What stands for a token in minwise hashing.
+fn element(digest: &Block) -> u32 {
+    u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
+}
+
+/// What a block's cipher is asked for half of a token's string. The last two bits keep the halves apart, and
+/// from [`deal_block`].
+fn string_block(digest: &Block, half: u8) -> Block {
+    const { assert!(COLUMN_BLOCKS == 2) };
+    let mut block = *digest;
+    block[BLOCK_BYTES - 1] = block[BLOCK_BYTES - 1] & !3 | half;
+    block
+}
+
+/// What a block's cipher is asked for its deal.
+fn deal_block(number: usize) -> Block {
+    let mut block = Block::default();
+    block[0] = number as u8;
+    block[BLOCK_BYTES - 1] = 3;
+    block
+}
