@@ -8,7 +8,7 @@
 //! A file holds encodings of 1024 bits one after the other. PAIRS gets, for each pair, the score as a
 //! double and the two rows as 32-bit numbers, little-endian, in the order anonlink lists them.
 
-#[path = "../../../benches/made_up.rs"]
+#[path = "../../../benches/made_up/mod.rs"]
 mod made_up;
 
 use std::error::Error;

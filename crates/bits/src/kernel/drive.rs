@@ -97,6 +97,14 @@ loops!(
     4 x 4,
     "avx512f,avx512vpopcntdq,popcnt"
 );
+#[cfg(target_arch = "x86_64")]
+loops!(
+    compiled,
+    crate::kernel::scalar::Scalar,
+    1,
+    1 x 1,
+    "avx512f,avx512vpopcntdq,popcnt"
+);
 #[cfg(target_arch = "aarch64")]
 loops!(neon, crate::kernel::neon::Neon, 2, 1 x 2, "neon");
 

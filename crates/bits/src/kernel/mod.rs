@@ -96,6 +96,8 @@ enum Isa {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Compiled,
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
@@ -111,6 +113,9 @@ macro_rules! with {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => unsafe { drive::avx512::$name($($argument),*) },
+            // SAFETY: as above, see `compiled`.
+            #[cfg(target_arch = "x86_64")]
+            Isa::Compiled => unsafe { drive::compiled::$name($($argument),*) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => unsafe { drive::neon::$name($($argument),*) },
@@ -132,12 +137,10 @@ impl Kernel {
         let mut kernels = vec![Self::SCALAR];
         #[cfg(target_arch = "x86_64")]
         {
-            let popcount = is_x86_feature_detected!("popcnt");
-            if popcount && is_x86_feature_detected!("avx2") {
+            if is_x86_feature_detected!("popcnt") && is_x86_feature_detected!("avx2") {
                 kernels.push(Self(Isa::Avx2));
             }
-            let wide = is_x86_feature_detected!("avx512f");
-            if popcount && wide && is_x86_feature_detected!("avx512vpopcntdq") {
+            if has_avx512() {
                 kernels.push(Self(Isa::Avx512));
             }
         }
@@ -148,6 +151,16 @@ impl Kernel {
         kernels.into_iter()
     }
 
+    /// What the compiler makes by itself of the scalar kernel for the best instructions, if this
+    /// processor has them: what the others are measured against.
+    pub fn compiled() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if has_avx512() {
+            return Some(Self(Isa::Compiled));
+        }
+        None
+    }
+
     /// What the kernel is made for.
     pub fn name(self) -> &'static str {
         match self.0 {
@@ -156,6 +169,8 @@ impl Kernel {
             Isa::Avx2 => "AVX2",
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => "AVX-512 VPOPCNTDQ",
+            #[cfg(target_arch = "x86_64")]
+            Isa::Compiled => "scalar, compiled for AVX-512",
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => "NEON",
         }
@@ -210,6 +225,13 @@ impl Kernel {
     ) {
         with!(self.0, shared_of(words, left, right, hits, counts));
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("popcnt")
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vpopcntdq")
 }
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ proptest! {
     #[test]
     fn every_kernel_counts_as_counting_bit_by_bit((left, right) in two_sets()) {
         let (queries, panels) = (left.panels(), right.panels());
-        for kernel in Kernel::available() {
+        for kernel in Kernel::available().chain(Kernel::compiled()) {
             for count in [Count::Shared, Count::Differing] {
                 for query in 0..left.len() {
                     let (mut one, mut tile) = (Vec::new(), Vec::new());
@@ -85,7 +85,7 @@ proptest! {
                 }
             }
         }
-        for kernel in Kernel::available() {
+        for kernel in Kernel::available().chain(Kernel::compiled()) {
             let mut hits = Vec::new();
             let panel = QueryPanel { panels: &queries, index: 0, limits };
             let completed = kernel.near(panel, &panels, 0..panels.count(), Glance { words: words as u16, fold }, &mut hits);
@@ -103,7 +103,7 @@ proptest! {
             .iter()
             .map(|(query, row)| Hit { query: query % left.len() as u32, row: row % right.len() as u32 })
             .collect();
-        for kernel in Kernel::available() {
+        for kernel in Kernel::available().chain(Kernel::compiled()) {
             let mut counts = Vec::new();
             kernel.shared_of(left.words, (&left.rows, &right.rows), &hits, &mut counts);
             let expected: Vec<u16> = hits
@@ -121,7 +121,7 @@ fn the_widest_rows_do_not_overflow_a_sum() {
         words: 128,
         rows: vec![u64::MAX; 128 * 3],
     };
-    for kernel in Kernel::available() {
+    for kernel in Kernel::available().chain(Kernel::compiled()) {
         let mut counts = Vec::new();
         kernel.one_to_many(Count::Shared, full.row(0), &full.panels(), &mut counts);
         assert_eq!(counts, [8192; 3], "{}", kernel.name());
