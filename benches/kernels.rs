@@ -22,7 +22,7 @@ const TILE_ROWS: usize = 128;
 /// Rows that fit no cache: 128 MiB.
 const MANY_ROWS: usize = 1 << 20;
 /// Rows on each side of a search.
-const SEARCH_ROWS: usize = 16_000;
+const SEARCH_ROWS: usize = 8_000;
 const WORDS: usize = made_up::BITS / 64;
 
 fn mixed(number: u32) -> u32 {
