@@ -70,22 +70,24 @@ fn winners_avx2(elements: &[u32], won: &mut [PlaceSet]) {
         let value = _mm256_xor_si256(value, _mm256_srli_epi32::<15>(value));
         _mm256_mullo_epi32(value, _mm256_set1_epi32(SECOND as i32))
     };
-    won.iter_mut().for_each(|won| *won = PlaceSet::default());
+    let mut ranks = vec![[_mm256_setzero_si256(); 4]; elements.len()];
+    won.fill(PlaceSet::default());
     for (group, offsets) in OFFSETS.as_chunks::<32>().0.iter().enumerate() {
         // SAFETY: the load is unaligned, and the four parts are within the group.
         let offsets: [__m256i; 4] = std::array::from_fn(|part| unsafe {
             _mm256_loadu_si256(offsets.as_ptr().add(part * 8).cast())
         });
         let mut smallest = [_mm256_set1_epi32(-1); 4];
-        for element in elements {
-            for (least, offsets) in smallest.iter_mut().zip(offsets) {
-                *least = _mm256_min_epu32(*least, rank(*element, offsets));
+        for (element, ranks) in elements.iter().zip(&mut ranks) {
+            for part in 0..4 {
+                ranks[part] = rank(*element, offsets[part]);
+                smallest[part] = _mm256_min_epu32(smallest[part], ranks[part]);
             }
         }
-        for (element, won) in elements.iter().zip(won.iter_mut()) {
+        for (ranks, won) in ranks.iter().zip(won.iter_mut()) {
             let mut places = 0u64;
-            for (part, (least, offsets)) in smallest.iter().zip(offsets).enumerate() {
-                let equal = _mm256_cmpeq_epi32(*least, rank(*element, offsets));
+            for (part, (least, rank)) in smallest.iter().zip(ranks).enumerate() {
+                let equal = _mm256_cmpeq_epi32(*least, *rank);
                 let equal = _mm256_movemask_ps(_mm256_castsi256_ps(equal));
                 places |= u64::from(equal as u32) << (part * 8);
             }

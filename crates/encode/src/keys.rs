@@ -16,13 +16,11 @@
 //! HMAC-SHA256 and HKDF-SHA256 (RFC 5869), every label distinct; SipHash-2-4 for tokens; AES-128 for
 //! what is worked out anew in every row.
 
-use std::hash::Hasher;
-
 use model::{Epoch, KeyCheck, LinkageSchema, ProjectName, RecordHandle, RunNumber};
 use records::LocalKey;
 use secret::cipher::Block;
 use secret::{Cipher, Key32, Prf};
-use siphasher::sip128::{Hasher128, SipHasher24};
+use siphasher::sip128::SipHasher24;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The secret all custodians of a project share and the coordinator never holds.
@@ -100,9 +98,7 @@ impl TokenKey {
 
     /// What stands for `token` under this key.
     pub(crate) fn digest(&self, token: &[u8]) -> Block {
-        let mut hasher = SipHasher24::new_with_key(&self.0);
-        hasher.write(token);
-        hasher.finish128().as_bytes()
+        SipHasher24::new_with_key(&self.0).hash(token).as_bytes()
     }
 }
 

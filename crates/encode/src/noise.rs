@@ -61,7 +61,8 @@ impl FlipTable {
                     return flips;
                 }
                 let flip = usize::from(gap != NONE);
-                flips[next / 64] |= (flip as u64) << (next % 64);
+                // The remainder spares a check of the bound in the innermost loop.
+                flips[next / 64 % (COLUMNS / 64)] |= (flip as u64) << (next % 64);
                 next += flip;
             }
         }
