@@ -8,6 +8,8 @@ mod canary;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod clkhash;
+#[cfg(test)]
 mod equality;
 #[cfg(test)]
 mod faults;

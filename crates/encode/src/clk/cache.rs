@@ -7,7 +7,7 @@
 use zeroize::Zeroize;
 
 /// Places tried for a token.
-const TRIES: usize = 8;
+const TRIES: usize = 3;
 /// The longest token kept, in bytes.
 const MAX_TOKEN: usize = 16;
 /// Lookups after which it is asked whether they are worth it.
