@@ -3,8 +3,8 @@
 //!
 //! This is the profile of those who already link with clkhash and anonlink; `docs/clkhash.md` says what
 //! it leaks compared with block-keyed signatures. The way of a record: cells are checked and brought
-//! into canonical form ([`value`]), fall into tokens ([`token`]), tokens into bit positions under keys
-//! of their feature ([`kdf`], [`hashing`]), all in one filter, which is folded and packed ([`fold`]).
+//! into canonical form (`value`), fall into tokens (`token`), tokens into bit positions under keys
+//! of their feature (`kdf`, `hashing`), all in one filter, which is folded and packed (`fold`).
 
 mod cache;
 mod convert;
