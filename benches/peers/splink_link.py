@@ -30,25 +30,17 @@ SCHEMA = Path(__file__).parents[2] / "examples/four-registries/schema.toml"
 LATEST_YEAR = 2025
 
 # What to read from each registry for a person, as SQL over its columns.
+IN_PARTS = {
+    "given": "concat_ws(' ', given_name, second_name)",
+    "surname": "surname",
+    "birth": "birth_date",
+    "father": "father_name",
+    "mother": "mother_name",
+    "address": "address_line1",
+}
 REGISTRIES = {
-    "crvs": {
-        "given": "concat_ws(' ', given_name, second_name)",
-        "surname": "surname",
-        "birth": "birth_date",
-        "birth_place": "birth_place",
-        "father": "father_name",
-        "mother": "mother_name",
-        "address": "address_line1",
-    },
-    "id": {
-        "given": "concat_ws(' ', given_name, second_name)",
-        "surname": "surname",
-        "birth": "birth_date",
-        "birth_place": "birth_place",
-        "father": "father_name",
-        "mother": "mother_name",
-        "address": "address_line1",
-    },
+    "crvs": IN_PARTS,
+    "id": IN_PARTS,
     "sr": {
         "given": r"regexp_replace(full_name, '(\S)\s+\S+\s*$', '\1')",
         "surname": r"regexp_extract(full_name, '\S\s+(\S+)\s*$', 1)",
@@ -87,8 +79,8 @@ WITH raw AS (
         CASE WHEN lower(sex) IN ('male', 'm', '1') THEN 'm'
             WHEN lower(sex) IN ('female', 'f', '2') THEN 'f' END AS sex,
         person({father}) AS father, person({mother}) AS mother,
-        words({birth_place}) AS birth_place, words({address}) AS address,
-        words(locality) AS locality, sub_region_code AS sub_region, region_code AS region,
+        words({address}) AS address, words(locality) AS locality,
+        sub_region_code AS sub_region, region_code AS region,
         nullif(regexp_replace(phone_number, '\D', '', 'g'), '') AS phone
     FROM read_csv('{path}', header = true, all_varchar = true)
 )
@@ -135,7 +127,7 @@ def main():
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder with crvs, id, sr, ibr and truth .csv.gz")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the registries and the truth")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--threshold", type=float, default=0.95, help="match probability of a link")
     parser.add_argument("--random-pairs", type=float, default=1e6, help="pairs to learn u from")
@@ -174,16 +166,16 @@ def run_splink(options):
         "pairs": count(connection, pairs.physical_name),
         "links": count(connection, links.physical_name),
     }
-    result |= score(connection, found, options.data)
-    stricter = (threshold for threshold in STRICTER if threshold > options.threshold)
-    result["stricter"] = {
-        threshold: score(connection, cluster(linker, links, threshold), options.data) for threshold in stricter
+    stricter = {
+        threshold: score(connection, cluster(linker, links, threshold), options.data)
+        for threshold in STRICTER
+        if threshold > options.threshold
     }
-    return result
+    return result | score(connection, found, options.data) | {"stricter": stricter}
 
 
 def cluster(linker, links, threshold):
-    """Clusters of the links from this match probability up, as a query of source, record_id and cluster_id."""
+    """Clusters of the links from this match probability up: a query of source, record_id, cluster_id."""
     clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(links, threshold)
     return f"SELECT source_dataset AS source, record_id, cluster_id FROM {clusters.physical_name}"
 
@@ -218,7 +210,7 @@ def load(connection, folder):
 
 
 def harmonise(connection, api, folder, name):
-    columns = dict.fromkeys(("birth_place", "father", "mother", "address"), "NULL::VARCHAR") | REGISTRIES[name]
+    columns = dict.fromkeys(("father", "mother", "address"), "NULL::VARCHAR") | REGISTRIES[name]
     table = f"registry_{name}"
     connection.execute(HARMONISE.format(name=table, path=folder / f"{name}.csv.gz", **columns))
     return api.register(table, dataset_display_name=name)
@@ -234,10 +226,9 @@ def settings():
         unique_id_column_name="record_id",
         comparisons=[
             compare_given_names(),
-            compare_family_names(),
             compare_birth_dates(),
             cl.ExactMatch("sex"),
-            compare_parents(),
+            compare_families(),
             compare_homes(),
         ],
         blocking_rules_to_generate_predictions=PREDICTION_RULES,
@@ -260,22 +251,12 @@ def compare_given_names():
     ], output_column_name="given")
 
 
-def compare_family_names():
-    """Surnames, then whole names, of which parts may be left out."""
-    return cl.CustomComparison([
-        cll.NullLevel("surname"),
-        cll.ExactMatchLevel("surname", term_frequency_adjustments=True),
-        cll.JaroWinklerLevel("surname", 0.92),
-        cll.JaroWinklerLevel("surname", 0.88),
-        cll.ArrayIntersectLevel("name_parts", 2),
-        cll.JaroWinklerLevel("surname", 0.7),
-        cll.ElseLevel(),
-    ], output_column_name="surname")
-
-
 def compare_birth_dates():
     """Dates, of which the day may be unknown: left out, or written as the first of January."""
-    swapped = "birth_year_l = birth_year_r AND birth_day_l[1:2] = birth_day_r[4:5] AND birth_day_l[4:5] = birth_day_r[1:2]"
+    swapped = (
+        "birth_year_l = birth_year_r AND "
+        "birth_day_l[1:2] = birth_day_r[4:5] AND birth_day_l[4:5] = birth_day_r[1:2]"
+    )
     day_unknown = (
         "birth_year_l = birth_year_r AND "
         "(coalesce(birth_day_l, '01-01') = '01-01' OR coalesce(birth_day_r, '01-01') = '01-01')"
@@ -294,18 +275,22 @@ def compare_birth_dates():
     ], output_column_name="birth_date")
 
 
-def compare_parents():
-    """Both parents in one comparison: they go together, and taken apart would make siblings one person."""
-    close = [cll.JaroWinklerLevel(parent, 0.88) for parent in ("father", "mother")]
+def compare_families():
+    """Surname and parents in one comparison: taken apart, they would make siblings one person."""
+    father, mother, surname = (cll.JaroWinklerLevel(name, 0.88) for name in ("father", "mother", "surname"))
+    same_surname = cll.ExactMatchLevel("surname", term_frequency_adjustments=True)
     return cl.CustomComparison([
-        cll.And(cll.NullLevel("father"), cll.NullLevel("mother")),
-        cll.And(cll.ExactMatchLevel("father"), cll.ExactMatchLevel("mother")),
-        cll.And(*close),
-        cll.ExactMatchLevel("father", term_frequency_adjustments=True),
-        cll.ExactMatchLevel("mother", term_frequency_adjustments=True),
-        cll.Or(*close),
+        cll.And(*map(cll.NullLevel, ("surname", "father", "mother"))),
+        cll.And(father, mother, surname),
+        cll.And(father, mother),
+        cll.And(cll.Or(father, mother), surname),
+        cll.Or(father, mother),
+        same_surname,
+        surname,
+        cll.ArrayIntersectLevel("name_parts", 2),
+        cll.JaroWinklerLevel("surname", 0.7),
         cll.ElseLevel(),
-    ], output_column_name="parents")
+    ], output_column_name="family")
 
 
 def compare_homes():
@@ -334,14 +319,16 @@ def run_symbolon(options):
     """Runs the program on the same files and scores its clusters likewise."""
     with tempfile.TemporaryDirectory() as folder:
         parties = [f"--party={name}={options.data / name}.csv.gz" for name in REGISTRIES]
-        command = [options.symbolon, "link", str(SCHEMA), *parties, "--out", folder, "--threads", str(options.threads)]
+        how = ["--out", folder, "--threads", str(options.threads)]
+        command = [options.symbolon, "link", str(SCHEMA), *parties, *how]
         started = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         if status:
             raise SystemExit(f"symbolon link failed with {os.waitstatus_to_exitcode(status)}")
-        found = f"SELECT source, record_id, cluster_id FROM read_csv('{folder}/clusters.csv', all_varchar = true)"
+        clusters = f"read_csv('{folder}/clusters.csv', all_varchar = true)"
+        found = f"SELECT source, record_id, cluster_id FROM {clusters}"
         return {
             "seconds": {"all": seconds},
             "processor_seconds": used.ru_utime + used.ru_stime,
@@ -351,8 +338,12 @@ def run_symbolon(options):
 
 def score(connection, found, folder):
     """Clusters, and precision, recall and F1 over the pairs in them, within and across registries."""
-    truth = f"SELECT lower(registry) AS source, record_id, person_id FROM read_csv('{folder}/truth.csv.gz', all_varchar = true)"
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE scored AS FROM ({found}) JOIN ({truth}) USING (source, record_id)")
+    persons = f"read_csv('{folder}/truth.csv.gz', all_varchar = true)"
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE scored AS
+        SELECT * FROM ({found})
+        JOIN (SELECT lower(registry) AS source, record_id, person_id FROM {persons}) USING (source, record_id)
+    """)
     true, predicted, both = (
         pairs_within(connection, keys) for keys in ("person_id", "cluster_id", "person_id, cluster_id")
     )
