@@ -104,7 +104,6 @@ PREDICTION_RULES = [
     block_on("father", "birth_year"),
     block_on("mother", "birth_year"),
     block_on("given", "locality"),
-    block_on("surname", "birth_day", "birth_year"),
     CustomRule("l.given = r.surname AND l.surname = r.given"),
 ]
 TRAINING_RULES = [block_on("birth_date"), block_on("given", "surname")]
