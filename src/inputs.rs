@@ -46,9 +46,15 @@ pub(crate) fn use_threads(threads: Option<usize>) -> anyhow::Result<()> {
 
 /// Reads and checks the linkage schema at `path`.
 pub(crate) fn read_schema(path: &Path) -> anyhow::Result<LinkageSchema> {
+    read_schema_text(path).map(|(schema, _)| schema)
+}
+
+/// As [`read_schema`], with the text it was read from.
+pub(crate) fn read_schema_text(path: &Path) -> anyhow::Result<(LinkageSchema, String)> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("the schema {} cannot be read", path.display()))?;
-    LinkageSchema::parse(&text).with_context(|| path.display().to_string())
+    let schema = LinkageSchema::parse(&text).with_context(|| path.display().to_string())?;
+    Ok((schema, text))
 }
 
 /// The files that `--party NAME=FILE` names, in the order of the schema's parties.

@@ -42,7 +42,8 @@ fn in_file(
         File::create(&unfinished).with_context(|| unfinished.display().to_string())?,
     );
     write(&mut file).with_context(|| path.display().to_string())?;
-    file.flush()?;
+    let file = file.into_inner().map_err(std::io::Error::from)?;
+    file.sync_all()?;
     fs::rename(&unfinished, &path).with_context(|| path.display().to_string())
 }
 
@@ -134,6 +135,7 @@ fn run(linked: &Linked) -> Value {
         "schema_digest": linked.schema.digest(),
         "profile": linked.schema.profile,
         "seed": linked.seed,
+        "stood_before": linked.stood,
         "parties": parties,
         "passes": passes,
         "pairs_of_rows": linked.matched.pairs,

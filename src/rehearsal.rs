@@ -12,7 +12,8 @@ use link::matcher::MatchReport;
 use link::{Comparer, RecordSet, Resolution, RowBatch, Scratch, Spool};
 use model::layout::Row;
 use model::{
-    Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, ProjectName, RunNumber,
+    Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, ProjectName, RecordHandle,
+    RunNumber,
 };
 use records::ColumnPlan;
 use secret::{Key32, SeededEntropy};
@@ -50,6 +51,8 @@ pub(crate) struct Rehearsal {
 pub(crate) struct LinkedRecord {
     pub(crate) label: String,
     pub(crate) record_id: String,
+    /// Its handle.
+    pub(crate) handle: RecordHandle,
     /// Its number in the resolution; none for a record set aside.
     pub(crate) number: Option<u32>,
 }
@@ -68,6 +71,9 @@ pub(crate) struct Linked {
     /// All records, party by party in the order of their files.
     pub(crate) records: Vec<LinkedRecord>,
     pub(crate) resolution: Resolution,
+    /// Records that stood before this linkage, by party.
+    pub(crate) stood: BTreeMap<String, u64>,
+    /// What was prepared for it, by party.
     pub(crate) reports: Vec<(String, PrepareReport)>,
     pub(crate) matched: MatchReport,
     pub(crate) timings: Timings,
@@ -132,6 +138,7 @@ impl Rehearsal {
         progress: &dyn Progress,
     ) -> anyhow::Result<(Linked, StandingRun)> {
         let mut timings = Timings::default();
+        let stood = standing.record_counts();
         let mut work = Work::new(&self, standing)?;
         let reports = timed(&mut timings.encode, || work.prepare_all(files, progress))?;
         let (mut standing, matched) = timed(&mut timings.compare, || work.compare(progress))?;
@@ -157,6 +164,7 @@ impl Rehearsal {
             records: linked_records(&standing, &resolution),
             schema: self.schema,
             resolution,
+            stood,
             reports,
             matched,
             timings,
@@ -183,7 +191,12 @@ impl<'a> Work<'a> {
                 party: batch.set.party,
                 standing: true,
             };
-            comparer.add(&rows, &mut batch.rows.as_slice())?;
+            let handles = comparer.add(&rows, &mut batch.rows.as_slice())?;
+            ensure!(
+                handles == batch.set.handles_digest(),
+                "the rows kept of `{}` and their records do not belong together",
+                batch.label
+            );
         }
         let clear = standing.batches.iter().map(|_| ClearRecords::new());
         Ok(Self {
@@ -279,8 +292,11 @@ impl<'a> Work<'a> {
         let handles = prepared.handle_map.iter();
         let handles = handles.map(|entry| (entry.pass, entry.record));
         let own = prepared.vault.iter();
+        let mut before = self.standing.batches.iter();
+        let before = before.find(|batch| batch.set.party == file.party);
+        let label = before.map_or(&file.label, |batch| &batch.label).clone();
         self.standing.batches.push(Batch {
-            label: file.label.clone(),
+            label,
             calibration: calibration_rows(&self.plan.schema, &self.plan.layout, &prepared),
             gone: Vec::new(),
             set: RecordSet::of(file.party, handles),
@@ -345,6 +361,7 @@ fn linked_records(standing: &StandingRun, resolution: &Resolution) -> Vec<Linked
         records.map(move |(handle, record_id)| LinkedRecord {
             label: label.clone(),
             record_id,
+            handle,
             number: resolution.records.number(party, handle),
         })
     };
@@ -355,10 +372,10 @@ impl Linked {
     /// The cluster of every record: the number of its first record, or one of its own for a record
     /// set aside.
     pub(crate) fn cluster_ids(&self) -> impl Iterator<Item = (&LinkedRecord, String)> {
-        self.records.iter().enumerate().map(|(place, record)| {
+        self.records.iter().map(|record| {
             let id = match record.number {
                 Some(number) => format!("c{}", self.resolution.cluster_of[number as usize]),
-                None => format!("s{place}"),
+                None => format!("s{}", record.handle),
             };
             (record, id)
         })

@@ -321,6 +321,35 @@ fn the_workbench_reports_a_linkage_and_explains_its_pairs() {
 }
 
 #[test]
+fn records_are_added_to_a_kept_rehearsal_and_only_once() {
+    let site = Site::new();
+    let kept = site.show(&["--keep", "kept"]);
+    assert_eq!(kept.code, Some(0), "{}", kept.err);
+    let rows = registry(230);
+    let (header, old) = rows.split_once('\n').unwrap();
+    let later: Vec<&str> = old.lines().skip(200).collect();
+    site.write("later.csv", format!("{header}\n{}\n", later.join("\n")));
+    let extend = |kept: &str, file: &str| {
+        let mut extend = Command::new(WORKBENCH);
+        extend.args(["extend", kept, "--party", &format!("crvs={file}")]);
+        ran(extend.args(["--out", "added"]).current_dir(site.dir.path()))
+    };
+    let added = extend("kept", "later.csv");
+    assert_eq!(added.code, Some(0), "{}", added.err);
+    assert!(added.out.contains("clusters that stood"), "{}", added.out);
+    let clusters = fs::read_to_string(site.path("added/clusters.csv")).unwrap();
+    assert_eq!(clusters.lines().count(), 1 + 230 + 200);
+    let changes = fs::read_to_string(site.path("added/changes.csv")).unwrap();
+    assert!(changes.starts_with("source,record_id,cluster_before,cluster_id,change,reason"));
+    let again = extend("kept", "later.csv");
+    assert_told("added twice", &again, FAILED, &["an earlier batch"]);
+    let nowhere = extend("linked", "later.csv");
+    assert_told("nothing kept", &nowhere, FAILED, &["--keep"]);
+    let clear = site.show(&["--keep", "kept", "--clear"]);
+    assert_told("clear values kept", &clear, USAGE, &["--clear"]);
+}
+
+#[test]
 fn pairs_that_cannot_be_explained_are_refused() {
     let site = Site::new();
     let wrong = site.show(&["--explain", "crvs:k-1"]);

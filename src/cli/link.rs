@@ -1,6 +1,6 @@
 //! `symbolon link`: the whole pipeline on local files.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
@@ -13,7 +13,7 @@ use crate::evaluation;
 use crate::inputs::{self, Bytes};
 use crate::outcome;
 use crate::rehearsal::Rehearsal;
-use crate::standing::{self, Kept, StandingRun};
+use crate::standing::{Kept, KeptRun, StandingRun};
 use crate::truth::Truth;
 
 /// What `symbolon link` takes.
@@ -37,8 +37,9 @@ pub(crate) struct LinkArguments {
     /// same. For rehearsal on test data only: it shows what privacy costs, and no federation can do it.
     #[arg(long)]
     clear: bool,
-    /// Keep the run there too, so that `symbolon extend` can add records to it. What is kept holds
-    /// encodings and record ids.
+    /// Keep the run there too, in a directory of its own, so that `symbolon extend` can add records to
+    /// it. What is kept holds encodings, record ids and what the keys are made from, so whoever has it
+    /// can try out names: guard it like the registries. All rows are held in memory meanwhile.
     #[arg(long, value_name = "DIR", conflicts_with = "clear")]
     keep: Option<PathBuf>,
     /// Memory for what may grow with the registries, as 256MiB or 4GiB; the rest goes to files in
@@ -54,15 +55,16 @@ pub(crate) struct LinkArguments {
 
 pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     inputs::use_threads(arguments.threads)?;
-    let schema = inputs::read_schema(&arguments.schema)?;
+    let (schema, schema_text) = inputs::read_schema_text(&arguments.schema)?;
     let files = inputs::party_files(&schema, &arguments.parties)?;
     let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
+    let kept = arguments.keep.as_deref().map(KeptRun::create).transpose()?;
     let bars = Bars::new();
     std::fs::create_dir_all(&arguments.out)
         .with_context(|| format!("{} cannot be made", arguments.out.display()))?;
     let scratch = Scratch::in_directory(&arguments.out, arguments.memory.0);
     let mut rehearsal = Rehearsal::new(schema, arguments.seed).within(scratch);
-    if arguments.keep.is_some() {
+    if kept.is_some() {
         rehearsal = rehearsal.keeping_rows();
     }
     if arguments.clear {
@@ -72,8 +74,13 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     let (linked, run) = rehearsal.extend(StandingRun::default(), &files, &bars)?;
     drop(bars);
     outcome::write(&arguments.out, &linked)?;
-    if let Some(directory) = &arguments.keep {
-        keep(directory, arguments, run)?;
+    if let Some(kept) = &kept {
+        let seed = arguments.seed;
+        kept.save(&mut Kept {
+            schema_text,
+            seed,
+            run,
+        })?;
     }
     println!("{}", outcome::summary(&linked));
     if let Some(truth) = &truth {
@@ -83,16 +90,4 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     arguments.showing.show(&linked, truth)?;
     println!("written to {}", arguments.out.display());
     Ok(())
-}
-
-fn keep(directory: &Path, arguments: &LinkArguments, run: StandingRun) -> anyhow::Result<()> {
-    let schema_text = std::fs::read_to_string(&arguments.schema)?;
-    let seed = arguments.seed;
-    let mut kept = Kept {
-        schema_text,
-        seed,
-        run,
-    };
-    standing::save(directory, &mut kept)
-        .with_context(|| format!("the run cannot be kept in {}", directory.display()))
 }

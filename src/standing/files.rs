@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -12,13 +12,15 @@ use link::RecordSet;
 use model::layout::Row;
 use model::{Digest, Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use serde::{Deserialize, Serialize};
-use service::files::{create_dir_private, write_atomic_private};
+use service::files::{DirLock, create_dir_private, write_atomic_private};
 
 use super::{Batch, StandingRun};
 
 const FORMAT: u32 = 1;
-/// Which state counts.
+/// Which state counts, and the digest of its contents.
 const CURRENT: &str = "current";
+/// States are directories of this name and a number.
+const STATE: &str = "state-";
 const CONTENTS: &str = "contents.json";
 const SCHEMA: &str = "schema.toml";
 const COMPARISONS: &str = "comparisons.bin";
@@ -28,6 +30,8 @@ const COMPARISONS: &str = "comparisons.bin";
 #[serde(deny_unknown_fields)]
 struct Contents {
     format: u32,
+    /// The digest of schema and encoding rules, which keys derive from.
+    schema_digest: Digest,
     seed: u64,
     batches: Vec<BatchEntry>,
     /// By file name.
@@ -53,58 +57,112 @@ pub(crate) struct Kept {
     pub(crate) run: StandingRun,
 }
 
-/// Keeps a run in `directory`, in place of what is kept there.
-pub(crate) fn save(directory: &Path, kept: &mut Kept) -> anyhow::Result<()> {
-    create_dir_private(directory)?;
-    let before = current(directory)?;
-    let name = before.as_ref().map_or(1, |number| number + 1);
-    let state = directory.join(name.to_string());
-    // What a program that was cut off may have left.
-    if state.exists() {
-        fs::remove_dir_all(&state)?;
-    }
-    create_dir_private(&state)?;
-    write_state(&state, kept).with_context(|| state.display().to_string())?;
-    write_atomic_private(&directory.join(CURRENT), name.to_string().as_bytes())?;
-    if let Some(before) = before {
-        fs::remove_dir_all(directory.join(before.to_string()))?;
-    }
-    Ok(())
+/// A directory that keeps a run, held by this program alone.
+pub(crate) struct KeptRun {
+    directory: PathBuf,
+    _lock: DirLock,
 }
 
-/// Reads the run kept in `directory`.
-pub(crate) fn load(directory: &Path) -> anyhow::Result<Kept> {
-    let Some(number) = current(directory)? else {
-        bail!(
-            "{} holds no run that records can be added to; link with --keep first",
-            directory.display()
-        );
-    };
-    let state = State::open(directory.join(number.to_string()))?;
-    let damaged = || {
-        format!(
-            "the run kept in {} cannot be used; link again with --keep",
-            directory.display()
-        )
-    };
-    state.read().with_context(damaged)
-}
-
-fn current(directory: &Path) -> anyhow::Result<Option<u64>> {
-    let path = directory.join(CURRENT);
-    match fs::read_to_string(&path) {
-        Ok(text) => {
-            let number = text.trim().parse();
-            Ok(Some(number.with_context(|| {
-                format!("{} names no state", path.display())
-            })?))
+impl KeptRun {
+    /// A directory to keep a run in, in place of one that is kept there: new, or empty, or one that
+    /// keeps a run already.
+    pub(crate) fn create(directory: &Path) -> anyhow::Result<Self> {
+        let is_ours = directory.join(CURRENT).exists();
+        let is_there = directory.exists();
+        if is_there && !is_ours && fs::read_dir(directory)?.next().is_some() {
+            bail!(
+                "{} holds other things; keep the run in a directory of its own",
+                directory.display()
+            );
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| path.display().to_string()),
+        create_dir_private(directory)?;
+        Self::hold(directory)
+    }
+
+    /// A directory that keeps a run.
+    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
+        if !directory.join(CURRENT).exists() {
+            bail!(
+                "{} holds no run that records can be added to; link with --keep first",
+                directory.display()
+            );
+        }
+        Self::hold(directory)
+    }
+
+    fn hold(directory: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            directory: directory.to_owned(),
+            _lock: DirLock::acquire(directory)?,
+        })
+    }
+
+    /// Reads the run.
+    pub(crate) fn load(&self) -> anyhow::Result<Kept> {
+        let cannot = || {
+            format!(
+                "the run kept in {} cannot be used; link again with --keep",
+                self.directory.display()
+            )
+        };
+        let (number, digest) = self.current().with_context(cannot)?.with_context(cannot)?;
+        let state = State::open(self.state(number), &digest).with_context(cannot)?;
+        state.read().with_context(cannot)
+    }
+
+    /// Keeps a run in place of the one before.
+    pub(crate) fn save(&self, kept: &mut Kept) -> anyhow::Result<()> {
+        let before = self.current()?;
+        let number = before.map_or(1, |(number, _)| number + 1);
+        let state = self.state(number);
+        // What a program that was cut off may have left.
+        if state.exists() {
+            fs::remove_dir_all(&state)?;
+        }
+        create_dir_private(&state)?;
+        let digest = write_state(&state, kept).with_context(|| state.display().to_string())?;
+        let current = format!("{number} {digest}\n");
+        write_atomic_private(&self.directory.join(CURRENT), current.as_bytes())?;
+        self.sweep(&state);
+        Ok(())
+    }
+
+    /// Removes all states but the one that counts. One that stays is no harm to the next run, so it is
+    /// told and nothing more.
+    fn sweep(&self, counts: &Path) {
+        let entries = fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in entries {
+            let name = entry.file_name();
+            let is_state = name.to_string_lossy().starts_with(STATE);
+            if is_state && entry.path() != counts && fs::remove_dir_all(entry.path()).is_err() {
+                eprintln!("{} cannot be removed", entry.path().display());
+            }
+        }
+    }
+
+    fn state(&self, number: u64) -> PathBuf {
+        self.directory.join(format!("{STATE}{number}"))
+    }
+
+    fn current(&self) -> anyhow::Result<Option<(u64, Digest)>> {
+        let path = self.directory.join(CURRENT);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let named = text.trim().split_once(' ');
+        let read =
+            named.and_then(|(number, digest)| Some((number.parse().ok()?, digest.parse().ok()?)));
+        read.map(Some)
+            .with_context(|| format!("{} names no state", path.display()))
     }
 }
 
-fn write_state(state: &Path, kept: &mut Kept) -> anyhow::Result<()> {
+/// Writes a state; returns the digest of its contents.
+fn write_state(state: &Path, kept: &mut Kept) -> anyhow::Result<Digest> {
     let mut comparisons = Vec::new();
     kept.run.comparisons.read()?.read_to_end(&mut comparisons)?;
     let mut digests = BTreeMap::new();
@@ -137,12 +195,14 @@ fn write_state(state: &Path, kept: &mut Kept) -> anyhow::Result<()> {
     };
     let contents = Contents {
         format: FORMAT,
+        schema_digest: LinkageSchema::parse(&kept.schema_text)?.digest(),
         seed: kept.seed,
         batches: run.batches.iter().map(entry).collect(),
         digests,
     };
-    write_atomic_private(&state.join(CONTENTS), &serde_json::to_vec(&contents)?)?;
-    Ok(())
+    let contents = serde_json::to_vec(&contents)?;
+    write_atomic_private(&state.join(CONTENTS), &contents)?;
+    Ok(Digest::of(&contents))
 }
 
 fn batch_file(place: usize, what: &str) -> String {
@@ -181,9 +241,14 @@ struct State {
 }
 
 impl State {
-    fn open(directory: PathBuf) -> anyhow::Result<Self> {
+    fn open(directory: PathBuf, digest: &Digest) -> anyhow::Result<Self> {
         let path = directory.join(CONTENTS);
         let text = fs::read(&path).with_context(|| path.display().to_string())?;
+        ensure!(
+            Digest::of(&text) == *digest,
+            "{} is not as it was kept",
+            path.display()
+        );
         let contents: Contents =
             serde_json::from_slice(&text).with_context(|| path.display().to_string())?;
         ensure!(
@@ -201,6 +266,10 @@ impl State {
     fn read(&self) -> anyhow::Result<Kept> {
         let schema_text = String::from_utf8(self.file(SCHEMA)?)?;
         let schema = LinkageSchema::parse(&schema_text)?;
+        ensure!(
+            schema.digest() == self.contents.schema_digest,
+            "it was made under other encoding rules than this program's"
+        );
         let mut run = StandingRun::default();
         run.comparisons.write_all(&self.file(COMPARISONS)?)?;
         for (place, entry) in self.contents.batches.iter().enumerate() {
@@ -235,6 +304,22 @@ impl State {
         let rows = self.file(&batch_file(place, "rows"))?;
         let records_of_rows = self.file(&batch_file(place, "records-of-rows"))?;
         let records_of_rows = entries::<16>(&records_of_rows, "the records of rows")?;
+        let count = rows.len() / layout.row_bytes;
+        ensure!(
+            records_of_rows.len() == count && rows.len().is_multiple_of(layout.row_bytes),
+            "batch {} has rows of no record, or records of no row",
+            place + 1
+        );
+        let in_order = entry.gone.is_sorted_by(|a, b| a < b);
+        ensure!(
+            in_order
+                && entry
+                    .gone
+                    .last()
+                    .is_none_or(|last| (*last as usize) < count),
+            "batch {} has lost rows that it never had",
+            place + 1
+        );
         let numbered = (0..).zip(rows.chunks_exact(layout.row_bytes).map(Row::new));
         let calibrates = |row: &Row<'_>| Some(row.pass()) == schema.calibration_pass();
         let handles = rows.chunks_exact(layout.row_bytes).zip(records_of_rows);
@@ -283,7 +368,7 @@ impl State {
 fn entries<'a, const N: usize>(
     bytes: &'a [u8],
     what: &str,
-) -> anyhow::Result<impl Iterator<Item = &'a [u8; N]>> {
+) -> anyhow::Result<impl ExactSizeIterator<Item = &'a [u8; N]>> {
     let (entries, rest) = bytes.as_chunks::<N>();
     ensure!(rest.is_empty(), "{what} is not whole entries");
     Ok(entries.iter())

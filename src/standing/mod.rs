@@ -9,7 +9,7 @@ use encode::Sampled;
 use link::{RecordSet, Spool};
 use model::{PartyIndex, PassHandle, RecordHandle};
 
-pub(crate) use files::{Kept, load, save};
+pub(crate) use files::{Kept, KeptRun};
 
 /// The records of one party that came at one time.
 pub(crate) struct Batch {
@@ -50,6 +50,15 @@ impl StandingRun {
                 .collect(),
             sample: self.samples.get(&party).cloned().unwrap_or_default(),
         }
+    }
+
+    /// How many records there are, by party.
+    pub(crate) fn record_counts(&self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for batch in &self.batches {
+            *counts.entry(batch.label.clone()).or_default() += batch.records.len() as u64;
+        }
+        counts
     }
 
     /// Marks the calibration rows of `party` that records added since took the place of.

@@ -65,7 +65,7 @@ fn link_first(dir: &Path, kept: &Path) -> Linked {
         seed: SEED,
         run,
     };
-    save(kept, &mut state).unwrap();
+    KeptRun::create(kept).unwrap().save(&mut state).unwrap();
     linked
 }
 
@@ -128,21 +128,47 @@ fn a_damaged_state_is_refused_and_an_unfinished_one_does_not_count() {
     let (dir, kept) = (dir.path(), dir.path().join("kept"));
     small(dir);
     let linked = link_first(dir, &kept);
-    std::fs::create_dir(kept.join("2")).unwrap();
-    std::fs::write(kept.join("2").join("schema.toml"), "unfinished").unwrap();
+    let second = kept.join("state-2");
+    std::fs::create_dir(&second).unwrap();
+    std::fs::write(second.join("schema.toml"), "unfinished").unwrap();
     let mut state = load(&kept).unwrap();
     assert_eq!(
         state.run.clusters.len(),
         linked.resolution.records.list.len()
     );
-    save(&kept, &mut state).unwrap();
-    assert!(!kept.join("1").exists());
-    let rows = kept.join("2").join("batch-1.rows");
-    let mut bytes = std::fs::read(&rows).unwrap();
-    bytes[50] ^= 1;
-    std::fs::write(&rows, bytes).unwrap();
-    let told = format!("{:#}", load(&kept).err().unwrap());
-    assert!(told.contains("not as it was kept"), "{told}");
+    KeptRun::open(&kept).unwrap().save(&mut state).unwrap();
+    assert!(!kept.join("state-1").exists());
+    for name in ["batch-1.rows", "contents.json"] {
+        let path = second.join(name);
+        let whole = std::fs::read(&path).unwrap();
+        let mut bytes = whole.clone();
+        bytes[50] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let told = format!("{:#}", load(&kept).err().unwrap());
+        assert!(told.contains("not as it was kept"), "{told}");
+        std::fs::write(&path, whole).unwrap();
+    }
+    load(&kept).unwrap();
+}
+
+#[test]
+fn a_kept_run_has_a_directory_of_its_own_and_one_program_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().join("kept");
+    let held = KeptRun::create(&kept).unwrap();
+    assert!(KeptRun::create(&kept).is_err());
+    drop(held);
+    let used = dir.path().join("used");
+    std::fs::create_dir_all(used.join("state-1")).unwrap();
+    let told = KeptRun::create(&used).err().unwrap().to_string();
+    assert!(told.contains("other things"), "{told}");
+    assert!(used.join("state-1").exists());
+    let told = KeptRun::open(&used).err().unwrap().to_string();
+    assert!(told.contains("--keep"), "{told}");
+}
+
+fn load(kept: &Path) -> anyhow::Result<Kept> {
+    KeptRun::open(kept)?.load()
 }
 
 fn small(dir: &Path) {

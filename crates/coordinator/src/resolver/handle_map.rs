@@ -36,6 +36,9 @@ pub enum HandleMapError {
         /// What was promised.
         promised: u64,
     },
+    /// Entries that are not in order of the pass handles.
+    #[error("entry {0} is not in order of the pass handles, or has one twice")]
+    Order(usize),
     /// What follows the entries is no section of verdicts.
     #[error(transparent)]
     Verdicts(#[from] VerdictsError),
@@ -82,6 +85,9 @@ pub fn open(
         chunk += 1;
     }
     check_count(manifest, pairs.len(), |found, promised| found == promised)?;
+    if let Some(place) = pairs.windows(2).position(|two| two[0].0 >= two[1].0) {
+        return Err(HandleMapError::Order(place + 1));
+    }
     let verdicts = verdicts.finish()?;
     Ok(HandleMap { pairs, verdicts })
 }
@@ -162,7 +168,7 @@ mod tests {
 
     #[test]
     fn verdicts_follow_the_entries_and_nothing_else_may() {
-        let entries = [7; 64];
+        let entries: Vec<u8> = (0..64).collect();
         let head = [VERDICTS_MAGIC, &1_u32.to_le_bytes()].concat();
         let verdict = [[5; 16].as_slice(), &[6; 16], &[1]].concat();
         let sealed = seal(&manifest(2), &[&entries, &head, &verdict]);
@@ -178,6 +184,13 @@ mod tests {
             let refused = open(&manifest(2), &sealed[..], &secret());
             assert!(matches!(refused, Err(HandleMapError::Verdicts(_))));
         }
+    }
+
+    #[test]
+    fn entries_out_of_order_are_refused() {
+        let sealed = seal(&manifest(2), &[&[7; 64]]);
+        let refused = open(&manifest(2), &sealed[..], &secret());
+        assert!(matches!(refused, Err(HandleMapError::Order(1))));
     }
 
     #[test]

@@ -139,14 +139,24 @@ impl Registry {
                 write_header(&mut row, PassIndex(pass), handle, token, u64::MAX);
                 let signatures = stream(person, layout.row_bytes - ROW_HEADER);
                 row[ROW_HEADER..].copy_from_slice(&signatures);
-                rows.extend(row);
+                rows.push((handle, row));
             }
         }
-        rows
+        in_order(rows)
     }
 
     pub(crate) fn record(&self, person: u64) -> RecordHandle {
         RecordHandle::new(bytes16(self.party, &[99, person]))
+    }
+
+    /// The person whose row has this handle.
+    pub(crate) fn person(&self, handle: PassHandle) -> u64 {
+        let has = |person: &u64| {
+            [0, 1]
+                .map(|pass| self.pass_handle(pass, *person))
+                .contains(&handle)
+        };
+        self.persons.clone().find(has).unwrap()
     }
 
     fn pass_handle(&self, pass: u8, person: u64) -> PassHandle {
@@ -155,14 +165,15 @@ impl Registry {
 
     /// The entries of the handle map.
     pub(crate) fn entries(&self) -> Vec<u8> {
-        self.persons
-            .clone()
-            .flat_map(|person| [0, 1].map(|pass| (pass, person)))
-            .flat_map(|(pass, person)| {
-                let handle = self.pass_handle(pass, person);
-                [*handle.as_bytes(), *self.record(person).as_bytes()].concat()
-            })
-            .collect()
+        let rows = self.persons.clone();
+        let rows = rows.flat_map(|person| [0, 1].map(|pass| (pass, person)));
+        let entry = |(pass, person)| {
+            let handle = self.pass_handle(pass, person);
+            let record = self.record(person);
+            let entry = [*handle.as_bytes(), *record.as_bytes()].concat();
+            (handle, entry)
+        };
+        in_order(rows.map(entry).collect())
     }
 
     /// The sealed handle map and its manifest.
@@ -183,6 +194,12 @@ impl Registry {
         manifest.chunk_bytes = 4096;
         (manifest, rows)
     }
+}
+
+/// Rows or entries in order of their handles.
+fn in_order(mut rows: Vec<(PassHandle, Vec<u8>)>) -> Vec<u8> {
+    rows.sort();
+    rows.into_iter().flat_map(|(_, row)| row).collect()
 }
 
 /// Seals the chunks of a handle map.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use audit::{Event, FileStore, Log};
+use model::layout::Row;
 use model::{BatchManifest, Digest, LinkageSchema, RecordHandle, ReviewId, RunNumber};
 use service::Shutdown;
 use wire::Verdict::{Different, Same};
@@ -32,8 +33,8 @@ fn schema(pairs: u32) -> String {
 fn rows(registry: &Registry) -> Vec<u8> {
     let layout = fixture::project().layout;
     let mut rows = registry.rows();
-    for (place, row) in rows.chunks_exact_mut(layout.row_bytes).enumerate() {
-        let person = registry.persons.start + place as u64 / 2;
+    for row in rows.chunks_exact_mut(layout.row_bytes) {
+        let person = registry.person(Row::new(row).handle());
         for (part, values) in FEW {
             let range = layout.parts[part].range();
             let value = stream(person % values + 500 * part as u64, range.len());

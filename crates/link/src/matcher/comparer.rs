@@ -114,6 +114,7 @@ impl<'a> Comparer<'a> {
         }
         let mut input = Input::of(self.schema, batch);
         let mut handles = Digester::new();
+        let mut last = None;
         let (mut chunk, mut record) = (Vec::new(), Vec::new());
         loop {
             chunk.clear();
@@ -133,6 +134,11 @@ impl<'a> Comparer<'a> {
             for bytes in chunk.chunks_exact(self.layout.row_bytes) {
                 let row = Row::new(bytes);
                 self.check(batch.party, input.rows, row)?;
+                if last >= Some(row.handle()) {
+                    let (party, row) = (batch.party, u64::from(input.rows));
+                    return Err(MatchError::OutOfOrder { party, row });
+                }
+                last = Some(row.handle());
                 handles.update(row.handle().as_bytes());
                 let id = RowId {
                     batch: number as u16,
@@ -194,9 +200,7 @@ impl<'a> Comparer<'a> {
         };
         let mut void = self.gone.clone();
         for partition in self.partitions.read() {
-            if sink.is_stopped() {
-                return Err(MatchError::Stopped);
-            }
+            hold_on(sink).map_err(|error| stopped(error, sink))?;
             let partition = Partition::new(self.layout, partition?);
             let blocks = Blocks::of(&partition, &self.inputs, &self.gone, &mut report);
             if report.pairs > MAX_PAIRS {
@@ -205,16 +209,37 @@ impl<'a> Comparer<'a> {
             }
             extension.compared += blocks.pairs();
             void.extend(blocks.oversized());
-            blocks.compare(&grader, |part| ordered.push(part))?;
+            let compared = blocks.compare(&grader, |part| {
+                hold_on(sink)?;
+                ordered.push(part)
+            });
+            compared.map_err(|error| stopped(error, sink))?;
             progress.advance(partition.len() as u64);
         }
         (extension.kept, extension.taken_back) =
             keep(self.layout, before, &void, |part| ordered.push(part))?;
-        ordered.finish(sink)?;
+        let handed_over = ordered.finish(sink);
+        handed_over.map_err(|error| stopped(error, sink))?;
         report.calibration_pairs = report.pairs_by_pass.pop().unwrap_or(0);
         report.skipped_by_pass.pop();
         extension.all = report;
         Ok(extension)
+    }
+}
+
+/// Ends a step of work when its receiver asks to stop.
+pub(super) fn hold_on(sink: &dyn Sink) -> io::Result<()> {
+    if sink.is_stopped() {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
+    Ok(())
+}
+
+fn stopped(error: io::Error, sink: &dyn Sink) -> MatchError {
+    if sink.is_stopped() {
+        MatchError::Stopped
+    } else {
+        MatchError::Disk(error)
     }
 }
 
@@ -311,7 +336,7 @@ mod tests {
             let layout = Layout::of(&schema());
             let mut batches = [const { Vec::new() }; 4];
             for (handle, (batch, pass, block)) in rows.iter().enumerate() {
-                batches[usize::from(*batch)].extend(row(&layout, *pass, *block, handle as u8, *block));
+                batches[usize::from(*batch)].extend(row(&layout, *pass, *block, handle as u16, *block));
             }
             let gone = |batch: usize| {
                 let rows = (batches[batch].len() / layout.row_bytes) as u32;
@@ -325,8 +350,8 @@ mod tests {
     fn a_block_that_outgrows_the_limit_takes_its_comparisons_back() {
         let layout = Layout::of(&schema());
         let few: Vec<u8> = (0..10).flat_map(|n| row(&layout, 0, 1, n, 0)).collect();
-        let many: Vec<u8> = (0..MAX_BLOCK_ROWS)
-            .flat_map(|n| row(&layout, 0, 1, 100 + (n % 100) as u8, 0))
+        let many: Vec<u8> = (0..MAX_BLOCK_ROWS as u16)
+            .flat_map(|n| row(&layout, 0, 1, n, 0))
             .collect();
         let batches = [few, Vec::new(), Vec::new(), many];
         hold(&layout, &batches, &[Vec::new(), Vec::new()]);

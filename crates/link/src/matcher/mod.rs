@@ -50,6 +50,16 @@ pub enum MatchError {
         /// The size of a row.
         row_bytes: usize,
     },
+    /// Rows that are not in order of their handles: their numbers would tell the order they had.
+    #[error(
+        "row {row} of party {party} is not in order of the handles, or has one twice; prepare the batch again"
+    )]
+    OutOfOrder {
+        /// The party.
+        party: PartyIndex,
+        /// The row, counted from 0.
+        row: u64,
+    },
     /// A row names a pass that the schema does not have.
     #[error(
         "row {row} of party {party} is for pass {pass}, which the schema does not have; prepare the batch again under this schema"

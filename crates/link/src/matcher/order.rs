@@ -6,7 +6,7 @@ use model::Layout;
 use rayon::prelude::*;
 
 use super::blocks::Input;
-use super::comparer::Sink;
+use super::comparer::{Sink, hold_on};
 use crate::comparison::{Comparison, ComparisonLayout, RowId};
 use crate::scratch::{Buckets, Scratch};
 
@@ -65,6 +65,7 @@ impl<'a> Ordered<'a> {
     pub(super) fn finish(self, sink: &mut dyn Sink) -> io::Result<()> {
         let form = self.form;
         for bucket in self.buckets.read() {
+            hold_on(sink)?;
             let bucket = bucket?;
             let rows = bucket.chunks_exact(form.row_bytes());
             let mut met: Vec<(&[u8], Comparison<'_>)> = rows.zip(form.iter(&bucket)).collect();

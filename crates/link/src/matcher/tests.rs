@@ -32,14 +32,20 @@ pub(crate) fn schema() -> LinkageSchema {
     LinkageSchema::parse(SCHEMA).unwrap()
 }
 
+fn handle_of(number: u16) -> PassHandle {
+    let mut bytes = [0; 16];
+    bytes[..2].copy_from_slice(&number.to_be_bytes());
+    PassHandle::new(bytes)
+}
+
 /// A row in a block, whose parts all are filled with `value`.
-pub(crate) fn row(layout: &Layout, pass: u8, block: u8, handle: u8, value: u8) -> Vec<u8> {
+pub(crate) fn row(layout: &Layout, pass: u8, block: u8, handle: u16, value: u8) -> Vec<u8> {
     let mut row = vec![value; layout.row_bytes];
     let presence = (1 << layout.parts.len()) - 1;
     write_header(
         &mut row,
         PassIndex(pass),
-        PassHandle::new([handle; 16]),
+        handle_of(handle),
         BlockToken::new([block; 16]),
         presence,
     );
@@ -109,7 +115,7 @@ fn equal_signatures_grade_highest_and_absent_ones_are_missing() {
     write_header(
         &mut absent,
         PassIndex(0),
-        PassHandle::new([20; 16]),
+        handle_of(20),
         BlockToken::new([1; 16]),
         1,
     );
@@ -128,8 +134,8 @@ fn equal_signatures_grade_highest_and_absent_ones_are_missing() {
 #[test]
 fn an_oversized_block_is_skipped_and_told() {
     let layout = Layout::of(&schema());
-    let many: Vec<u8> = (0..=MAX_BLOCK_ROWS)
-        .flat_map(|_| row(&layout, 0, 1, 10, 0))
+    let many: Vec<u8> = (0..=MAX_BLOCK_ROWS as u16)
+        .flat_map(|handle| row(&layout, 0, 1, handle, 0))
         .collect();
     let (out, report) = run(&[many, Vec::new()]);
     assert!(out.is_empty());
@@ -150,6 +156,8 @@ fn rows_that_do_not_fit_the_schema_are_refused() {
     };
     assert!(refused(&vec![0; layout.row_bytes + 1]).contains("not a multiple"));
     assert!(refused(&row(&layout, 9, 1, 1, 0)).contains("pass 9"));
+    let twice = row(&layout, 0, 1, 1, 0).repeat(2);
+    assert!(refused(&twice).contains("row 1 of party 0 is not in order"));
 }
 
 #[test]
@@ -157,15 +165,7 @@ fn the_number_of_threads_does_not_change_a_byte() {
     let layout = Layout::of(&schema());
     let rows = |seed: u8| -> Vec<u8> {
         (0..200u8)
-            .flat_map(|i| {
-                row(
-                    &layout,
-                    i % 2,
-                    i % 7,
-                    i.wrapping_mul(37) ^ seed,
-                    i.wrapping_add(seed),
-                )
-            })
+            .flat_map(|i| row(&layout, i % 2, i % 7, i.into(), i.wrapping_add(seed)))
             .collect()
     };
     let inputs = [rows(1), rows(2)];

@@ -8,7 +8,7 @@ use super::scored::ScoredPairs;
 /// By record: the records it met and the odds, one after the other.
 pub(super) struct Meetings {
     /// By record: where its own begin, and where the last ones end.
-    starts: Vec<u32>,
+    starts: Vec<u64>,
     met: Vec<(u32, i32)>,
 }
 
@@ -20,7 +20,7 @@ impl Meetings {
             let (left, right) = pair.pair;
             connected[left as usize] == connected[right as usize]
         };
-        let mut starts = vec![0u32; records + 1];
+        let mut starts = vec![0u64; records + 1];
         for pair in scored.iter().filter(counts) {
             starts[pair.pair.0 as usize + 1] += 1;
             starts[pair.pair.1 as usize + 1] += 1;
