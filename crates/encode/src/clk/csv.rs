@@ -8,6 +8,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::error::{EncodeError, RowPlace};
+use super::rows::Rows;
 
 /// Python's limit for a cell, in characters.
 pub(super) const MAX_CELL: usize = 131_072;
@@ -15,83 +16,21 @@ pub(super) const MAX_CELL: usize = 131_072;
 const MAX_CELLS: usize = 16_384;
 /// Bytes read at once.
 const BUFFER: usize = 1 << 16;
-/// A batch ends with the row that reaches this many bytes.
-const BATCH_BYTES: usize = 1 << 21;
-/// The most rows of a batch.
-const BATCH_ROWS: usize = 16_384;
+/// No row has more bytes in its cells.
+pub(super) const MAX_ROW: usize = 1 << 23;
 
-/// Some rows of a file, their cells without quotes. Wiped on drop.
-#[derive(Default)]
-pub(super) struct Rows {
-    text: Zeroizing<Vec<u8>>,
-    /// Where each cell ends in `text`.
-    cell_ends: Vec<usize>,
-    rows: Vec<RowEnd>,
-    /// The number of the first row.
-    first: u64,
+/// When a batch is full: rows are never cut, so its last one may go beyond the bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BatchSize {
+    /// The most rows, one at least.
+    pub(super) rows: usize,
+    /// The batch ends with the row that reaches this many bytes.
+    pub(super) bytes: usize,
 }
 
-/// A row of a batch.
-#[derive(Clone, Copy)]
-struct RowEnd {
-    /// The cells of the batch up to its end.
-    cells: usize,
-    /// The line it starts on.
-    line: u64,
-}
-
-impl Rows {
-    pub(super) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// Where a row of the batch stands in the file.
-    pub(super) fn place(&self, row: usize) -> RowPlace {
-        RowPlace {
-            row: self.first + row as u64,
-            line: self.rows[row].line,
-        }
-    }
-
-    /// Where the cells of a row lie in the bytes of the batch.
-    fn ranges(&self, row: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
-        let before = |place: usize| place.checked_sub(1);
-        let first = before(row).map_or(0, |row| self.rows[row].cells);
-        (first..self.rows[row].cells).map(move |cell| {
-            let start = before(cell).map_or(0, |cell| self.cell_ends[cell]);
-            start..self.cell_ends[cell]
-        })
-    }
-
-    /// The bytes of the cells of a row.
-    pub(super) fn cells(&self, row: usize) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.ranges(row).map(|range| &self.text[range])
-    }
-
-    /// The cells of all rows.
-    pub(super) fn texts(&self) -> Texts<'_> {
-        Texts {
-            rows: self,
-            whole: std::str::from_utf8(&self.text).ok(),
-        }
-    }
-}
-
-/// The cells of a batch as text, checked all at once when all is well.
-pub(super) struct Texts<'a> {
-    rows: &'a Rows,
-    whole: Option<&'a str>,
-}
-
-impl<'a> Texts<'a> {
-    /// The cells of a row; none for one that is not UTF-8.
-    pub(super) fn row(&self, row: usize) -> impl ExactSizeIterator<Item = Option<&'a str>> {
-        let rows = self.rows;
-        rows.ranges(row).map(move |range| match self.whole {
-            // A cell that starts within a character is not UTF-8, even if all is together.
-            Some(whole) => whole.get(range),
-            None => std::str::from_utf8(&rows.text[range]).ok(),
-        })
+impl BatchSize {
+    fn is_reached(self, rows: &Rows) -> bool {
+        rows.len() >= self.rows || rows.bytes() >= self.bytes
     }
 }
 
@@ -143,32 +82,24 @@ impl<R: Read> RowReader<R> {
 
     /// Takes the next row out of the count of rows of data.
     pub(super) fn header(&mut self) -> Result<Option<Rows>, EncodeError> {
-        let rows = self.batch(1)?;
+        let (rows, bytes) = (1, 1);
+        let rows = self.next_batch(BatchSize { rows, bytes })?;
         self.row = 0;
         Ok((rows.len() > 0).then_some(rows))
     }
 
     /// The next rows; none left when empty.
-    pub(super) fn next_batch(&mut self) -> Result<Rows, EncodeError> {
-        self.batch(BATCH_ROWS)
-    }
-
-    fn batch(&mut self, most: usize) -> Result<Rows, EncodeError> {
-        let mut rows = Rows {
-            first: self.row,
-            ..Rows::default()
-        };
-        if most > 1 {
-            rows.text.reserve(BATCH_BYTES + BUFFER);
-        }
-        while rows.len() < most && rows.text.len() < BATCH_BYTES {
+    pub(super) fn next_batch(&mut self, size: BatchSize) -> Result<Rows, EncodeError> {
+        let mut rows = Rows::new(self.row, size.bytes);
+        loop {
             if self.unused.is_empty() && !self.fill()? {
                 self.finish(&mut rows)?;
-                break;
+                return Ok(rows);
             }
-            self.scan(&mut rows, most)?;
+            if self.scan(&mut rows, size)? {
+                return Ok(rows);
+            }
         }
-        Ok(rows)
     }
 
     /// Reads more; false at the end.
@@ -186,13 +117,14 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// Takes the buffer apart, until it is used up or the batch is full.
-    fn scan(&mut self, rows: &mut Rows, most: usize) -> Result<(), EncodeError> {
+    /// Takes the buffer apart, until it is used up or the batch is full, which is at the end of a row
+    /// only; true when it is full.
+    fn scan(&mut self, rows: &mut Rows, size: BatchSize) -> Result<bool, EncodeError> {
         while !self.unused.is_empty() {
             let left = &self.buffer[self.unused.clone()];
             let plain = plain_length(left, self.state);
             if plain > 0 {
-                rows.text.extend_from_slice(&left[..plain]);
+                rows.push(&left[..plain]);
                 self.unused.start += plain;
                 self.after_return = false;
                 self.state = match self.state {
@@ -205,11 +137,11 @@ impl<R: Read> RowReader<R> {
             let byte = left[0];
             self.unused.start += 1;
             self.special(byte, rows)?;
-            if self.state == State::RowStart && rows.len() == most {
-                break;
+            if self.state == State::RowStart && size.is_reached(rows) {
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// A comma, a quote or part of a line end.
@@ -223,13 +155,13 @@ impl<R: Read> RowReader<R> {
         self.line += u64::from(line_end);
         match (self.state, byte) {
             (State::Quoted, b'"') => self.state = State::QuoteSeen,
-            (State::Quoted, _) => rows.text.push(if line_end { b'\n' } else { byte }),
+            (State::Quoted, _) => self.push(if line_end { b'\n' } else { byte }, rows)?,
             (State::QuoteSeen, b'"') => {
-                rows.text.push(byte);
+                self.push(byte, rows)?;
                 self.state = State::Quoted;
             }
             (State::RowStart | State::CellStart, b'"') => self.state = State::Quoted,
-            (State::Bare, b'"') => rows.text.push(byte),
+            (State::Bare, b'"') => self.push(byte, rows)?,
             (_, b',') => {
                 self.end_cell(rows)?;
                 self.state = State::CellStart;
@@ -245,6 +177,12 @@ impl<R: Read> RowReader<R> {
         Ok(())
     }
 
+    /// Adds a byte that is special elsewhere.
+    fn push(&self, byte: u8, rows: &mut Rows) -> Result<(), EncodeError> {
+        rows.push(&[byte]);
+        self.check_length(rows)
+    }
+
     /// The end of the file ends a row that has begun, also within quotes.
     fn finish(&mut self, rows: &mut Rows) -> Result<(), EncodeError> {
         if self.state != State::RowStart {
@@ -254,40 +192,41 @@ impl<R: Read> RowReader<R> {
         Ok(())
     }
 
-    fn end_cell(&mut self, rows: &mut Rows) -> Result<(), EncodeError> {
-        let start = rows.cell_ends.last().copied().unwrap_or(0);
-        let cell = &rows.text[start..];
+    fn end_cell(&self, rows: &mut Rows) -> Result<(), EncodeError> {
+        let cell = rows.begun_cell();
         // Bytes that start a character.
         let starts = |cell: &[u8]| cell.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
         if cell.len() > MAX_CELL && starts(cell) > MAX_CELL {
             return Err(self.cell_too_long());
         }
-        let before = rows.rows.last().map_or(0, |row| row.cells);
-        if rows.cell_ends.len() - before == MAX_CELLS {
+        if rows.begun_cells() == MAX_CELLS {
             return Err(EncodeError::TooManyCells {
                 place: self.row_place(),
                 limit: MAX_CELLS,
             });
         }
-        rows.cell_ends.push(rows.text.len());
+        rows.end_cell();
         Ok(())
     }
 
     fn end_row(&mut self, rows: &mut Rows) {
-        rows.rows.push(RowEnd {
-            cells: rows.cell_ends.len(),
-            line: self.row_line,
-        });
+        rows.end_row(self.row_line);
         self.row += 1;
         self.row_line = self.line;
         self.state = State::RowStart;
     }
 
-    /// Refuses a cell that is too long in any encoding of its characters before all of it is read.
+    /// Refuses a row that is too long, and a cell that is too long in any encoding of its characters,
+    /// before all of it is read.
     fn check_length(&self, rows: &Rows) -> Result<(), EncodeError> {
-        let start = rows.cell_ends.last().copied().unwrap_or(0);
-        if rows.text.len() - start > 4 * MAX_CELL {
+        if rows.begun_cell().len() > 4 * MAX_CELL {
             return Err(self.cell_too_long());
+        }
+        if rows.begun_bytes() > MAX_ROW {
+            return Err(EncodeError::RowTooLong {
+                place: self.row_place(),
+                limit: MAX_ROW,
+            });
         }
         Ok(())
     }
@@ -323,8 +262,22 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// A batch that holds all of a test.
+    const LARGE: BatchSize = BatchSize {
+        rows: 1 << 14,
+        bytes: 1 << 21,
+    };
+
     /// All rows, read with a buffer that ends anywhere.
     fn read(bytes: &[u8], step: usize) -> Result<Vec<Vec<String>>, EncodeError> {
+        read_in(bytes, step, LARGE)
+    }
+
+    fn read_in(
+        bytes: &[u8],
+        step: usize,
+        size: BatchSize,
+    ) -> Result<Vec<Vec<String>>, EncodeError> {
         struct Slow<'a>(&'a [u8], usize);
         impl Read for Slow<'_> {
             fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
@@ -335,7 +288,7 @@ mod tests {
         let mut reader = RowReader::new(Slow(bytes, step));
         let mut all = Vec::new();
         loop {
-            let rows = reader.next_batch()?;
+            let rows = reader.next_batch(size)?;
             if rows.len() == 0 {
                 return Ok(all);
             }
@@ -388,11 +341,36 @@ mod tests {
         assert!(read("é".repeat(MAX_CELL + 1).as_bytes(), 1 << 20).is_err());
     }
 
+    /// How many bytes are read before a refusal.
+    fn read_until_refusal(endless: impl Read) -> (EncodeError, u64) {
+        let mut reader = RowReader::new(endless);
+        let error = reader.next_batch(LARGE).err().unwrap();
+        (error, reader.bytes())
+    }
+
+    #[test]
+    fn refuses_cells_of_special_bytes_without_end() {
+        for (start, byte) in [(&b"\""[..], b'\n'), (b"\"", b'"'), (b"a", b'"')] {
+            let (error, bytes) = read_until_refusal(start.chain(std::io::repeat(byte)));
+            assert!(matches!(error, EncodeError::CellTooLong { .. }), "{error}");
+            assert!(bytes <= (9 * MAX_CELL + BUFFER) as u64, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn rows_end_at_their_limit() {
+        let cells = "x".repeat(MAX_CELL) + ",";
+        let longest = cells.repeat(MAX_ROW / MAX_CELL);
+        assert_eq!(read(longest.as_bytes(), 1 << 20).unwrap().len(), 1);
+        let error = read((longest + "y").as_bytes(), 1 << 20).unwrap_err();
+        assert!(matches!(error, EncodeError::RowTooLong { .. }), "{error}");
+    }
+
     #[test]
     fn tells_the_line_a_row_starts_on() {
         let mut reader = RowReader::new(&b"h\n\"a\n\nb\"\r\nc\n"[..]);
         reader.header().unwrap().unwrap();
-        let rows = reader.next_batch().unwrap();
+        let rows = reader.next_batch(LARGE).unwrap();
         let places = [rows.place(0), rows.place(1)];
         assert_eq!(
             places.map(|place| (place.row, place.line)),
@@ -401,6 +379,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_bytes_read_the_same_in_any_batches(
+            bytes in prop::collection::vec(prop::sample::select(b"a,\"\n\r\xc3 ".to_vec()), 0..200),
+            step in 1..50_usize,
+            (rows, size) in (1..9_usize, 1..20_usize),
+        ) {
+            let size = BatchSize { rows, bytes: size };
+            prop_assert_eq!(read_in(&bytes, step, size).unwrap(), read(&bytes, 1000).unwrap());
+        }
+
         #[test]
         fn any_bytes_read_the_same_in_any_steps(bytes in prop::collection::vec(prop::sample::select(b"a,\"\n\r\xc3 ".to_vec()), 0..200), step in 1..50_usize) {
             prop_assert_eq!(read(&bytes, step).unwrap(), read(&bytes, 1000).unwrap());

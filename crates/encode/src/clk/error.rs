@@ -251,6 +251,14 @@ pub enum EncodeError {
         /// The most characters.
         limit: usize,
     },
+    /// A row of more bytes than any.
+    #[error("{place} has more than {limit} bytes in its cells: is a quote not closed?")]
+    RowTooLong {
+        /// Where.
+        place: RowPlace,
+        /// The most bytes.
+        limit: usize,
+    },
     /// A row of more cells than any schema has features.
     #[error("{place} has more than {limit} cells")]
     TooManyCells {

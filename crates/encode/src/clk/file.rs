@@ -7,14 +7,23 @@ use std::sync::Mutex;
 use model::Progress;
 use rayon::prelude::*;
 
-use super::csv::{RowReader, Rows, Texts};
+use super::csv::{BatchSize, RowReader};
 use super::encoder::{ClkEncoder, ClkWorker};
 use super::error::EncodeError;
 use super::number::is_space;
+use super::rows::{Rows, Texts};
 use super::statistics::Popcounts;
 
-/// Rows a thread encodes at once.
-const CHUNK: usize = 512;
+/// The most rows a thread encodes at once.
+const CHUNK_ROWS: usize = 512;
+/// The bytes of CLKs it makes of them, about, when they are long.
+const CHUNK_OUTPUT: usize = 1 << 20;
+/// The most rows of a batch.
+const BATCH_ROWS: usize = 16_384;
+/// The bytes of CLKs that a batch becomes, about, when they are long.
+const BATCH_OUTPUT: usize = 1 << 26;
+/// A batch ends with the row that reaches this many bytes.
+const BATCH_BYTES: usize = 1 << 21;
 
 /// What the first row of the data is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,11 +66,7 @@ pub fn encode_csv<R: Read + Send>(
             check_header(encoder, &header)?;
         }
     }
-    let mut encoding = Encoding {
-        encoder,
-        trim: options.trim,
-        workers: Mutex::new(Vec::new()),
-    };
+    let mut encoding = Encoding::new(encoder, options.trim);
     let mut popcounts = Popcounts::new(encoder.schema().clk_bits());
     let mut write = |text: &str| {
         output
@@ -71,10 +76,11 @@ pub fn encode_csv<R: Read + Send>(
     write("{\"clks\": [")?;
     let mut between = "";
     let mut bytes = 0;
-    let mut rows = reader.next_batch()?;
+    let size = encoding.batch_size();
+    let mut rows = reader.next_batch(size)?;
     while rows.len() > 0 {
         // The next rows are read while these are encoded.
-        let (chunks, next) = rayon::join(|| encoding.batch(&rows), || reader.next_batch());
+        let (chunks, next) = rayon::join(|| encoding.batch(&rows), || reader.next_batch(size));
         for chunk in chunks {
             let chunk = chunk?;
             write(between)?;
@@ -126,13 +132,37 @@ struct Chunk {
 }
 
 impl<'a> Encoding<'a> {
+    fn new(encoder: &'a ClkEncoder, trim: bool) -> Self {
+        Self {
+            encoder,
+            trim,
+            workers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Bytes of a CLK in the output, with quotes and what goes between two.
+    fn clk_bytes(&self) -> usize {
+        let bytes = self.encoder.schema().clk_bits().div_ceil(8);
+        bytes.div_ceil(3) * 4 + 4
+    }
+
+    /// Batches of as many rows as their CLKs leave room for.
+    fn batch_size(&self) -> BatchSize {
+        BatchSize {
+            rows: (BATCH_OUTPUT / self.clk_bytes()).clamp(1, BATCH_ROWS),
+            bytes: BATCH_BYTES,
+        }
+    }
+
     fn batch(&self, rows: &Rows) -> Vec<Result<Chunk, EncodeError>> {
         let texts = rows.texts();
-        let chunks = rows.len().div_ceil(CHUNK);
+        let rows_of_chunk = (CHUNK_OUTPUT / self.clk_bytes()).clamp(1, CHUNK_ROWS);
+        let chunks = rows.len().div_ceil(rows_of_chunk);
         let chunks = (0..chunks).into_par_iter().map(|chunk| {
             let mut worker = self.take_worker();
-            let end = rows.len().min((chunk + 1) * CHUNK);
-            let encoded = self.chunk(&mut worker, (rows, &texts), chunk * CHUNK..end);
+            let start = chunk * rows_of_chunk;
+            let range = start..rows.len().min(start + rows_of_chunk);
+            let encoded = self.chunk(&mut worker, (rows, &texts), range);
             self.pool().push(worker);
             encoded
         });
@@ -157,8 +187,7 @@ impl<'a> Encoding<'a> {
         (rows, texts): (&Rows, &Texts<'_>),
         range: std::ops::Range<usize>,
     ) -> Result<Chunk, EncodeError> {
-        let bytes = self.encoder.schema().clk_bits().div_ceil(8);
-        let mut clks = String::with_capacity(range.len() * (bytes.div_ceil(3) * 4 + 4));
+        let mut clks = String::with_capacity(range.len() * self.clk_bytes());
         let mut popcounts = Vec::with_capacity(range.len());
         let mut cells = Vec::new();
         for row in range {
@@ -221,3 +250,6 @@ impl<'a> Encoding<'a> {
         self.pool().clear();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,7 @@ mod number;
 mod numeric;
 mod pattern;
 mod place;
+mod rows;
 mod schema;
 mod statistics;
 mod token;
