@@ -119,8 +119,8 @@ fn manifest() -> BatchManifest {
 /// A few rows of a party; those of all parties share their blocks.
 fn rows(layout: &Layout, party: u8) -> Vec<u8> {
     let mut rows = Vec::new();
-    for record in 0..4_u8 {
-        for pass in 0..2_u8 {
+    for pass in 0..2_u8 {
+        for record in 0..4_u8 {
             let mut row = vec![record.wrapping_mul(37); layout.row_bytes];
             let handle = PassHandle::new([party * 64 + pass * 16 + record; 16]);
             let token = BlockToken::new([pass * 16 + record / 2; 16]);
@@ -142,7 +142,7 @@ fn handles(party: u8) -> RecordSet {
         let pass = PassHandle::new([party * 64 + pass * 16 + record; 16]);
         (pass, RecordHandle::new([party * 64 + record; 16]))
     };
-    let pairs = (0..4).flat_map(|record| [pair(record, 0), pair(record, 1)]);
+    let pairs = (0..2).flat_map(|pass| (0..4).map(move |record| pair(record, pass)));
     RecordSet::of(PartyIndex(party), pairs)
 }
 

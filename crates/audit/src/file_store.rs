@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use self::record::{HEAD_BYTES, MAX_RECORD_BYTES, body_is_whole, length_of, record};
 use crate::store::{EntryStore, StoreError, check_length};
@@ -230,7 +231,19 @@ enum Found {
     Damaged,
 }
 
+/// How often, and how long after one another, a lock is asked for. A program that starts another
+/// shares its open files with it for a moment, locks included, so one that was just let go may still
+/// seem held.
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 fn lock(file: &File, path: &Path) -> Result<(), StoreError> {
+    for _ in 1..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            _ => break,
+        }
+    }
     file.try_lock().map_err(|error| match error {
         TryLockError::WouldBlock => StoreError::InUse(path.to_owned()),
         TryLockError::Error(source) => io_error("lock", path, source),

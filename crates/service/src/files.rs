@@ -4,6 +4,13 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often, and how long after one another, a lock is asked for. A program that starts another
+/// shares its open files with it for a moment, locks included, so one that was just let go may still
+/// seem held.
+const LOCK_TRIES: usize = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 const PUBLIC_FILE: u32 = 0o644;
 const PRIVATE_FILE: u32 = 0o600;
@@ -132,6 +139,12 @@ impl DirLock {
             .truncate(false)
             .mode(PRIVATE_FILE);
         let file = options.open(directory.join("lock")).map_err(io)?;
+        for _ in 1..LOCK_TRIES {
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+                _ => break,
+            }
+        }
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(LockError::InUse { path }),
