@@ -79,15 +79,18 @@ fn feature_to_v2(mut feature: Json, k: &Json, hash: &Json) -> Checked<Json> {
 }
 
 /// `round(weight * k)`: exact for whole numbers, else one product of doubles rounded half to even.
+/// Refused when either is no double, or the product is none, where Python fails.
 fn weighted(weight: Option<&Json>, k: &Json) -> Checked<BigInt> {
     let one = Json::Number("1".to_owned());
     let factors = [weight.unwrap_or(&one), k];
     if factors.iter().all(|factor| factor.is_written_whole()) {
-        let whole = factors.iter().filter_map(|factor| factor.whole());
-        return Ok(whole.product());
+        let whole = factors.iter().map(|factor| factor.whole());
+        if let Some(product) = whole.product() {
+            return Ok(product);
+        }
     }
-    let product: f64 = factors.iter().filter_map(|factor| factor.float()).product();
-    if product.is_finite() {
+    let product: Option<f64> = factors.iter().map(|factor| factor.float()).product();
+    if let Some(product) = product.filter(|product| product.is_finite()) {
         return Ok(number::exact(product.round_ties_even()));
     }
     Place::top(k).refuse(Problem::NotA("less, weight times k is beyond all numbers"))
@@ -142,8 +145,12 @@ mod tests {
     use super::*;
 
     fn v1(hashing: &str) -> Result<String, SchemaError> {
+        v1_of("5", hashing)
+    }
+
+    fn v1_of(k: &str, hashing: &str) -> Result<String, SchemaError> {
         let text = format!(
-            r#"{{"version": 1, "clkConfig": {{"l": 64, "k": 5, "kdf": {{"type": "HKDF"}},
+            r#"{{"version": 1, "clkConfig": {{"l": 64, "k": {k}, "kdf": {{"type": "HKDF"}},
             "hash": {{"type": "doubleHash"}}, "other": 1}}, "features": [{{"identifier": "a",
             "format": {{"type": "string"}}, "hashing": {hashing}}}]}}"#
         );
@@ -162,6 +169,22 @@ mod tests {
             );
         }
         assert!(v1(r#"{"ngram": 2, "weight": 0.1}"#).is_err());
+    }
+
+    #[test]
+    fn a_factor_beyond_all_doubles_is_refused_not_dropped() {
+        for digits in [310, 3000, 5000] {
+            let k = "9".repeat(digits);
+            for weight in ["2.0", "3.5", "1e-300"] {
+                let hashing = format!(r#"{{"ngram": 2, "weight": {weight}}}"#);
+                assert!(v1_of(&k, &hashing).is_err(), "{digits} {weight}");
+            }
+            // Exact, and left to the limit on bits.
+            if let Ok(converted) = v1_of(&k, r#"{"ngram": 2, "weight": 2}"#) {
+                let schema = super::super::ClkSchema::parse(converted.as_bytes());
+                assert!(schema.is_err(), "{digits}");
+            }
+        }
     }
 
     #[test]
