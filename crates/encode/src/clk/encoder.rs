@@ -224,11 +224,12 @@ impl Tokens {
                 }
             }
         };
-        rule.comparison.for_each_token(value, room, each)?;
+        let inserted = rule.comparison.for_each_token(value, room, each);
         if matches!(rule.strategy, Strategy::PerFeature(_)) && self.masks.is_some() {
+            // Also after a refusal: the marks must not reach the next record.
             self.marks.drain_into(filter);
         }
-        Ok(())
+        inserted
     }
 
     /// Sets bits in the filter, or in the marks, as the seed of the token says, which is kept.
@@ -243,13 +244,16 @@ impl Tokens {
         let slot = self.seeds.find(feature.column, token);
         let known = slot.as_ref().filter(|slot| slot.known);
         let known = known.and_then(|slot| self.seeds.value(slot).first_chunk().copied());
-        let seed = known.unwrap_or_else(|| {
-            let seed = feature.hash.seed(token, self.filter_bits);
-            if let Some(slot) = slot {
-                self.seeds.put(&slot, &seed);
+        let seed = match (known, slot) {
+            (Some(seed), _) => seed,
+            (None, slot) => {
+                let seed = feature.hash.seed(token, self.filter_bits)?;
+                if let Some(slot) = slot {
+                    self.seeds.put(&slot, &seed);
+                }
+                seed
             }
-            seed
-        });
+        };
         match filter {
             Some(filter) => feature.hash.insert(filter, token, &seed, insertions),
             None => feature
@@ -278,7 +282,7 @@ impl Tokens {
             filter.unite(masks.value(slot));
             return Ok(());
         }
-        let seed = feature.hash.seed(token, self.filter_bits);
+        let seed = feature.hash.seed(token, self.filter_bits)?;
         self.mask.clear();
         feature
             .hash
@@ -288,5 +292,47 @@ impl Tokens {
             masks.put(&slot, self.mask.words());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An encoder for one column of ASCII, whose tokens are bigrams.
+    fn encoder(strategy: &str, hash: &str) -> ClkEncoder {
+        let schema = format!(
+            r#"{{"version": 3, "clkConfig": {{"l": 256, "kdf": {{"type": "HKDF"}}}}, "features": [
+            {{"identifier": "a", "format": {{"type": "string", "encoding": "ascii"}}, "hashing":
+            {{"comparison": {{"type": "ngram", "n": 2}}, "strategy": {{"{strategy}": 40}},
+            "hash": {{"type": "{hash}"}}}}}}]}}"#
+        );
+        let secret = ClkSecret::new(Zeroizing::new(b"secret".to_vec()));
+        let schema = ClkSchema::parse(schema.as_bytes()).unwrap();
+        // Without checks the refusal comes with a token, after others.
+        ClkEncoder::new(schema, &secret)
+            .unwrap()
+            .without_validation()
+    }
+
+    fn encode(worker: &mut ClkWorker<'_>, cell: &str) -> Option<String> {
+        let mut clk = String::new();
+        worker.encode([cell], &mut clk).ok().map(|_| clk)
+    }
+
+    #[test]
+    fn a_refused_record_leaves_nothing_to_the_next() {
+        for strategy in ["bitsPerFeature", "bitsPerToken"] {
+            for hash in ["blakeHash", "doubleHash"] {
+                let encoder = encoder(strategy, hash);
+                let mut worker = encoder.worker();
+                for bad in ["abcdefé", "a value too long to keepé"] {
+                    assert_eq!(encode(&mut worker, bad), None);
+                    let good = encode(&mut worker, "good").unwrap();
+                    let fresh = encode(&mut encoder.worker(), "good").unwrap();
+                    assert_eq!(good, fresh, "{strategy} {hash}");
+                }
+            }
+        }
     }
 }

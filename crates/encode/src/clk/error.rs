@@ -96,6 +96,9 @@ pub enum Problem {
     /// The one hash that knows singularities.
     #[error("`prevent_singularity` belongs to doubleHash")]
     Singularity,
+    /// Modulo 1 every step is zero.
+    #[error("cannot prevent singularities in a filter of one bit: take a greater `l`")]
+    OneBit,
 }
 
 /// Why a regular expression is refused.
@@ -156,6 +159,9 @@ pub enum CellProblem {
     /// BLAKE2b positions are cut from a digest by a mask.
     #[error("cannot be hashed: blakeHash needs a filter of a power of two bits before folding")]
     NotPowerOfTwo,
+    /// Singularities cannot be prevented.
+    #[error("cannot be hashed: prevent_singularity finds no step other than zero")]
+    NoStep,
     /// BLAKE2b keys end at 64 bytes.
     #[error("cannot be hashed: blakeHash takes keys of at most 64 bytes, see keySize")]
     KeyTooLong,

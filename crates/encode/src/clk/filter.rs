@@ -90,6 +90,12 @@ impl Bits for Marks {
     }
 }
 
+impl Drop for Marks {
+    fn drop(&mut self) {
+        self.bytes.as_flattened_mut().zeroize();
+    }
+}
+
 impl Drop for Filter {
     fn drop(&mut self) {
         self.words.zeroize();

@@ -37,6 +37,10 @@ pub(super) enum TokenHash {
 impl TokenHash {
     pub(super) fn new(hash: HashType, keys: FeatureKeys, filter_bits: usize) -> Self {
         match hash {
+            // The one step modulo 1 is zero.
+            HashType::Double {
+                prevent_singularity: true,
+            } if filter_bits == 1 => Self::Unusable(CellProblem::NoStep),
             HashType::Double {
                 prevent_singularity,
             } => Double::new(&keys, prevent_singularity)
@@ -56,12 +60,12 @@ impl TokenHash {
         }
     }
 
-    /// The seed of a token.
-    pub(super) fn seed(&self, token: &[u8], filter_bits: usize) -> Seed {
+    /// The seed of a token; an error for a hash that takes no token, or not this one.
+    pub(super) fn seed(&self, token: &[u8], filter_bits: usize) -> Result<Seed, CellProblem> {
         match self {
-            Self::Blake(blake) => blake.digest(token, 0),
+            Self::Blake(blake) => Ok(blake.digest(token, 0)),
             Self::Double(double) => double.seed(token, filter_bits as u64),
-            Self::Unusable(_) => Seed::default(),
+            Self::Unusable(problem) => Err(*problem),
         }
     }
 
@@ -146,19 +150,20 @@ impl Double {
         })
     }
 
-    fn seed(&self, token: &[u8], filter_bits: u64) -> Seed {
+    fn seed(&self, token: &[u8], filter_bits: u64) -> Result<Seed, CellProblem> {
         let mut start = self.start.clone();
         Mac::update(&mut start, token);
         let start = remainder(&start.finalize().into_bytes(), filter_bits);
         let mut step = self.step(token, None, filter_bits);
-        let mut added = '\0'..=char::MAX;
+        // clkhash fails, too, when all of these give no step.
+        let mut added = '\0'..='\u{d7ff}';
         while step == 0 && self.prevent_singularity {
-            let Some(char) = added.next() else { break };
+            let char = added.next().ok_or(CellProblem::NoStep)?;
             step = self.step(token, Some(char), filter_bits);
         }
         let mut seed = Seed::default();
         seed[..2].copy_from_slice(&[start, step]);
-        seed
+        Ok(seed)
     }
 
     fn step(&self, token: &[u8], added: Option<char>, filter_bits: u64) -> u64 {
@@ -254,8 +259,23 @@ mod tests {
         };
         let hash = TokenHash::new(hash, keys(64), 3);
         for token in 0..200_u8 {
-            assert_ne!(hash.seed(&[token], 3)[1], 0);
+            assert_ne!(hash.seed(&[token], 3).unwrap()[1], 0);
         }
+    }
+
+    #[test]
+    fn a_filter_of_one_bit_has_no_step() {
+        let hash = |prevent_singularity| {
+            let hash = HashType::Double {
+                prevent_singularity,
+            };
+            TokenHash::new(hash, keys(64), 1)
+        };
+        assert_eq!(hash(true).usable(), Err(CellProblem::NoStep));
+        assert_eq!(hash(true).seed(b"ab", 1), Err(CellProblem::NoStep));
+        assert_eq!(hash(false).seed(b"ab", 1), Ok(Seed::default()));
+        let double = Double::new(&keys(64), true).unwrap();
+        assert_eq!(double.seed(b"ab", 1), Err(CellProblem::NoStep));
     }
 
     #[test]

@@ -82,6 +82,20 @@ fn the_unchanged_ones_encode() {
     assert!(encode(schema(), DATA.as_bytes(), ReadOptions::default()).is_some());
 }
 
+#[test]
+fn one_bit_and_no_singularity_are_refused_together() {
+    let with = |filter: &str| SCHEMA.replace(r#""l": 128, "xor_folds": 1"#, filter);
+    let refused = ClkSchema::parse(with(r#""l": 1"#).as_bytes());
+    let said = refused.err().unwrap().to_string();
+    assert!(said.starts_with("features[2]: "), "{said}");
+    assert!(ClkSchema::parse(with(r#""l": 1, "xor_folds": 1"#).as_bytes()).is_ok());
+    let without = with(r#""l": 1"#).replace(
+        r#""prevent_singularity": true"#,
+        r#""prevent_singularity": false"#,
+    );
+    assert!(ClkSchema::parse(without.as_bytes()).is_ok());
+}
+
 proptest! {
     #![proptest_config(few())]
 

@@ -146,7 +146,12 @@ impl ClkSchema {
             let most = MAX_FEATURES as u64;
             return list.refuse(Problem::TooLarge { most });
         }
-        let features = items.iter().map(feature).collect::<Checked<_>>()?;
+        let features = items.iter().map(feature).collect::<Checked<Vec<_>>>()?;
+        if filter_bits == 1
+            && let Some(singular) = features.iter().position(Feature::prevents_singularity)
+        {
+            return items[singular].refuse(Problem::OneBit);
+        }
         Ok(Self {
             filter_bits,
             folds,
@@ -371,6 +376,13 @@ impl ClkSchema {
 }
 
 impl Feature {
+    fn prevents_singularity(&self) -> bool {
+        let prevents = HashType::Double {
+            prevent_singularity: true,
+        };
+        self.rule.as_ref().is_some_and(|rule| rule.hash == prevents)
+    }
+
     fn summary(&self) -> FeatureSummary {
         let identifier = self.identifier.clone();
         let Some(rule) = &self.rule else {

@@ -172,7 +172,12 @@ fn check_token(encoding: Encoding, hash: &TokenHash, bits: usize, expected: &Val
     assert_eq!(hex(token), expected["token_bytes"]);
     let insertions = usize::try_from(expected["insertions"].as_u64().unwrap()).unwrap();
     let mut filter = Filter::new(bits);
-    hash.insert(&mut filter, token, &hash.seed(token, bits), insertions);
+    hash.insert(
+        &mut filter,
+        token,
+        &hash.seed(token, bits).unwrap(),
+        insertions,
+    );
     let set = |place: &usize| filter.words()[place / 64] >> (63 - place % 64) & 1 == 1;
     let mut positions: Vec<u64> = expected["bit_positions"]
         .as_array()
