@@ -188,6 +188,56 @@ fn converts_old_schemas() {
 }
 
 #[test]
+fn output_goes_where_a_link_leads_and_keeps_the_link() {
+    let dir = laid_out(&vector("16-v1-schema.json"));
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("store")).unwrap();
+    for (name, arguments) in [
+        ("clks.json", &FILES[..]),
+        (
+            "new.json",
+            &["schema", "convert", "schema.json", "--output", "new.json"],
+        ),
+    ] {
+        let kept = Path::new("store").join(name);
+        fs::write(path("store").join(name), "earlier").unwrap();
+        std::os::unix::fs::symlink(&kept, path(name)).unwrap();
+        let ran = run(dir.path(), arguments);
+        assert!(ran.status.success(), "{}", said(&ran));
+        assert_eq!(fs::read_link(path(name)).unwrap(), kept);
+        assert!(serde_json::from_slice::<Value>(&fs::read(path(name)).unwrap()).is_ok());
+    }
+    assert_eq!(fs::read_dir(path("store")).unwrap().count(), 2);
+    let mode = fs::metadata(path("clks.json"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_schema_that_cannot_be_written_leaves_the_earlier_one() {
+    let dir = laid_out(&vector("16-v1-schema.json"));
+    fs::write(dir.path().join("new.json"), "earlier").unwrap();
+    fs::write(dir.path().join("schema.json"), "{}").unwrap();
+    let convert = ["schema", "convert", "schema.json", "--output", "new.json"];
+    assert_eq!(run(dir.path(), &convert).status.code(), Some(1));
+    assert_eq!(fs::read(dir.path().join("new.json")).unwrap(), b"earlier");
+    let ran = run(
+        dir.path(),
+        &[
+            "schema",
+            "convert",
+            "schema.json",
+            "--output",
+            "none/new.json",
+        ],
+    );
+    assert_eq!(ran.status.code(), Some(1));
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
+}
+
+#[test]
 fn the_example_works_and_is_described() {
     let example = workspace().join("examples/clkhash");
     let dir = TempDir::new().unwrap();

@@ -12,7 +12,6 @@ use encode::clk::{
 };
 use model::Progress as _;
 use serde_json::json;
-use tempfile::NamedTempFile;
 use zeroize::Zeroizing;
 
 use super::progress::Bars;
@@ -24,6 +23,9 @@ const MAX_SECRET_BYTES: usize = 1 << 16;
 
 /// Permission bits that let anyone but the owner at a file.
 const OTHERS: u32 = 0o077;
+
+/// Encodings are for their owner.
+const OWN: u32 = 0o600;
 
 /// What `symbolon encode` takes.
 ///
@@ -120,20 +122,45 @@ fn encode(arguments: &EncodeArguments, encoder: &ClkEncoder) -> anyhow::Result<P
     if is_standard(path) {
         return encode_to(arguments, encoder, &mut io::stdout());
     }
+    write_whole(path, OWN, |output| encode_to(arguments, encoder, output))
+}
+
+/// Writes a file that takes its name when it is complete: a failure leaves none behind, and one of
+/// that name as it was. `mode` is that of the file but for what the umask takes away.
+pub(super) fn write_whole<T>(
+    path: &Path,
+    mode: u32,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let cannot = || format!("{} cannot be written", path.display());
     if path.exists() && !path.is_file() {
         // A device or a pipe is not replaced but written to.
         let mut file = File::create(path).with_context(cannot)?;
-        return encode_to(arguments, encoder, &mut file);
+        return flushed(&mut file, write, cannot);
     }
-    // A file takes its name when it is complete: none is left behind by a refusal.
-    let directory = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    let mut file = NamedTempFile::new_in(directory).with_context(cannot)?;
-    let popcounts = encode_to(arguments, encoder, &mut BufWriter::new(&mut file))?;
+    // Where a symbolic link leads is replaced, not the link.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let directory = target.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let mut file = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(mode))
+        .tempfile_in(directory.unwrap_or(Path::new(".")))
+        .with_context(cannot)?;
+    let written = flushed(file.as_file_mut(), write, cannot)?;
     file.as_file().sync_all().with_context(cannot)?;
-    file.persist(path).with_context(cannot)?;
-    Ok(popcounts)
+    file.persist(&target).with_context(cannot)?;
+    Ok(written)
+}
+
+/// Writes through a buffer, all of it.
+fn flushed<T>(
+    file: &mut File,
+    write: impl FnOnce(&mut BufWriter<&mut File>) -> anyhow::Result<T>,
+    cannot: impl Fn() -> String,
+) -> anyhow::Result<T> {
+    let mut output = BufWriter::new(file);
+    let written = write(&mut output)?;
+    output.flush().with_context(cannot)?;
+    Ok(written)
 }
 
 fn encode_to(

@@ -1,7 +1,7 @@
 //! `symbolon schema`: look into the linkage schemas of clkhash, and bring old ones to version 3.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,6 +9,11 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use encode::clk::{ClkSchema, Document, MAX_SCHEMA_BYTES, SchemaVersion};
 use serde_json::json;
+
+use super::encode::write_whole;
+
+/// A schema is for everyone whom the umask lets read it.
+const SHARED: u32 = 0o666;
 
 /// What `symbolon schema` takes.
 #[derive(Args)]
@@ -105,8 +110,10 @@ fn convert(path: &Path, output: Option<&Path>) -> anyhow::Result<()> {
         println!("{document}");
         return Ok(());
     };
-    std::fs::write(output, format!("{document}\n"))
-        .with_context(|| format!("{} cannot be written", output.display()))
+    write_whole(output, SHARED, |file| {
+        writeln!(file, "{document}")
+            .with_context(|| format!("{} cannot be written", output.display()))
+    })
 }
 
 fn describe(file: &SchemaFile) -> anyhow::Result<()> {
