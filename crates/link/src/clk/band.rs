@@ -61,6 +61,7 @@ impl Task<'_> {
     pub(super) fn search(&self, rows: Range<usize>) -> Option<Outcome> {
         let first = rows.start;
         let may_split = rows.len() > 1;
+        let most = self.most_unsettled(rows.len());
         let mut band = Band::new(self, rows);
         for shard in &self.right.shards {
             let last = shard.order.iter().max().copied().unwrap_or(0) as usize;
@@ -69,8 +70,8 @@ impl Task<'_> {
             }
             for tile in 0..shard.tiles.len() {
                 band.search_tile(shard, tile);
-                band.settle_if_over(MAX_FOUND);
-                if may_split && band.outcome.pairs.len() > MAX_FOUND {
+                band.settle_if_over(most);
+                if may_split && band.outcome.pairs.len() > most.min(2 * MAX_FOUND) {
                     return None;
                 }
             }
@@ -83,6 +84,15 @@ impl Task<'_> {
             band.outcome.pairs.sort_by(best::order);
         }
         Some(band.outcome)
+    }
+
+    /// Pairs of a band of `rows` rows beyond which it is settled. Settling leaves at most half of them
+    /// where only the best are asked for, so that as many new ones as are sorted come in between.
+    fn most_unsettled(&self, rows: usize) -> usize {
+        let kept = self
+            .best
+            .map_or(0, |partners| partners.saturating_mul(rows));
+        MAX_FOUND.max(kept.saturating_mul(2))
     }
 }
 
@@ -214,5 +224,58 @@ impl Query {
             );
             limit.min((u32::from(total) * differing / of) as u16)
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::threshold::Threshold;
+    use super::*;
+
+    /// A search for the best `partners` of each row, or for all.
+    fn task<'a>(left: &'a ClkSet, right: &'a ClkSet, best: Option<usize>) -> Task<'a> {
+        Task {
+            left,
+            right,
+            scope: Scope::Between,
+            kernel: Kernel::best(),
+            demand: Demand::new(Threshold::new(0.5).unwrap(), left.bits()),
+            plan: Plan::new(left, right),
+            best,
+            exhaustive: false,
+        }
+    }
+
+    fn equal(rows: usize) -> ClkSet {
+        ClkSet::new(64, &[0x0f; 8].repeat(rows)).unwrap()
+    }
+
+    #[test]
+    fn settling_drops_as_much_as_it_keeps() {
+        let set = equal(1);
+        let most = |best, rows| task(&set, &set, best).most_unsettled(rows);
+        assert_eq!(most(None, 512), MAX_FOUND);
+        assert_eq!(most(Some(3), 512), MAX_FOUND);
+        assert_eq!(most(Some(100), 512), 102_400);
+        assert_eq!(most(Some(100_000), 1), 200_000);
+        assert_eq!(most(Some(usize::MAX), 512), usize::MAX);
+    }
+
+    #[test]
+    fn many_partners_are_the_first_of_equals() {
+        let (left, right) = (equal(1), equal(3 * MAX_FOUND));
+        let partners = MAX_FOUND + 9;
+        let found = task(&left, &right, Some(partners)).search(0..1).unwrap();
+        let rows = found.pairs.iter().map(|pair| pair.right as usize);
+        assert!(rows.eq(0..partners));
+    }
+
+    #[test]
+    fn a_band_splits_when_its_best_are_too_many_at_once() {
+        let set = equal(1024);
+        let search = |partners| task(&set, &set, Some(partners)).search(0..512);
+        assert_eq!(search(100).unwrap().pairs.len(), 512 * 100);
+        assert_eq!(search(128).unwrap().pairs.len(), 512 * 128);
+        assert!(search(1024).is_none());
     }
 }
