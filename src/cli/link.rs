@@ -2,19 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args;
-use link::Scratch;
 
 use super::progress::Bars;
-use super::showing::ShowArguments;
+use super::rehearsing::RehearsalArguments;
 use crate::clear;
-use crate::evaluation;
-use crate::inputs::{self, Bytes};
+use crate::inputs;
 use crate::outcome;
 use crate::rehearsal::Rehearsal;
 use crate::standing::{Kept, KeptRun, StandingRun};
-use crate::truth::Truth;
 
 /// What `symbolon link` takes.
 #[derive(Args)]
@@ -24,12 +20,6 @@ pub(crate) struct LinkArguments {
     /// A party of the schema and its registry, as CSV or gzip of it; once a party.
     #[arg(long = "party", value_name = "NAME=FILE", required = true)]
     parties: Vec<String>,
-    /// Where clusters.csv, links.csv and run.json go.
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// Who is who, to evaluate the result: columns registry (or source), record_id, person_id (or true_id).
-    #[arg(long, value_name = "FILE")]
-    truth: Option<PathBuf>,
     /// What the rehearsal's keys are made from. The same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -42,28 +32,18 @@ pub(crate) struct LinkArguments {
     /// can try out names: guard it like the registries. All rows are held in memory meanwhile.
     #[arg(long, value_name = "DIR", conflicts_with = "clear")]
     keep: Option<PathBuf>,
-    /// Memory for what may grow with the registries, as 256MiB or 4GiB; the rest goes to files in
-    /// --out while the program runs. The result is the same.
-    #[arg(long, value_name = "SIZE", default_value = "512MiB")]
-    memory: Bytes,
     #[command(flatten)]
-    showing: ShowArguments,
-    /// How many threads to use; all cores when not given.
-    #[arg(long)]
-    threads: Option<usize>,
+    common: RehearsalArguments,
 }
 
 pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
-    inputs::use_threads(arguments.threads)?;
+    let common = &arguments.common;
+    let truth = common.begin()?;
     let (schema, schema_text) = inputs::read_schema_text(&arguments.schema)?;
     let files = inputs::party_files(&schema, &arguments.parties)?;
-    let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
     let kept = arguments.keep.as_deref().map(KeptRun::create).transpose()?;
-    let bars = Bars::new();
-    std::fs::create_dir_all(&arguments.out)
-        .with_context(|| format!("{} cannot be made", arguments.out.display()))?;
-    let scratch = Scratch::in_directory(&arguments.out, arguments.memory.0);
-    let mut rehearsal = Rehearsal::new(schema, arguments.seed).within(scratch);
+    let seed = arguments.seed;
+    let mut rehearsal = Rehearsal::new(schema, seed).within(common.scratch()?);
     if kept.is_some() {
         rehearsal = rehearsal.keeping_rows();
     }
@@ -71,23 +51,16 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
         rehearsal = rehearsal.on_clear_values()?;
         println!("{}", clear::WARNING);
     }
+    let bars = Bars::new();
     let (linked, run) = rehearsal.extend(StandingRun::default(), &files, &bars)?;
     drop(bars);
-    outcome::write(&arguments.out, &linked)?;
+    outcome::write(&common.out, &linked)?;
     if let Some(kept) = &kept {
-        let seed = arguments.seed;
         kept.save(&mut Kept {
             schema_text,
             seed,
             run,
         })?;
     }
-    println!("{}", outcome::summary(&linked));
-    if let Some(truth) = &truth {
-        println!("{}", evaluation::table(&linked.assignments(), truth)?);
-    }
-    let truth = truth.as_ref().zip(arguments.truth.as_deref());
-    arguments.showing.show(&linked, truth)?;
-    println!("written to {}", arguments.out.display());
-    Ok(())
+    common.tell(&linked, None, truth.as_ref())
 }

@@ -8,6 +8,7 @@ mod link;
 mod plan;
 mod progress;
 mod quality;
+mod rehearsing;
 mod schema;
 mod showing;
 
