@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::counts::{Counts, LevelCounts, Thought, twins_like};
 use super::levels::{UNKNOWN, Variable, Variables};
 use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known, log_sum};
 use super::patterns::{Asked, Observed, Seen};
@@ -50,28 +51,6 @@ pub(super) struct Fit<'a> {
     /// All candidate pairs.
     pairs: f64,
     parties: usize,
-}
-
-/// Weighted counts by variable and level.
-type LevelCounts = Vec<Vec<f64>>;
-
-/// Weighted counts: what a round of maximisation starts from.
-struct Counts {
-    matches: LevelCounts,
-    household: LevelCounts,
-    /// By pass: strangers who met in it.
-    strangers: Vec<LevelCounts>,
-    /// By pass: how many of them there are.
-    shares: Vec<f64>,
-    /// By stratum: responsibility of each class.
-    strata: Vec<[f64; CLASSES]>,
-}
-
-/// What a pair is thought to be: a responsibility for each class, and for each pass a stranger may
-/// have met in.
-struct Thought {
-    classes: [f64; CLASSES],
-    passes: Vec<(usize, f64)>,
 }
 
 impl<'a> Fit<'a> {
@@ -238,18 +217,7 @@ impl<'a> Fit<'a> {
     }
 
     fn no_counts(&self) -> Counts {
-        let empty = || -> LevelCounts {
-            let variables = self.variables.0.iter();
-            variables.map(|v| vec![0.0; v.level_count()]).collect()
-        };
-        let passes = self.seen.asked.len();
-        Counts {
-            matches: empty(),
-            household: empty(),
-            strangers: (0..passes).map(|_| empty()).collect(),
-            shares: vec![0.0; passes],
-            strata: vec![[0.0; CLASSES]; self.candidates.len()],
-        }
+        Counts::none(self.variables, self.seen.asked.len(), self.candidates.len())
     }
 
     fn maximise(&self, counts: &Counts, classes: Classes) -> Mixture {
@@ -325,76 +293,6 @@ impl<'a> Fit<'a> {
     }
 }
 
-impl Thought {
-    /// The posterior of each class for a pair, and of each pass strangers may have met in.
-    fn of(model: &Mixture, pair: Observed<'_>) -> Self {
-        let joint = model.log_joint(pair);
-        let total = log_sum(&joint);
-        let mut passes: Vec<(usize, f64)> = model.as_strangers(pair).collect();
-        let logs: Vec<f64> = passes.iter().map(|(_, log)| *log).collect();
-        let of_strangers = log_sum(&logs);
-        for (_, log) in &mut passes {
-            *log = libm::exp(*log - of_strangers);
-        }
-        Self {
-            classes: joint.map(|log| libm::exp(log - total)),
-            passes,
-        }
-    }
-}
-
-impl Counts {
-    /// Counts the pairs of a pattern.
-    fn add(&mut self, variables: &Variables, pair: Observed<'_>, thought: &Thought) {
-        let pairs = pair.pairs as f64;
-        let classes = thought.classes.map(|share| share * pairs);
-        let stratum = &mut self.strata[usize::from(pair.stratum)];
-        add_all(stratum, &classes);
-        let [matched, household, unrelated, twins] = classes;
-        for (variable, level) in known(pair) {
-            let (mut m, mut h) = (matched, household);
-            match twins_like(&variables.0[variable]) {
-                Class::Household => h += twins,
-                _ => m += twins,
-            }
-            self.matches[variable][level] += m;
-            self.household[variable][level] += h;
-        }
-        for (pass, share) in &thought.passes {
-            let share = share * unrelated;
-            self.shares[*pass] += share;
-            for (variable, level) in known(pair) {
-                self.strangers[*pass][variable][level] += share;
-            }
-        }
-    }
-
-    /// Adds what another part counted.
-    fn join(&mut self, other: &Self) {
-        add_levels(&mut self.matches, &other.matches);
-        add_levels(&mut self.household, &other.household);
-        for (own, other) in self.strangers.iter_mut().zip(&other.strangers) {
-            add_levels(own, other);
-        }
-        add_all(&mut self.shares, &other.shares);
-        for (own, other) in self.strata.iter_mut().zip(&other.strata) {
-            add_all(own, other);
-        }
-    }
-}
-
-fn add_all(sums: &mut [f64], more: &[f64]) {
-    for (sum, more) in sums.iter_mut().zip(more) {
-        *sum += more;
-    }
-}
-
-fn add_levels(sums: &mut LevelCounts, more: &LevelCounts) {
-    for (sums, more) in sums.iter_mut().zip(more) {
-        add_all(sums, more);
-    }
-}
-
 /// How alike strangers are, by variable, where at least [`LEAST_STRANGERS`] pairs show it.
 fn stranger_tables(variables: &Variables, levels: &[u16]) -> Vec<Option<LevelTable>> {
     let width = variables.len();
@@ -441,16 +339,6 @@ fn expected_tables(
     by_pass
         .map(|asked| asked.iter().enumerate().map(of).collect())
         .collect()
-}
-
-/// Twins differ in what is a person's own as two people of a household do, and share all else as
-/// one person's records do.
-fn twins_like(variable: &Variable) -> Class {
-    if variable.parts_twins() {
-        Class::Household
-    } else {
-        Class::Match
-    }
 }
 
 /// Log priors of the classes among `all` candidate pairs of a stratum.

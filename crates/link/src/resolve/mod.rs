@@ -3,6 +3,7 @@
 
 mod agree;
 mod cluster;
+mod counts;
 mod explain;
 mod fit;
 mod join;

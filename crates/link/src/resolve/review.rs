@@ -83,14 +83,11 @@ impl Decisions {
 
     /// Moves the odds of all pairs by what the verdicts say of pairs with known odds.
     pub(super) fn recalibrate(&mut self, scored: &mut ScoredPairs) {
-        let verdict = |pair: &ScoredPair| {
-            let known = self.by_pair.get(&pair.pair)?;
-            Some((f64::from(pair.odds_millibits) / 1000.0, *known))
-        };
-        let decided = self.by_pair.keys();
-        let places = decided.filter_map(|pair| scored.place_of(*pair));
-        let pairs = places.map(|place| scored.at(place));
-        let seen: Vec<(f64, Verdict)> = pairs.filter_map(|pair| verdict(&pair)).collect();
+        let decided = self.by_pair.iter().filter_map(|(pair, verdict)| {
+            let odds = scored.at(scored.place_of(*pair)?).odds_millibits;
+            Some((f64::from(odds) / 1000.0, *verdict))
+        });
+        let seen: Vec<(f64, Verdict)> = decided.collect();
         let shift = (shift_bits(&seen) * 1000.0).round() as i32;
         self.report.shift_millibits = shift;
         for pattern in &mut scored.weights {
