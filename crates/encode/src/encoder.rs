@@ -1,7 +1,7 @@
 //! One record to its rows: a sketch once, then signatures for every block it is in.
 
 use model::layout::write_header;
-use model::profile::{Hardening, Profile};
+use model::profile::{FilterShape, Hardening};
 use model::{BlockToken, Layout, LinkageSchema, PassHandle, PassIndex};
 use records::NormalisedRecord;
 use secret::cipher::{BLOCK_BYTES, Block};
@@ -30,7 +30,7 @@ enum Form {
     /// Signatures, other ones in every block.
     Signatures(FlipTable),
     /// Bloom filters, the same in all blocks, under a key a namespace.
-    Filters(Vec<(u8, FilterKey)>),
+    Filters(FilterShape, Vec<(u8, FilterKey)>),
 }
 
 /// The random stand-ins of one record at its own node.
@@ -104,7 +104,7 @@ impl<'a> Encoder<'a> {
     ) -> Self {
         let form = match layout.hardening {
             Hardening::MinHash { flip_permille } => Form::Signatures(FlipTable::new(flip_permille)),
-            Hardening::Plain => Form::Filters(filter_keys(layout, epoch)),
+            Hardening::Plain(shape) => Form::Filters(shape, filter_keys(layout, epoch)),
         };
         Self {
             schema,
@@ -113,10 +113,6 @@ impl<'a> Encoder<'a> {
             node,
             form,
         }
-    }
-
-    fn profile(&self) -> Profile {
-        self.schema.profile
     }
 
     /// Appends the rows of `record` to `rows`, and their handles to `handles`. Of a record that has any, there is one
@@ -180,11 +176,11 @@ impl<'a> Encoder<'a> {
                 desk.flips
                     .resize(desk.sketch.asked_noise.len(), Block::default());
             }
-            Form::Filters(keys) => self.lay_out_filters(keys, desk),
+            Form::Filters(shape, keys) => self.lay_out_filters(*shape, keys, desk),
         }
     }
 
-    fn lay_out_filters(&self, keys: &[(u8, FilterKey)], desk: &mut Desk) {
+    fn lay_out_filters(&self, shape: FilterShape, keys: &[(u8, FilterKey)], desk: &mut Desk) {
         desk.filters.clear();
         desk.filters.resize(self.layout.row_bytes, 0);
         for part in &desk.sketch.parts {
@@ -194,7 +190,7 @@ impl<'a> Encoder<'a> {
                 .iter()
                 .find(|(namespace, _)| *namespace == of.namespace);
             for (token, (_, key)) in part.tokens.clone().zip(key.into_iter().cycle()) {
-                key.insert(&desk.sketch.digests[token], self.profile().filter(), filter);
+                key.insert(&desk.sketch.digests[token], shape, filter);
             }
         }
     }
@@ -203,7 +199,7 @@ impl<'a> Encoder<'a> {
     fn row(&self, place: usize, desk: &mut Desk, row: &mut [u8]) -> PassHandle {
         match &self.form {
             Form::Signatures(flips) => self.signatures(flips, place, desk, row),
-            Form::Filters(_) => row.copy_from_slice(&desk.filters),
+            Form::Filters(..) => row.copy_from_slice(&desk.filters),
         }
         let blocks = &desk.blocks;
         let handle = PassHandle::new(blocks.handles[place]);

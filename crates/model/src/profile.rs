@@ -23,10 +23,10 @@ pub enum Profile {
 /// What happens to a Bloom filter before it leaves the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hardening {
-    /// Nothing.
-    Plain,
-    /// A signature of fixed length: the 1-bit MinHash (Li and König, 2010) of the filter's set
-    /// bits, each bit then flipped with this probability in permille.
+    /// Nothing: the filter itself leaves, of this shape.
+    Plain(FilterShape),
+    /// No filter is made: what leaves is a signature of fixed length, the 1-bit MinHash (Li and König,
+    /// 2010) of the tokens, each bit flipped with this probability in permille.
     MinHash {
         /// Flips per thousand bits.
         flip_permille: u16,
@@ -48,7 +48,16 @@ impl Profile {
         match self {
             Self::Standard => Hardening::MinHash { flip_permille: 50 },
             Self::Strong => Hardening::MinHash { flip_permille: 100 },
-            Self::FieldBloom | Self::RecordClk => Hardening::Plain,
+            Self::FieldBloom => Hardening::Plain(FilterShape {
+                log2_bits: 9,
+                hashes: 8,
+            }),
+            // A record has some 150 tokens: more positions each would fill the filter, and full
+            // filters are all alike.
+            Self::RecordClk => Hardening::Plain(FilterShape {
+                log2_bits: 10,
+                hashes: 2,
+            }),
         }
     }
 
@@ -60,29 +69,6 @@ impl Profile {
     /// Whether a record is one vector instead of one a field.
     pub const fn is_whole_record(self) -> bool {
         matches!(self, Self::RecordClk)
-    }
-
-    /// The filter tokens are hashed into.
-    pub const fn filter(self) -> FilterShape {
-        match self {
-            // The filter is never written down, so it may be as long as a hash: no two tokens meet,
-            // and nobody can try out all positions. One position a token: a signature samples the
-            // set, and more positions only cost time.
-            Self::Standard | Self::Strong => FilterShape {
-                log2_bits: 32,
-                hashes: 1,
-            },
-            Self::FieldBloom => FilterShape {
-                log2_bits: 9,
-                hashes: 8,
-            },
-            // A record has some 150 tokens: more positions each would fill the filter, and full
-            // filters are all alike.
-            Self::RecordClk => FilterShape {
-                log2_bits: 10,
-                hashes: 2,
-            },
-        }
     }
 
     /// Bits uploaded for a part that carries about as much as a name (`wide`) or as one number.
