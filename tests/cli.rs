@@ -1,6 +1,8 @@
 //! The programs on the command line: every help text, and bad input, which ends with a documented
 //! exit code and a message that says where, and holds no value of any record.
 
+mod registries;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +13,8 @@ use secret::{RecipientSecret, SeededEntropy};
 use tempfile::TempDir;
 use testkit::processes::Ran;
 
+use registries::{meaningless, unreadable};
+
 use crate::setting::{SCHEMA, WORKBENCH, programs, registry};
 
 /// Stand in every bad registry and must not stand in any message.
@@ -19,81 +23,6 @@ const VALUES: [&str; 4] = ["Zyxquorna", "Plimbert", "Quondamly", "k-77341"];
 const FAILED: i32 = 1;
 const USAGE: i32 = 2;
 const REFUSED: i32 = 3;
-
-/// A registry no one can use.
-struct BadRegistry {
-    name: &'static str,
-    content: Vec<u8>,
-    /// What the message has to say.
-    says: &'static [&'static str],
-}
-
-fn bad(name: &'static str, content: &str, says: &'static [&'static str]) -> BadRegistry {
-    BadRegistry {
-        name,
-        content: content.replace('|', "\n").into_bytes(),
-        says,
-    }
-}
-
-/// Registries that no program reads to the end.
-fn unreadable() -> Vec<BadRegistry> {
-    let good = "k-77341,Zyxquorna,Plimbert,1987-04-13|";
-    let with = |rows: &str| format!("id,given,surname,born|{good}{rows}");
-    let not_utf8 = [&b"id,given,surname,born\nk-77341,Zyxquorna,Plimb\xffert,1987\n"[..]].concat();
-    vec![
-        bad(
-            "missing-column.csv",
-            "id,given,born|k-77341,Zyxquorna,1987|",
-            &["`surname`"],
-        ),
-        bad(
-            "renamed-column.csv",
-            &with("").replace("surname", "family"),
-            &["`surname`"],
-        ),
-        bad("no-header.csv", good, &["`"]),
-        bad(
-            "repeated-column.csv",
-            &with("").replace("given", "born"),
-            &["columns 2 and 4"],
-        ),
-        bad(
-            "repeated-id.csv",
-            &with("k-77341,Quondamly,Plimbert,1990|"),
-            &["row 2", "row 1"],
-        ),
-        bad("no-id.csv", &with(",Quondamly,Plimbert,1990|"), &["row 2"]),
-        bad(
-            "too-wide.csv",
-            &with("k-2,Quondamly,Plimbert,1990,Zyxquorna|"),
-            &["row 2", "5 values", "4"],
-        ),
-        bad(
-            "too-narrow.csv",
-            &with("k-2,Quondamly|"),
-            &["row 2", "2 values"],
-        ),
-        bad("empty.csv", "", &["empty"]),
-        BadRegistry {
-            name: "not-utf8.csv",
-            content: not_utf8,
-            says: &["row 1", "`surname`", "not UTF-8"],
-        },
-    ]
-}
-
-/// Registries that read well and mean nothing.
-fn meaningless() -> Vec<BadRegistry> {
-    let dates: String = (0..20)
-        .map(|n| format!("k-77341{n},Zyxquorna,Plimbert,thirteenth of Quondamly|"))
-        .collect();
-    let dates = format!("id,given,surname,born|{dates}");
-    vec![
-        bad("dates.csv", &dates, &["`born`", "20 of 20", "rows 1"]),
-        bad("header-only.csv", "id,given,surname,born|", &["no records"]),
-    ]
-}
 
 /// A directory with a schema, and a node that has all it needs to prepare without a connection.
 struct Site {
