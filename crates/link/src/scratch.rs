@@ -94,14 +94,14 @@ impl Write for Spool {
 /// Byte records sorted into buckets.
 pub(crate) struct Buckets<'a> {
     scratch: &'a Scratch,
-    /// Bytes that may be held before they are written out.
+    /// Bytes that one bucket may hold before it is written out.
     limit: usize,
-    held: usize,
     buckets: Vec<Bucket>,
 }
 
+/// One of them.
 #[derive(Default)]
-struct Bucket {
+pub(crate) struct Bucket {
     held: Vec<u8>,
     file: Option<File>,
 }
@@ -111,49 +111,48 @@ impl<'a> Buckets<'a> {
     pub(crate) fn new(scratch: &'a Scratch, count: usize, limit: usize) -> Self {
         Self {
             scratch,
-            limit,
-            held: 0,
+            limit: limit / count,
             buckets: (0..count).map(|_| Bucket::default()).collect(),
         }
     }
 
     /// Adds to a bucket.
     pub(crate) fn push(&mut self, bucket: usize, bytes: &[u8]) -> io::Result<()> {
-        self.buckets[bucket].held.extend_from_slice(bytes);
-        self.held += bytes.len();
-        if self.held > self.limit {
-            self.write_out()?;
+        let bucket = &mut self.buckets[bucket];
+        if bucket.held.len() + bytes.len() > self.limit && !bucket.held.is_empty() {
+            bucket.write_out(self.scratch)?;
         }
+        bucket.held.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn write_out(&mut self) -> io::Result<()> {
-        for bucket in &mut self.buckets {
-            if bucket.file.is_none() {
-                bucket.file = self.scratch.file()?;
-            }
-            if let Some(file) = &mut bucket.file {
-                file.write_all(&bucket.held)?;
-                bucket.held = Vec::new();
-            }
-        }
-        self.held = 0;
-        Ok(())
-    }
-
-    /// The buckets in order, each whole.
-    pub(crate) fn read(self) -> impl Iterator<Item = io::Result<Vec<u8>>> {
-        self.buckets.into_iter().map(Bucket::read)
+    /// The buckets in order, each to be read where there is room for it.
+    pub(crate) fn into_buckets(self) -> Vec<Bucket> {
+        self.buckets
     }
 }
 
 impl Bucket {
-    fn read(self) -> io::Result<Vec<u8>> {
+    /// Writes what is held to the bucket's file, if it may have one. The memory is kept for what comes next.
+    fn write_out(&mut self, scratch: &Scratch) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = scratch.file()?;
+        }
+        if let Some(file) = &mut self.file {
+            file.write_all(&self.held)?;
+            self.held.clear();
+        }
+        Ok(())
+    }
+
+    /// All that was added, in the order it came.
+    pub(crate) fn read(self) -> io::Result<Vec<u8>> {
         let Some(mut file) = self.file else {
             return Ok(self.held);
         };
+        let length = file.stream_position()? as usize;
         file.seek(SeekFrom::Start(0))?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(length + self.held.len());
         file.read_to_end(&mut bytes)?;
         bytes.extend_from_slice(&self.held);
         Ok(bytes)
@@ -170,7 +169,8 @@ mod tests {
         for (bucket, bytes) in records {
             buckets.push(*bucket, bytes).unwrap();
         }
-        buckets.read().collect::<io::Result<_>>().unwrap()
+        let buckets = buckets.into_buckets().into_iter();
+        buckets.map(|bucket| bucket.read().unwrap()).collect()
     }
 
     #[test]

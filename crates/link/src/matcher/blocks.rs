@@ -1,7 +1,6 @@
 //! Which rows share a block: an index over the rows of one partition, sorted by pass and token.
 
 use std::collections::HashSet;
-use std::io;
 use std::ops::Range;
 
 use model::layout::Row;
@@ -11,7 +10,7 @@ use rayon::prelude::*;
 
 use super::crowded::Crowded;
 use super::grade::Grader;
-use super::{MAX_BLOCK_ROWS, MatchReport, RowBatch};
+use super::{MAX_BLOCK_ROWS, MatchError, MatchReport, RowBatch};
 use crate::comparison::{RowId, push_header};
 
 /// About how many pairs are compared between two hand-overs of results; with the largest block it
@@ -222,8 +221,8 @@ impl<'a> Blocks<'a> {
     pub(super) fn compare(
         &self,
         grader: &Grader,
-        mut take: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
+        mut take: impl FnMut(&[u8]) -> Result<(), MatchError>,
+    ) -> Result<(), MatchError> {
         for step in self.steps() {
             let parts: Vec<Vec<u8>> = step
                 .par_iter()

@@ -8,17 +8,20 @@
 
 use std::collections::HashSet;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use model::digest::Digester;
 use model::layout::Row;
 use model::{Digest, Layout, LinkageSchema, PartyIndex, Progress};
+use rayon::prelude::*;
 
 use super::blocks::{Blocks, Input, Partition};
 use super::grade::Grader;
 use super::order::Ordered;
 use super::{MAX_PAIRS, MatchError, MatchReport};
 use crate::comparison::{Comparison, ComparisonLayout, MAX_BATCHES, RowId};
-use crate::scratch::{Buckets, Scratch};
+use crate::scratch::{Bucket, Buckets, Scratch};
 
 /// Partitions of rows: by the first byte of their block's token, which is random.
 const PARTITIONS: usize = 256;
@@ -45,8 +48,8 @@ impl RowBatch {
     }
 }
 
-/// Takes comparisons.
-pub trait Sink {
+/// Takes comparisons, on whichever thread.
+pub trait Sink: Send {
     /// Takes the next ones.
     ///
     /// # Errors
@@ -59,7 +62,7 @@ pub trait Sink {
     }
 }
 
-impl<F: FnMut(&[u8]) -> io::Result<()>> Sink for F {
+impl<F: FnMut(&[u8]) -> io::Result<()> + Send> Sink for F {
     fn take(&mut self, comparisons: &[u8]) -> io::Result<()> {
         self(comparisons)
     }
@@ -186,36 +189,37 @@ impl<'a> Comparer<'a> {
         progress: &dyn Progress,
         sink: &mut dyn Sink,
     ) -> Result<Extension, MatchError> {
-        let grader = Grader::new(self.layout);
         let rows: u64 = self.inputs.iter().map(|input| u64::from(input.rows)).sum();
         progress.stage("compare rows", rows);
         let mut ordered = Ordered::new(self.layout, self.scratch, FILLING, &self.inputs);
         let mut extension = Extension::default();
-        // Calibration counts like one more pass here, and apart in the report.
         let mut report = MatchReport {
-            pairs_by_pass: vec![0; self.schema.passes.len() + 1],
-            skipped_by_pass: vec![0; self.schema.passes.len() + 1],
             rows: rows - self.gone.len() as u64,
-            ..MatchReport::default()
+            ..empty_report(self.schema)
         };
         let mut void = self.gone.clone();
-        for partition in self.partitions.read() {
-            hold_on(sink).map_err(|error| stopped(error, sink))?;
-            let partition = Partition::new(self.layout, partition?);
-            let blocks = Blocks::of(&partition, &self.inputs, &self.gone, &mut report);
-            if report.pairs > MAX_PAIRS {
-                let pairs = report.pairs;
-                return Err(MatchError::TooManyPairs { pairs });
+        let matching = Matching {
+            schema: self.schema,
+            layout: self.layout,
+            inputs: &self.inputs,
+            gone: &self.gone,
+            grader: Grader::new(self.layout),
+            pairs: AtomicU64::new(0),
+            out: Mutex::new((&mut ordered, &mut *sink)),
+        };
+        let mut partitions = self.partitions.into_buckets();
+        while !partitions.is_empty() {
+            let next = partitions.len().min(rayon::current_num_threads());
+            let next: Vec<Bucket> = partitions.drain(..next).collect();
+            let done = next.into_par_iter().map(|rows| matching.compare(rows));
+            for done in done.collect::<Result<Vec<_>, _>>()? {
+                report.add(&done.report);
+                extension.compared += done.compared;
+                void.extend(done.oversized);
+                progress.advance(done.rows);
             }
-            extension.compared += blocks.pairs();
-            void.extend(blocks.oversized());
-            let compared = blocks.compare(&grader, |part| {
-                hold_on(sink)?;
-                ordered.push(part)
-            });
-            compared.map_err(|error| stopped(error, sink))?;
-            progress.advance(partition.len() as u64);
         }
+        drop(matching);
         (extension.kept, extension.taken_back) =
             keep(self.layout, before, &void, |part| ordered.push(part))?;
         let handed_over = ordered.finish(sink);
@@ -224,6 +228,64 @@ impl<'a> Comparer<'a> {
         report.skipped_by_pass.pop();
         extension.all = report;
         Ok(extension)
+    }
+}
+
+/// What comparing the rows of one partition takes, on whichever thread.
+struct Matching<'a, 'b> {
+    schema: &'a LinkageSchema,
+    layout: &'a Layout,
+    inputs: &'a [Input],
+    gone: &'a HashSet<RowId>,
+    grader: Grader,
+    /// Pairs found so far, in all partitions.
+    pairs: AtomicU64,
+    /// Where comparisons go, and who may ask to stop. What holds it starts no work on other threads.
+    out: Mutex<(&'b mut Ordered<'a>, &'b mut dyn Sink)>,
+}
+
+/// What became of one partition.
+struct Done {
+    report: MatchReport,
+    compared: u64,
+    oversized: Vec<RowId>,
+    rows: u64,
+}
+
+impl Matching<'_, '_> {
+    fn compare(&self, rows: Bucket) -> Result<Done, MatchError> {
+        self.hand_over(&[])?;
+        let partition = Partition::new(self.layout, rows.read()?);
+        let mut report = empty_report(self.schema);
+        let blocks = Blocks::of(&partition, self.inputs, self.gone, &mut report);
+        let pairs = self.pairs.fetch_add(report.pairs, Relaxed) + report.pairs;
+        if pairs > MAX_PAIRS {
+            return Err(MatchError::TooManyPairs { pairs });
+        }
+        blocks.compare(&self.grader, |part| self.hand_over(part))?;
+        Ok(Done {
+            compared: blocks.pairs(),
+            oversized: blocks.oversized().collect(),
+            rows: partition.len() as u64,
+            report,
+        })
+    }
+
+    fn hand_over(&self, comparisons: &[u8]) -> Result<(), MatchError> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ordered, sink) = &mut *out;
+        hold_on(*sink)
+            .and_then(|()| ordered.push(comparisons))
+            .map_err(|error| stopped(error, *sink))
+    }
+}
+
+/// A report of nothing. Calibration counts like one more pass here, and apart in the end.
+fn empty_report(schema: &LinkageSchema) -> MatchReport {
+    MatchReport {
+        pairs_by_pass: vec![0; schema.passes.len() + 1],
+        skipped_by_pass: vec![0; schema.passes.len() + 1],
+        ..MatchReport::default()
     }
 }
 

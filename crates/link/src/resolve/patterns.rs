@@ -103,15 +103,26 @@ type Key = (u16, u64, Box<[u16]>);
 impl PatternBuilder {
     /// The number of a pattern, for now, and one more pair that has it.
     pub(super) fn number(&mut self, stratum: u16, passes: u64, levels: &[u16]) -> u32 {
+        self.add((stratum, passes, levels.into()), 1)
+    }
+
+    /// Takes the patterns of another builder in. Returns, by their numbers there, their numbers here.
+    pub(super) fn take_in(&mut self, other: Self) -> Vec<u32> {
+        let mut numbers = vec![0; other.counts.len()];
+        for (key, number) in other.numbers {
+            let number = number as usize;
+            numbers[number] = self.add(key, other.counts[number]);
+        }
+        numbers
+    }
+
+    fn add(&mut self, pattern: Key, pairs: u64) -> u32 {
         let next = self.counts.len() as u32;
-        let number = *self
-            .numbers
-            .entry((stratum, passes, levels.into()))
-            .or_insert(next);
+        let number = *self.numbers.entry(pattern).or_insert(next);
         if number == next {
             self.counts.push(0);
         }
-        self.counts[number as usize] += 1;
+        self.counts[number as usize] += pairs;
         number
     }
 
@@ -168,8 +179,14 @@ mod tests {
         ) {
             let build = |pairs: &[(u16, u64, [u16; 2])]| {
                 let mut builder = PatternBuilder::default();
-                let number = |(stratum, passes, levels): &(u16, u64, [u16; 2])| builder.number(*stratum, *passes, levels);
-                let mut numbers: Vec<u32> = pairs.iter().map(number).collect();
+                let mut numbers: Vec<u32> = Vec::new();
+                for part in pairs.chunks(7) {
+                    let mut own = PatternBuilder::default();
+                    let number = |(stratum, passes, levels): &(u16, u64, [u16; 2])| own.number(*stratum, *passes, levels);
+                    let of_own: Vec<u32> = part.iter().map(number).collect();
+                    let here = builder.take_in(own);
+                    numbers.extend(of_own.iter().map(|number| here[*number as usize]));
+                }
                 let patterns = builder.finish(&mut numbers);
                 (patterns, numbers)
             };
