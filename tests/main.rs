@@ -16,6 +16,8 @@ mod faults;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod lookup;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod quality;

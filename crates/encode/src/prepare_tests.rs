@@ -100,7 +100,6 @@ fn counts_add_up_and_rows_leave_in_handle_order() {
     assert_eq!(report.calibration_rows, 3);
     assert_eq!(report.set_aside_examples, [4]);
     assert_eq!(report.present, [3, 3, 3]);
-    let layout = Layout::of(&schema("standard"));
     let handles: Vec<_> = rows(&prepared).iter().map(|row| row.handle()).collect();
     assert!(handles.is_sorted());
     assert_eq!(
@@ -163,7 +162,6 @@ fn blocks_are_incomparable_unless_the_profile_says_so() {
 
 #[test]
 fn another_linkage_key_changes_tokens_and_another_run_only_handles() {
-    let layout = Layout::of(&schema("standard"));
     let tokens = |setting: &Setting| {
         let prepared = prepare(setting, people()).ok().unwrap();
         let mut tokens: Vec<_> = rows(&prepared).iter().map(|row| row.token()).collect();

@@ -38,7 +38,8 @@ impl Scratch {
         self.memory
     }
 
-    fn file(&self) -> io::Result<Option<File>> {
+    /// A nameless file, where there is a directory for one.
+    pub(crate) fn file(&self) -> io::Result<Option<File>> {
         let directory = self.directory.as_deref();
         directory.map(tempfile::tempfile_in).transpose()
     }
@@ -122,7 +123,7 @@ impl<'a> Buckets<'a> {
         if bucket.held.len() + bytes.len() > self.limit && !bucket.held.is_empty() {
             bucket.write_out(self.scratch)?;
         }
-        bucket.held.extend_from_slice(bytes);
+        bucket.hold(bytes, self.limit);
         Ok(())
     }
 
@@ -133,6 +134,16 @@ impl<'a> Buckets<'a> {
 }
 
 impl Bucket {
+    /// Holds more, in no more memory than `limit` unless these bytes alone are more.
+    fn hold(&mut self, bytes: &[u8], limit: usize) {
+        let needed = self.held.len() + bytes.len();
+        if needed > self.held.capacity() {
+            let room = (self.held.capacity() * 2).clamp(needed, limit.max(needed));
+            self.held.reserve_exact(room - self.held.len());
+        }
+        self.held.extend_from_slice(bytes);
+    }
+
     /// Writes what is held to the bucket's file, if it may have one. The memory is kept for what comes next.
     fn write_out(&mut self, scratch: &Scratch) -> io::Result<()> {
         if self.file.is_none() {

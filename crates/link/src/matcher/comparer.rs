@@ -27,7 +27,7 @@ use crate::scratch::{Bucket, Buckets, Scratch};
 const PARTITIONS: usize = 256;
 /// The share of the memory that partitions may hold while they are filled, and comparisons while
 /// they are put in order.
-const FILLING: usize = 4;
+const FILLING: usize = 6;
 /// Rows read at once.
 const READ_ROWS: usize = 4096;
 

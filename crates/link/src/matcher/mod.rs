@@ -8,7 +8,7 @@
 mod blocks;
 mod comparer;
 mod crowded;
-mod grade;
+pub(crate) mod grade;
 mod order;
 
 use std::io;

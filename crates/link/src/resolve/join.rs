@@ -26,7 +26,7 @@ const MET_HEADER: usize = 9;
 /// Comparisons that one thread sorts into buckets at once.
 const SORTED_AT_ONCE: usize = 8192;
 /// The share of the memory that buckets may hold while they are filled.
-const FILLING: usize = 4;
+const FILLING: usize = 6;
 
 /// What the comparisons come to.
 pub(super) struct Joined {
@@ -144,7 +144,7 @@ impl Join<'_> {
         Ok(sorted)
     }
 
-    fn check(&self, comparison: Comparison<'_>) -> Result<(), ResolveError> {
+    pub(super) fn check(&self, comparison: Comparison<'_>) -> Result<(), ResolveError> {
         let sound = |grade: &u8| *grade <= GRADES || *grade == MISSING;
         if !comparison.grades().iter().all(sound) {
             return Err(ResolveError::BadGrade);
@@ -181,7 +181,8 @@ impl Join<'_> {
         let mut joined = JoinedBucket::default();
         let (mut grades, mut levels) = (Vec::new(), Vec::new());
         for same in met.chunk_by(|a, b| records_of(a) == records_of(b)) {
-            self.mean(same, &mut grades);
+            let of_pair = same.iter().map(|met| &met[MET_HEADER..]);
+            self.mean(&of_pair.collect::<Vec<_>>(), &mut grades);
             self.levels(&grades, &mut levels);
             let passes = same.iter().map(|met| 1u64 << met[MET_HEADER - 1]);
             let passes = passes.fold(0, |all, one| all | one);
@@ -201,10 +202,10 @@ impl Join<'_> {
     }
 
     /// The mean grade of every slot over the comparisons of one pair.
-    fn mean(&self, same: &[&[u8]], grades: &mut Vec<u8>) {
+    pub(super) fn mean(&self, same: &[&[u8]], grades: &mut Vec<u8>) {
         grades.clear();
         grades.extend((0..self.layout.slots.len()).map(|slot| {
-            let known = same.iter().map(|met| met[MET_HEADER + slot]);
+            let known = same.iter().map(|grades| grades[slot]);
             let known = known.filter(|grade| *grade != MISSING);
             let (sum, count) = known.fold((0u32, 0u32), |(sum, count), grade| {
                 (sum + u32::from(grade), count + 1)
@@ -217,7 +218,7 @@ impl Join<'_> {
     }
 
     /// The level of every variable; of whole records, the one grade as it is.
-    fn levels(&self, grades: &[u8], levels: &mut Vec<u16>) {
+    pub(super) fn levels(&self, grades: &[u8], levels: &mut Vec<u16>) {
         levels.clear();
         if !self.schema.profile.is_whole_record() {
             levels.extend(self.variables.levels(grades));

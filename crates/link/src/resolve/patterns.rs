@@ -154,7 +154,17 @@ impl PatternBuilder {
     }
 }
 
-impl Observed<'_> {
+impl<'a> Observed<'a> {
+    /// A pair that is none of those counted.
+    pub(super) fn one(stratum: u16, passes: u64, levels: &'a [u16]) -> Self {
+        Self {
+            stratum,
+            passes,
+            pairs: 1,
+            levels,
+        }
+    }
+
     /// The passes met in, one bit a pass.
     pub(super) fn met_in(&self) -> u64 {
         self.passes
