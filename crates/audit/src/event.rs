@@ -132,6 +132,12 @@ pub enum Event {
         /// Digest of the results as received.
         digest: Digest,
     },
+    /// Somebody answers for whole-record encodings (CLKs) of real people at a coordinator, which
+    /// otherwise takes those of made-up people only.
+    WholeRecordAllowed {
+        /// Who, by name and office, as the operator wrote it.
+        by: String,
+    },
 }
 
 /// Who did it.
@@ -308,6 +314,7 @@ mod tests {
             Event::BatchPrepared { run, kind: handle_map, manifest_digest, records, rows, bytes },
             Event::BatchUploaded { run, kind, manifest_digest, receipt_head },
             Event::ResultsReceived { run, rows, digest: digest(7) },
+            Event::WholeRecordAllowed { by: "A. Person, data protection officer".into() },
         ]
     }
 

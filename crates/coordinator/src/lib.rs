@@ -10,6 +10,7 @@
 //! keys, a certificate, a listener and a log of its own. The modules [`matcher`] and [`resolver`] do
 //! not know each other: what passes between them is [`handover::Handover`], one way.
 
+pub mod anonlink;
 mod context;
 mod coordinator;
 mod digesting;

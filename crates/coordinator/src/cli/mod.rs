@@ -102,7 +102,8 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     let refused = matches!(error.downcast_ref(), Some(InitError::Exists(_)))
         || error
             .downcast_ref()
-            .is_some_and(|error: &EnrolError| error.is_refusal());
+            .is_some_and(|error: &EnrolError| error.is_refusal())
+        || error.is::<run::NotAllowed>();
     if refused { Exit::Refused } else { Exit::Failed }
 }
 
