@@ -42,11 +42,7 @@ impl SigningKey {
 }
 
 /// Whether `signature` is that of the owner of `public` over exactly `message`.
-pub fn verify(
-    public: &[u8; KEY_BYTES],
-    message: &[u8],
-    signature: &[u8; SIGNATURE_BYTES],
-) -> bool {
+pub fn verify(public: &[u8; KEY_BYTES], message: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> bool {
     let key = UnparsedPublicKey::new(&ED25519, public);
     key.verify(message, signature).is_ok()
 }
