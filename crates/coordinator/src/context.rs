@@ -6,11 +6,13 @@ use std::sync::Arc;
 use audit::{Event, LogError};
 use link::Scratch;
 use model::{Clock, Digest, RunNumber};
+use secret::key_file::KeyFileError;
 use wire::Role;
 
 use crate::directory::RoleDir;
 use crate::journal::Journal;
 use crate::lifecycle::{Lifecycle, Runs};
+use crate::log_key;
 use crate::project::Project;
 use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
 
@@ -27,6 +29,14 @@ pub enum RoleError {
         role: Role,
         /// Why.
         source: StoreError,
+    },
+    /// The key of the log cannot be used.
+    #[error("the {role} cannot sign its log")]
+    Key {
+        /// Whose.
+        role: Role,
+        /// Why.
+        source: KeyFileError,
     },
     /// The log cannot be used.
     #[error("the log of the {role} cannot be used")]
@@ -59,7 +69,9 @@ impl<L: Lifecycle> RoleContext<L> {
         let store = SqliteStore::open(directory)
             .map(Arc::new)
             .map_err(|source| RoleError::Store { role, source })?;
-        let journal = Journal::open(directory.log(), role, clock)
+        let signer = log_key::read(directory, role, &project.name)
+            .map_err(|source| RoleError::Key { role, source })?;
+        let journal = Journal::open(directory.log(), role, signer, clock)
             .map_err(|source| RoleError::Log { role, source })?;
         Ok(Self {
             role,

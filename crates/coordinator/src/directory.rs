@@ -4,8 +4,8 @@
 //! coordinator.toml     project, epoch, open run, listen addresses, schema file
 //! schema.toml          the linkage schema
 //! authority/           ca.pem ca.key
-//! matcher/             cert.pem key.pem matcher.db batches/ runs/ log
-//! resolver/            cert.pem key.pem handle-map.key pseudonym.key resolver.db batches/ runs/ log
+//! matcher/             cert.pem key.pem log.key matcher.db batches/ runs/ log/
+//! resolver/            the same, and handle-map.key pseudonym.key
 //! ```
 
 use std::io::{self, Read as _};
@@ -174,9 +174,14 @@ impl RoleDir {
         self.path.join("runs")
     }
 
-    /// The role's log.
+    /// The directory of the role's log.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// The key the role signs its log with.
+    pub fn log_key(&self) -> PathBuf {
+        self.path.join("log.key")
     }
 
     /// The resolver's key for handle maps.

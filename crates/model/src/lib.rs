@@ -4,7 +4,9 @@
 //! Everything here is either public knowledge among the members of a project or random stand-ins;
 //! raw identifiers live in `records`, keys in `secret` and `encode`.
 
+pub mod agreement;
 pub mod clock;
+pub mod day;
 pub mod digest;
 mod hex;
 pub mod id;
@@ -14,8 +16,12 @@ pub mod profile;
 pub mod progress;
 pub mod refusal;
 pub mod schema;
+pub mod signature;
+pub mod words;
 
+pub use agreement::{Agreement, SignedAgreement};
 pub use clock::{Clock, SystemClock};
+pub use day::Day;
 pub use digest::Digest;
 pub use id::{
     BlockToken, Epoch, KeyCheck, LinkageId, PartyIndex, PartyName, PassHandle, PassIndex,
@@ -26,3 +32,4 @@ pub use manifest::{BatchKind, BatchManifest};
 pub use progress::{Progress, Silent};
 pub use refusal::{Refusal, RefusalCode};
 pub use schema::LinkageSchema;
+pub use signature::Signature;

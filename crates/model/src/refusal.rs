@@ -26,11 +26,14 @@ pub enum RefusalCode {
     WrongState,
     /// The message is not understood.
     BadMessage,
+    /// The linkage agreement does not allow it, or there is none in force. The detail names the
+    /// clause.
+    OutsideAgreement,
 }
 
 impl RefusalCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NotAMember,
         Self::WrongParty,
         Self::WrongRun,
@@ -42,6 +45,7 @@ impl RefusalCode {
         Self::AlreadyAccepted,
         Self::WrongState,
         Self::BadMessage,
+        Self::OutsideAgreement,
     ];
 
     /// The code's name on the wire and in logs.
@@ -58,6 +62,7 @@ impl RefusalCode {
             Self::AlreadyAccepted => "already-accepted",
             Self::WrongState => "wrong-state",
             Self::BadMessage => "bad-message",
+            Self::OutsideAgreement => "outside-agreement",
         }
     }
 
@@ -86,6 +91,9 @@ impl RefusalCode {
             Self::AlreadyAccepted => "collect this run's results, or ask for a new run",
             Self::WrongState => "run `symbolon-node status` to see what the run waits for",
             Self::BadMessage => "use the same version of the programs on both sides",
+            Self::OutsideAgreement => {
+                "read the clause with `symbolon-node agree show`; the custodians may agree anew"
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod hpke_box;
 pub mod key;
 pub mod key_file;
 pub mod sealed_stream;
+pub mod signing;
 
 mod hex;
 
@@ -22,3 +23,4 @@ pub use hpke_box::{RecipientKey, RecipientSecret};
 pub use key::{Expander, Key32, Prf, expander};
 pub use key_file::Purpose;
 pub use sealed_stream::{StreamReader, StreamWriter};
+pub use signing::SigningKey;

@@ -20,7 +20,8 @@ const fn grpc_code(code: RefusalCode) -> Code {
         RefusalCode::WrongRun
         | RefusalCode::SchemaDiffers
         | RefusalCode::KeyDiffers
-        | RefusalCode::WrongState => Code::FailedPrecondition,
+        | RefusalCode::WrongState
+        | RefusalCode::OutsideAgreement => Code::FailedPrecondition,
         RefusalCode::TooLarge => Code::ResourceExhausted,
         RefusalCode::BadManifest | RefusalCode::BadMessage => Code::InvalidArgument,
         RefusalCode::DigestDiffers => Code::DataLoss,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use audit::{Actor, Event, Log, MemoryStore};
+use audit::{Actor, Checkpoint, Event, Log, MemoryStore, NoteSigner};
 use model::layout::{ROW_HEADER, write_header};
 use model::{
     BatchManifest, BlockToken, Clock, Digest, Epoch, KeyCheck, LinkageSchema, PassHandle,
@@ -11,6 +11,8 @@ use model::{
 use secret::{RecipientKey, SeededEntropy, StreamWriter};
 use wire::{Intake, Receipt, Role};
 
+use crate::directory::StateDir;
+use crate::log_key;
 use crate::project::Project;
 use crate::resolver::handle_map;
 
@@ -102,8 +104,18 @@ pub(crate) fn receipt(manifest: &BatchManifest) -> Receipt {
     Receipt {
         manifest_digest: manifest.digest(),
         entry,
+        checkpoint: Checkpoint::sign(proof.head, &signer(Role::Matcher)).unwrap(),
         proof,
     }
+}
+
+/// A key for the log of `role`.
+pub(crate) fn signer(role: Role) -> NoteSigner {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = StateDir::new(dir.path()).role(role);
+    std::fs::create_dir(directory.path()).unwrap();
+    log_key::make(&directory, &mut SeededEntropy::new(5)).unwrap();
+    log_key::read(&directory, role, &project().name).unwrap()
 }
 
 /// Opens, sends what is missing, and accepts.

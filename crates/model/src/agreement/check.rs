@@ -1,0 +1,180 @@
+//! From bytes to an agreement that can be trusted: every entry within its limits, and none against
+//! another.
+
+use std::collections::HashSet;
+
+use super::{
+    Agreement, FORMAT, MAX_AGREEMENT_BYTES, MAX_MEMBERS, MAX_RETENTION_DAYS, MAX_TEXT, Member,
+    MemberRole,
+};
+use crate::schema::{MAX_PASSES, MAX_REVIEW_PAIRS};
+
+/// Why a document is no agreement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AgreementError {
+    /// Longer than any real agreement.
+    #[error("the agreement has {0} bytes, the limit is {MAX_AGREEMENT_BYTES}")]
+    TooLong(usize),
+    /// Not TOML, or an entry that does not exist.
+    #[error("the agreement is not readable: {0}")]
+    Toml(String),
+    /// Written for another version of the language.
+    #[error("the agreement has format {0}, this program reads format {FORMAT}")]
+    Format(u32),
+    /// An entry that is out of bounds or contradicts another.
+    #[error("{entry}: {problem}")]
+    Entry {
+        /// Which.
+        entry: String,
+        /// What is wrong and what is allowed.
+        problem: String,
+    },
+}
+
+type Checked = Result<(), AgreementError>;
+
+fn wrong(entry: impl Into<String>, problem: impl Into<String>) -> Checked {
+    Err(AgreementError::Entry {
+        entry: entry.into(),
+        problem: problem.into(),
+    })
+}
+
+impl Agreement {
+    /// Reads and checks an agreement.
+    ///
+    /// # Errors
+    /// [`AgreementError`] says which entry cannot be used.
+    pub fn parse(bytes: &[u8]) -> Result<Self, AgreementError> {
+        if bytes.len() > MAX_AGREEMENT_BYTES {
+            return Err(AgreementError::TooLong(bytes.len()));
+        }
+        let agreement: Self =
+            toml::from_slice(bytes).map_err(|error| AgreementError::Toml(error.to_string()))?;
+        agreement.check()?;
+        Ok(agreement)
+    }
+
+    /// Holds every entry to its limits and to the others.
+    ///
+    /// # Errors
+    /// [`AgreementError`] says which entry cannot be used.
+    pub fn check(&self) -> Checked {
+        if self.format != FORMAT {
+            return Err(AgreementError::Format(self.format));
+        }
+        check_text("purpose", &self.purpose)?;
+        check_text("legal_basis", &self.legal_basis)?;
+        self.check_order()?;
+        self.check_numbers()?;
+        self.check_members()
+    }
+
+    fn check_order(&self) -> Checked {
+        let is_first = self.number == 1;
+        match self.replaces {
+            _ if self.number == 0 => wrong("number", "agreements are numbered from 1"),
+            None if !is_first => wrong("replaces", "an amendment names what it replaces"),
+            Some(_) if is_first => wrong("replaces", "the first agreement replaces nothing"),
+            _ if self.expires < self.starts => wrong("expires", "it ends before it starts"),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_numbers(&self) -> Checked {
+        if self.runs == 0 {
+            return wrong("runs", "at least one run");
+        }
+        if self.count_floor < 2 {
+            return wrong("count_floor", "a floor below 2 hides nothing");
+        }
+        if self.review_pairs > MAX_REVIEW_PAIRS {
+            return wrong("review_pairs", format!("at most {MAX_REVIEW_PAIRS}"));
+        }
+        if self.retention_days > MAX_RETENTION_DAYS {
+            return wrong("retention_days", format!("at most {MAX_RETENTION_DAYS}"));
+        }
+        if self.passes.is_empty() || self.passes.len() > MAX_PASSES {
+            return wrong("passes", format!("from 1 to {MAX_PASSES}"));
+        }
+        match self.noise {
+            Some(noise) if noise.epsilon_permille == 0 => {
+                wrong("noise.epsilon_permille", "at least 1")
+            }
+            Some(noise) if noise.epsilon_permille > 20_000 => wrong(
+                "noise.epsilon_permille",
+                "more than 20000 is no noise; leave `noise` out",
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_members(&self) -> Checked {
+        if self.member.len() > MAX_MEMBERS {
+            return wrong("member", format!("at most {MAX_MEMBERS}"));
+        }
+        let mut names = HashSet::new();
+        let mut keys = HashSet::new();
+        for member in &self.member {
+            check_member(member)?;
+            if !names.insert(&member.name) {
+                return wrong(place(member), "the name stands twice");
+            }
+            if member.dpo_key.is_some_and(|key| !keys.insert(key)) {
+                return wrong(place(member), "another member has the same `dpo_key`");
+            }
+        }
+        if self.custodians().count() < 2 {
+            return wrong("member", "at least two custodians");
+        }
+        for role in [MemberRole::Matcher, MemberRole::Resolver] {
+            let mut members = self.member.iter();
+            if !members.any(|member| member.roles.contains(&role)) {
+                return wrong(
+                    "member",
+                    format!("nobody has the role {role:?}").to_lowercase(),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_member(member: &Member) -> Checked {
+    check_text(&format!("{}.title", place(member)), &member.title)?;
+    if member.roles.is_empty() {
+        return wrong(place(member), "at least one role");
+    }
+    if let Some(dpo) = &member.dpo {
+        check_text(&format!("{}.dpo", place(member)), dpo)?;
+    }
+    let signs = member.dpo.is_some() && member.dpo_key.is_some();
+    if member.is_custodian() && !signs {
+        return wrong(place(member), "a custodian has `dpo` and `dpo_key`");
+    }
+    let blind = |role: &MemberRole| matches!(role, MemberRole::Matcher | MemberRole::Resolver);
+    if member.is_custodian() && member.roles.iter().any(blind) {
+        return wrong(
+            place(member),
+            "a custodian runs neither matcher nor resolver",
+        );
+    }
+    Ok(())
+}
+
+fn place(member: &Member) -> String {
+    format!("member {}", member.name)
+}
+
+fn check_text(entry: &str, text: &str) -> Checked {
+    if text.trim().is_empty() {
+        return wrong(entry, "may not be empty");
+    }
+    if text.chars().count() > MAX_TEXT {
+        return wrong(entry, format!("at most {MAX_TEXT} characters"));
+    }
+    match text.chars().find(|c| c.is_control() && *c != '\n') {
+        Some(_) => wrong(entry, "no control characters"),
+        None => Ok(()),
+    }
+}

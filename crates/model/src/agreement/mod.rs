@@ -1,0 +1,189 @@
+//! The linkage agreement: one readable TOML document that says what may be linked, by whom, under
+//! which law, for how long, and what each recipient may have of it. Every custodian's data
+//! protection officer (DPO) signs its exact bytes.
+//!
+//! [`Agreement::parse`] checks everything once; [`SignedAgreement`] adds who signed and what was
+//! said since, and answers whether something may be done, naming the clause where it may not.
+
+mod check;
+mod clause;
+mod draft;
+mod signed;
+mod statement;
+
+use serde::{Deserialize, Serialize};
+
+pub use check::AgreementError;
+pub use clause::Clause;
+pub use draft::{Draft, DraftMember};
+pub use signed::{SignedAgreement, Standing};
+pub use statement::{Act, MAX_STATEMENT_BYTES, Statement, StatementError};
+
+use crate::day::Day;
+use crate::digest::Digest;
+use crate::id::{FieldName, PartyName, ProjectName};
+use crate::profile::Profile;
+
+/// The version of the agreement language this program reads.
+pub const FORMAT: u32 = 1;
+/// The most bytes an agreement may have.
+pub const MAX_AGREEMENT_BYTES: usize = 64 * 1024;
+/// The most members an agreement may have.
+pub const MAX_MEMBERS: usize = 64;
+/// The most characters one text of an agreement may have.
+pub const MAX_TEXT: usize = 4000;
+/// The most days results and batches may be kept: ten years.
+pub const MAX_RETENTION_DAYS: u32 = 3653;
+
+/// What a document is; its first line, so that no signature over one serves for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A linkage agreement.
+    LinkageAgreement,
+}
+
+/// What a member does in the project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberRole {
+    /// Holds records, runs a node, and signs by its DPO.
+    Custodian,
+    /// Runs the matcher.
+    Matcher,
+    /// Runs the resolver.
+    Resolver,
+    /// Asks for what its outputs allow; holds no records.
+    Recipient,
+}
+
+/// What may be released to a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// A pseudonym of its own for each of its records.
+    OwnPseudonyms,
+    /// Whether a person is known elsewhere, yes or no.
+    YesNo,
+    /// Counts, none below the floor.
+    Counts,
+    /// Notices of births, deaths and marriages of people it knows.
+    LifeEvents,
+}
+
+impl Output {
+    /// The output's name in agreements.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnPseudonyms => "own-pseudonyms",
+            Self::YesNo => "yes-no",
+            Self::Counts => "counts",
+            Self::LifeEvents => "life-events",
+        }
+    }
+}
+
+/// One party to the agreement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Its short name; a custodian's is that of the linkage schema.
+    pub name: PartyName,
+    /// What people call it.
+    pub title: String,
+    /// What it does.
+    pub roles: Vec<MemberRole>,
+    /// Who its data protection officer is; every custodian has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpo: Option<String>,
+    /// Fingerprint of the DPO's signing key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpo_key: Option<Digest>,
+    /// What may be released to it.
+    #[serde(default)]
+    pub outputs: Vec<Output>,
+}
+
+impl Member {
+    /// Whether it holds records, and its DPO has to sign.
+    pub fn is_custodian(&self) -> bool {
+        self.roles.contains(&MemberRole::Custodian)
+    }
+}
+
+/// How published counts are made less exact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoiseRules {
+    /// Privacy loss of one published count, in thousandths (epsilon = 0.5 is 500).
+    pub epsilon_permille: u32,
+    /// What all published counts of the agreement's runs may add up to, in thousandths.
+    pub budget_permille: u64,
+}
+
+/// A linkage agreement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agreement {
+    /// What the document is.
+    pub kind: Kind,
+    /// The version of the agreement language.
+    pub format: u32,
+    /// The linkage project.
+    pub project: ProjectName,
+    /// 1 for the first agreement of a project; each amendment has the next number.
+    pub number: u32,
+    /// For an amendment: the digest of the agreement it replaces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Digest>,
+    /// What the linkage is for.
+    pub purpose: String,
+    /// The law that allows it.
+    pub legal_basis: String,
+    /// Digest of the linkage schema.
+    pub schema: Digest,
+    /// How values are encoded; as the schema says.
+    pub profile: Profile,
+    /// The blocking passes; as the schema says.
+    pub passes: Vec<FieldName>,
+    /// Counts below this are told as "fewer than".
+    pub count_floor: u32,
+    /// The most pairs of one run that nodes are shown for clerical review.
+    pub review_pairs: u32,
+    /// How many runs may be made; they are numbered from 1.
+    pub runs: u32,
+    /// The first day on which it holds.
+    pub starts: Day,
+    /// The last day on which it holds.
+    pub expires: Day,
+    /// Days after a run's release until its batches and results are destroyed.
+    pub retention_days: u32,
+    /// Noise on published counts; none when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseRules>,
+    /// Who takes part.
+    pub member: Vec<Member>,
+}
+
+impl Agreement {
+    /// The member of this name.
+    pub fn find(&self, name: &PartyName) -> Option<&Member> {
+        self.member.iter().find(|member| member.name == *name)
+    }
+
+    /// The members that hold records.
+    pub fn custodians(&self) -> impl Iterator<Item = &Member> {
+        self.member.iter().filter(|member| member.is_custodian())
+    }
+
+    /// The fingerprint of a custodian's DPO.
+    pub fn dpo_key(&self, custodian: &PartyName) -> Option<Digest> {
+        let member = self.find(custodian)?;
+        member.dpo_key.filter(|_| member.is_custodian())
+    }
+}
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
