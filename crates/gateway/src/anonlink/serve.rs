@@ -99,9 +99,13 @@ impl Shared {
 
     /// Takes a party's update token for an upload, unless one is under way with it.
     pub(crate) fn reserve(self: &Arc<Self>, party: (ProjectId, usize)) -> Option<Reserved> {
-        let shared = self.clone();
         let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        busy.insert(party).then_some(Reserved { shared, party })
+        let is_free = busy.insert(party);
+        // Made only where the token was free: dropping it lets the token go.
+        is_free.then(|| Reserved {
+            shared: self.clone(),
+            party,
+        })
     }
 }
 
