@@ -11,8 +11,9 @@ use std::str::FromStr;
 
 use crate::tree::{TreeHead, leaf_hash};
 
-/// The most bytes an entry may take; the longest real one lists the manifests of a run.
-pub const MAX_ENTRY_BYTES: usize = 64 * 1024;
+/// The most bytes an entry may take: what the length in an entry bundle can say (tlog-tiles). The
+/// longest real one lists the manifests of a run.
+pub const MAX_ENTRY_BYTES: usize = u16::MAX as usize;
 
 /// Something that happened, of the kinds that are accounted for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use audit::{Event, LogError};
 use link::Scratch;
 use model::{Clock, Digest, RunNumber, SignedAgreement};
+use secret::key_file::KeyFileError;
 use secret::signing;
 use service::AgreementStore;
 use wire::Role;
@@ -13,6 +14,7 @@ use wire::Role;
 use crate::directory::RoleDir;
 use crate::journal::Journal;
 use crate::lifecycle::{Lifecycle, Runs, StageError};
+use crate::log_key;
 use crate::project::Project;
 use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
 use crate::sync::lock;
@@ -30,6 +32,14 @@ pub enum RoleError {
         role: Role,
         /// Why.
         source: StoreError,
+    },
+    /// The key of the log cannot be used.
+    #[error("the {role} cannot sign its log")]
+    Key {
+        /// Whose.
+        role: Role,
+        /// Why.
+        source: KeyFileError,
     },
     /// The log cannot be used.
     #[error("the log of the {role} cannot be used")]
@@ -66,7 +76,9 @@ impl<L: Lifecycle> RoleContext<L> {
         let store = SqliteStore::open(directory)
             .map(Arc::new)
             .map_err(|source| RoleError::Store { role, source })?;
-        let journal = Journal::open(directory.log(), role, clock.clone())
+        let signer = log_key::read(directory, role, &project.name)
+            .map_err(|source| RoleError::Key { role, source })?;
+        let journal = Journal::open(directory.log(), role, signer, clock.clone())
             .map_err(|source| RoleError::Log { role, source })?;
         Ok(Self {
             role,

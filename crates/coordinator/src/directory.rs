@@ -5,8 +5,8 @@
 //! schema.toml          the linkage schema
 //! agreements/          the linkage agreements, by number
 //! authority/           ca.pem ca.key
-//! matcher/             cert.pem key.pem matcher.db batches/ runs/ log
-//! resolver/            cert.pem key.pem handle-map.key pseudonym.key resolver.db batches/ runs/ log
+//! matcher/             cert.pem key.pem log.key matcher.db batches/ runs/ log/
+//! resolver/            the same, and handle-map.key pseudonym.key
 //! ```
 
 use std::io::{self, Read as _};
@@ -185,9 +185,14 @@ impl RoleDir {
         self.path.join("runs")
     }
 
-    /// The role's log.
+    /// The directory of the role's log.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// The key the role signs its log with.
+    pub fn log_key(&self) -> PathBuf {
+        self.path.join("log.key")
     }
 
     /// The resolver's key for handle maps.

@@ -126,11 +126,16 @@ impl<L: Lifecycle> Desk<L> {
         self.check_agreed(&batch.manifest)?;
         self.check_beside(&batch.manifest)?;
         let proved = self.context.journal.record_once(accepted(batch, digest));
-        let Proved { entry, proof } = proved.map_err(failed)?;
+        let Proved {
+            entry,
+            proof,
+            checkpoint,
+        } = proved.map_err(failed)?;
         let receipt = Receipt {
             manifest_digest: *digest,
             entry,
             proof,
+            checkpoint,
         };
         self.context.batches.accept(&receipt).map_err(failed)?;
         Ok(receipt)

@@ -21,6 +21,7 @@ pub mod init;
 mod intake;
 mod journal;
 mod lifecycle;
+mod log_key;
 pub mod matcher;
 mod outputs;
 mod progress;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use audit::{Actor, Event, Log, MemoryStore};
+use audit::{Actor, Checkpoint, Event, Log, MemoryStore, NoteSigner};
 use model::agreement::{Act, Draft, DraftMember, Statement};
 use model::layout::{ROW_HEADER, write_header};
 use model::signature::{PublicKey, Signature};
@@ -14,6 +14,8 @@ use model::{
 use secret::{Key32, RecipientKey, SeededEntropy, SigningKey, StreamWriter};
 use wire::{Intake, Receipt, Role};
 
+use crate::directory::StateDir;
+use crate::log_key;
 use crate::project::Project;
 use crate::resolver::handle_map;
 
@@ -183,8 +185,18 @@ pub(crate) fn receipt(manifest: &BatchManifest) -> Receipt {
     Receipt {
         manifest_digest: manifest.digest(),
         entry,
+        checkpoint: Checkpoint::sign(proof.head, &signer(Role::Matcher)).unwrap(),
         proof,
     }
+}
+
+/// A key for the log of `role`.
+pub(crate) fn signer(role: Role) -> NoteSigner {
+    let dir = tempfile::tempdir().unwrap();
+    let directory = StateDir::new(dir.path()).role(role);
+    std::fs::create_dir(directory.path()).unwrap();
+    log_key::make(&directory, &mut SeededEntropy::new(5)).unwrap();
+    log_key::read(&directory, role, &project().name).unwrap()
 }
 
 /// Opens, sends what is missing, and accepts.

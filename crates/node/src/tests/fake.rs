@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use audit::{Actor, Event, Log, MemoryStore};
+use audit::{
+    Actor, Checkpoint, Event, KeyKind, KeyName, Log, MemoryStore, NoteSigner, VerifierKey,
+};
 use model::{BatchManifest, Digest, PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
-use secret::StreamReader;
+use secret::{Key32, SigningKey, StreamReader};
 use tokio::net::TcpListener;
 use wire::pki::{Authority, Validity};
 use wire::{
@@ -110,6 +112,18 @@ impl Fake {
         }
     }
 
+    /// The key of the role's log.
+    fn signer(&self) -> NoteSigner {
+        let signing = SigningKey::from_seed(&Key32::from_bytes(&mut [7; 32]));
+        let keeper = self.role.as_str().parse().unwrap();
+        let key = VerifierKey {
+            name: KeyName::of_log(&self.project.project, &keeper),
+            kind: KeyKind::Log,
+            public: signing.public(),
+        };
+        NoteSigner::new(key, move |message| signing.sign(message))
+    }
+
     fn accept(&self, batch: &Batch, digest: &Digest) -> Receipt {
         let BatchManifest {
             run,
@@ -132,6 +146,7 @@ impl Fake {
         Receipt {
             manifest_digest: *digest,
             entry,
+            checkpoint: Checkpoint::sign(proof.head, &self.signer()).unwrap(),
             proof,
         }
     }

@@ -182,6 +182,7 @@ impl TryFrom<&Receipt> for proto::Receipt {
             tree_size: receipt.proof.head.size,
             tree_root: receipt.proof.head.root.as_bytes().to_vec(),
             path: path.map(|hash| hash.as_bytes().to_vec()).collect(),
+            checkpoint: receipt.checkpoint.to_string(),
         })
     }
 }
@@ -205,6 +206,7 @@ impl TryFrom<proto::Receipt> for Receipt {
         let path = message.path.iter().map(|hash| field("path").digest(hash));
         let entry = Entry::from_bytes(&message.entry)
             .map_err(|error| field("entry").wrong(Problem::Entry(error.to_string())))?;
+        let checkpoint = field("checkpoint").checkpoint(&message.checkpoint)?;
         let head = TreeHead {
             size: message.tree_size,
             root: field("tree_root").digest(&message.tree_root)?,
@@ -217,6 +219,7 @@ impl TryFrom<proto::Receipt> for Receipt {
                 head,
                 path: path.collect::<Result<_, _>>()?,
             },
+            checkpoint,
         })
     }
 }
