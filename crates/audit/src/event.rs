@@ -3,6 +3,7 @@
 //! Entries hold names of parties, counts and digests. They never hold identifiers, handles, block
 //! tokens or digests of small or guessable values.
 
+use model::agreement::Act;
 use model::{BatchKind, Digest, PartyName, ProjectName, RefusalCode, RunNumber};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -123,6 +124,24 @@ pub enum Event {
         manifest_digest: Digest,
         /// The coordinator's log at the time of the receipt.
         receipt_head: TreeHead,
+    },
+    /// The keeper of the log works under a linkage agreement from now on.
+    AgreementAdopted {
+        /// Digest of its exact bytes.
+        agreement: Digest,
+        /// 1 for the first of the project, then counted up.
+        number: u32,
+    },
+    /// A custodian's data protection officer said something of an agreement.
+    AgreementStated {
+        /// Digest of the agreement.
+        agreement: Digest,
+        /// Whose officer.
+        party: PartyName,
+        /// The party's statements are counted up.
+        number: u32,
+        /// What was said.
+        act: Act,
     },
     /// A node received its results.
     ResultsReceived {
@@ -316,6 +335,8 @@ mod tests {
             Event::BatchUploaded { run, kind, manifest_digest, receipt_head },
             Event::ResultsReceived { run, rows, digest: digest(7) },
             Event::WholeRecordAllowed { by: "A. Person, data protection officer".into() },
+            Event::AgreementAdopted { agreement: digest(9), number: 2 },
+            Event::AgreementStated { agreement: digest(9), party: self::party(), number: 1, act: Act::Suspend },
         ]
     }
 

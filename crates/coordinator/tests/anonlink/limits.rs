@@ -53,7 +53,12 @@ fn tokens_are_nowhere_on_disk() {
     let receipts = [project.upload_well(0, &rows), project.upload_well(1, &rows)];
     let run = project.run(0.9);
     project.result(&run);
-    let tokens = [&[project.owner.clone()], &project.updates[..], &receipts].concat();
+    let tokens = [
+        std::slice::from_ref(&project.owner),
+        &project.updates,
+        &receipts,
+    ]
+    .concat();
     let mut searched = 0;
     let mut left = vec![dir.path().to_path_buf()];
     while let Some(path) = left.pop() {

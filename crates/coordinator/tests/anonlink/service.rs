@@ -35,7 +35,7 @@ impl Service {
         std::thread::spawn(move || log.for_each(drop));
         Self {
             child,
-            at: at.expect("the program listens"),
+            at: at.unwrap(),
         }
     }
 
