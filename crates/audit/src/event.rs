@@ -3,6 +3,7 @@
 //! Entries hold names of parties, counts and digests. They never hold identifiers, handles, block
 //! tokens or digests of small or guessable values.
 
+use model::agreement::Act;
 use model::{BatchKind, Digest, PartyName, ProjectName, RefusalCode, RunNumber};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,8 +11,9 @@ use std::str::FromStr;
 
 use crate::tree::{TreeHead, leaf_hash};
 
-/// The most bytes an entry may take; the longest real one lists the manifests of a run.
-pub const MAX_ENTRY_BYTES: usize = 64 * 1024;
+/// The most bytes an entry may take: what the length in an entry bundle can say (tlog-tiles). The
+/// longest real one lists the manifests of a run.
+pub const MAX_ENTRY_BYTES: usize = u16::MAX as usize;
 
 /// Something that happened, of the kinds that are accounted for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,6 +125,24 @@ pub enum Event {
         /// The coordinator's log at the time of the receipt.
         receipt_head: TreeHead,
     },
+    /// The keeper of the log works under a linkage agreement from now on.
+    AgreementAdopted {
+        /// Digest of its exact bytes.
+        agreement: Digest,
+        /// 1 for the first of the project, then counted up.
+        number: u32,
+    },
+    /// A custodian's data protection officer said something of an agreement.
+    AgreementStated {
+        /// Digest of the agreement.
+        agreement: Digest,
+        /// Whose officer.
+        party: PartyName,
+        /// The party's statements are counted up.
+        number: u32,
+        /// What was said.
+        act: Act,
+    },
     /// A node received its results.
     ResultsReceived {
         /// Of which run.
@@ -131,6 +151,12 @@ pub enum Event {
         rows: u64,
         /// Digest of the results as received.
         digest: Digest,
+    },
+    /// Somebody answers for whole-record encodings (CLKs) of real people at a coordinator, which
+    /// otherwise takes those of made-up people only.
+    WholeRecordAllowed {
+        /// Who, by name and office, as the operator wrote it.
+        by: String,
     },
 }
 
@@ -308,6 +334,9 @@ mod tests {
             Event::BatchPrepared { run, kind: handle_map, manifest_digest, records, rows, bytes },
             Event::BatchUploaded { run, kind, manifest_digest, receipt_head },
             Event::ResultsReceived { run, rows, digest: digest(7) },
+            Event::WholeRecordAllowed { by: "A. Person, data protection officer".into() },
+            Event::AgreementAdopted { agreement: digest(9), number: 2 },
+            Event::AgreementStated { agreement: digest(9), party: self::party(), number: 1, act: Act::Suspend },
         ]
     }
 

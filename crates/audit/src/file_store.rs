@@ -1,8 +1,9 @@
 //! A log's entries in one file.
 //!
-//! The file is a first line, which says what it is, and then records (see `record`).
+//! The file is a first line, which says what it is, and then groups of entries that were appended
+//! together (see `record`). Each group is made durable before the next is begun.
 //!
-//! A crash while appending leaves a torn last record, never acknowledged, and opening cuts it.
+//! A crash while appending leaves a torn last group, never acknowledged, and opening cuts it.
 //! Damage anywhere else is refused, for what it hit was durable and may have been promised to
 //! others. The checks find accidents; that no one altered the log is what the tree is for.
 
@@ -10,28 +11,34 @@ mod record;
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::record::{HEAD_BYTES, MAX_RECORD_BYTES, body_is_whole, length_of, record};
+use self::record::{
+    FRAME_HEAD_BYTES, GROUP_HEAD_BYTES, Group, MAX_FRAMES_BYTES, bodies, frame, frames_length,
+};
+use crate::files::{io_error, sync_directory_of};
 use crate::store::{EntryStore, StoreError, check_length};
 
-const MAGIC: &[u8; 15] = b"symbolon log 1\n";
+const MAGIC: &[u8; 15] = b"symbolon log 2\n";
 
 /// Entries in a file that this program alone writes.
 pub struct FileStore {
     file: File,
     path: PathBuf,
-    /// Where each record starts, and last where the next will.
-    starts: Vec<u64>,
+    /// Where each entry's frame is.
+    frames: Vec<Frame>,
+    /// Where the next group goes.
+    end: u64,
     cut_bytes: u64,
     broken: bool,
 }
 
 impl FileStore {
     /// Opens the log file at `path`, or makes an empty one. Reads all of it, and cuts a torn last
-    /// record.
+    /// group.
     ///
     /// # Errors
     /// A file that another program has open, that is no log, or that is damaged; a medium that
@@ -48,7 +55,8 @@ impl FileStore {
         let mut store = Self {
             file,
             path: path.to_owned(),
-            starts: Vec::new(),
+            frames: Vec::new(),
+            end: MAGIC.len() as u64,
             cut_bytes: 0,
             broken: false,
         };
@@ -57,7 +65,7 @@ impl FileStore {
         Ok(store)
     }
 
-    /// How many bytes of a torn last record opening cut off. Not 0 means the last program crashed
+    /// How many bytes of a torn last group opening cut off. Not 0 means the last program crashed
     /// while appending.
     pub fn cut_bytes(&self) -> u64 {
         self.cut_bytes
@@ -83,84 +91,98 @@ impl FileStore {
         durable.map_err(|source| self.io("write", source))
     }
 
-    /// Finds where every record starts, checking each.
+    /// Finds where every entry is, checking each.
     fn scan(&mut self) -> Result<(), StoreError> {
         let size = self
             .file
             .metadata()
             .map_err(|source| self.io("read", source))?
             .len();
-        let mut at = MAGIC.len() as u64;
-        self.starts.push(at);
-        while at < size {
-            match self.examine(at, size)? {
-                Found::Whole(end) => at = end,
-                Found::Torn => return self.cut(at, size),
-                Found::Damaged => return Err(self.damaged(self.len(), at)),
+        while self.end < size {
+            match self.examine(size)? {
+                Found::Whole(places) => self.take(&places),
+                Found::Torn => return self.cut(size),
+                Found::Damaged(index) => return Err(self.damaged(index, self.end)),
             }
-            self.starts.push(at);
         }
         Ok(())
     }
 
-    /// Looks at the record that starts at `at`, in a file of `size` bytes.
-    fn examine(&self, at: u64, size: u64) -> Result<Found, StoreError> {
-        let mut head = [0; HEAD_BYTES];
-        if size - at < HEAD_BYTES as u64 {
+    /// Looks at the group that starts where the last one ended, in a file of `size` bytes.
+    fn examine(&self, size: u64) -> Result<Found, StoreError> {
+        let mut head = [0; GROUP_HEAD_BYTES];
+        if size - self.end < GROUP_HEAD_BYTES as u64 {
             return Ok(Found::Torn);
         }
-        self.read_at(at, &mut head)?;
-        let Some(length) = length_of(self.len(), &head) else {
-            return Ok(if self.is_zero(at, size)? {
-                Found::Torn
-            } else {
-                Found::Damaged
+        self.read_at(self.end, &mut head)?;
+        let Some(length) = frames_length(self.len(), &head) else {
+            return Ok(match self.is_zero(size)? {
+                true => Found::Torn,
+                false => Found::Damaged(self.len()),
             });
         };
-        let end = at + (HEAD_BYTES + length) as u64;
+        let start = self.end + GROUP_HEAD_BYTES as u64;
+        let end = start + length as u64;
         if end > size {
             return Ok(Found::Torn);
         }
-        let mut body = vec![0; length];
-        self.read_at(at + HEAD_BYTES as u64, &mut body)?;
-        if body_is_whole(self.len(), &head, &body) {
-            return Ok(Found::Whole(end));
-        }
-        // At the very end, the length reached the disk and not all of the body did.
-        Ok(if end == size {
-            Found::Torn
-        } else {
-            Found::Damaged
+        let mut frames = vec![0; length];
+        self.read_at(start, &mut frames)?;
+        Ok(match bodies(self.len(), &frames) {
+            Ok(places) => Found::Whole(places),
+            // At the very end, the length reached the disk and not all of the frames did.
+            Err(_) if end == size => Found::Torn,
+            Err(index) => Found::Damaged(index),
         })
     }
 
-    /// Whether the file holds nothing but zeros from `at` on, as when it grew and its content never
-    /// came.
-    fn is_zero(&self, at: u64, size: u64) -> Result<bool, StoreError> {
-        // One append grows the file by one record; more zeros than that are not its doing.
-        if size - at > MAX_RECORD_BYTES as u64 {
-            return Ok(false);
+    /// Takes up a whole group, whose bodies are at `places` behind its head.
+    fn take(&mut self, places: &[Range<usize>]) {
+        let start = self.end + GROUP_HEAD_BYTES as u64;
+        for place in places {
+            self.frames.push(Frame {
+                at: start + (place.start - FRAME_HEAD_BYTES) as u64,
+                length: place.len() as u32,
+            });
         }
-        let mut rest = vec![0; (size - at) as usize];
-        self.read_at(at, &mut rest)?;
-        Ok(rest.iter().all(|byte| *byte == 0))
+        self.end = start + places.last().map_or(0, |place| place.end) as u64;
     }
 
-    fn cut(&mut self, at: u64, size: u64) -> Result<(), StoreError> {
-        let cut = self.file.set_len(at).and_then(|()| self.file.sync_all());
+    /// Whether the file holds nothing but zeros from its last whole group on, as when it grew and
+    /// its content never came.
+    fn is_zero(&self, size: u64) -> Result<bool, StoreError> {
+        // One append grows the file by one group; more zeros than that are not its doing.
+        let rest = size - self.end;
+        if rest > (GROUP_HEAD_BYTES + MAX_FRAMES_BYTES) as u64 {
+            return Ok(false);
+        }
+        let mut bytes = vec![0; rest as usize];
+        self.read_at(self.end, &mut bytes)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
+    }
+
+    fn cut(&mut self, size: u64) -> Result<(), StoreError> {
+        let cut = self.file.set_len(self.end);
+        let cut = cut.and_then(|()| self.file.sync_all());
         cut.map_err(|source| self.io("cut the torn end of", source))?;
-        self.cut_bytes = size - at;
+        self.cut_bytes = size - self.end;
         Ok(())
     }
 
-    fn append_record(&self, at: u64, record: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(record, at)?;
-        self.file.sync_data()
-    }
-
-    /// Where the next record goes.
-    fn end(&self) -> u64 {
-        self.starts.last().copied().unwrap_or(MAGIC.len() as u64)
+    /// Makes a group durable.
+    fn append_group(&mut self, group: Group) -> Result<(), StoreError> {
+        let (bytes, places) = group.finish();
+        let written = self.file.write_all_at(&bytes, self.end);
+        if let Err(source) = written.and_then(|()| self.file.sync_data()) {
+            // What reached the disk is unknown, and a second sync would not say: only opening again
+            // can tell.
+            self.broken = true;
+            return Err(self.io("append to", source));
+        }
+        let behind_head =
+            |place: &Range<usize>| place.start - GROUP_HEAD_BYTES..place.end - GROUP_HEAD_BYTES;
+        self.take(&places.iter().map(behind_head).collect::<Vec<_>>());
+        Ok(())
     }
 
     fn read_at(&self, at: u64, out: &mut [u8]) -> Result<(), StoreError> {
@@ -183,52 +205,59 @@ impl FileStore {
 }
 
 impl EntryStore for FileStore {
-    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        check_length(bytes)?;
+    fn append_all(&mut self, entries: &[Vec<u8>]) -> Result<(), StoreError> {
+        entries.iter().try_for_each(|entry| check_length(entry))?;
         if self.broken {
             return Err(StoreError::Broken);
         }
-        let (at, record) = (self.end(), record(self.len(), bytes));
-        if let Err(source) = self.append_record(at, &record) {
-            // What reached the disk is unknown, and a second sync would not say: only opening again
-            // can tell.
-            self.broken = true;
-            return Err(self.io("append to", source));
+        let mut group = Group::new(self.len());
+        for entry in entries {
+            if !group.add(entry) {
+                let next = Group::new(self.len() + group.len() as u64);
+                self.append_group(std::mem::replace(&mut group, next))?;
+                group.add(entry);
+            }
         }
-        self.starts.push(at + record.len() as u64);
-        Ok(())
+        match group.len() {
+            0 => Ok(()),
+            _ => self.append_group(group),
+        }
     }
 
     fn len(&self) -> u64 {
-        (self.starts.len() as u64).saturating_sub(1)
+        self.frames.len() as u64
     }
 
     fn read(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let place = usize::try_from(index).ok();
-        let Some(&[at, end]) =
-            place.and_then(|place| self.starts.get(place..place.checked_add(2)?))
-        else {
+        let Some(place) = place.and_then(|place| self.frames.get(place)) else {
             return Ok(None);
         };
-        // The difference is that of one record, which opening or appending held to its limit.
-        let mut record = vec![0; (end - at) as usize];
-        self.read_at(at, &mut record)?;
-        let body = record.split_off(HEAD_BYTES);
-        match body_is_whole(index, &record, &body) {
-            true => Ok(Some(body)),
-            false => Err(self.damaged(index, at)),
+        let mut bytes = vec![0; FRAME_HEAD_BYTES + place.length as usize];
+        self.read_at(place.at, &mut bytes)?;
+        match frame(index, &bytes) {
+            Some(body) => Ok(Some(body.to_vec())),
+            None => Err(self.damaged(index, place.at)),
         }
     }
 }
 
-/// What stands where a record should.
+/// Where an entry is in the file.
+#[derive(Clone, Copy)]
+struct Frame {
+    at: u64,
+    /// Of its body.
+    length: u32,
+}
+
+/// What stands where a group should.
 enum Found {
-    /// A record that ends here.
-    Whole(u64),
+    /// A group, whose bodies are here behind its head.
+    Whole(Vec<Range<usize>>),
     /// The beginning of one that was never acknowledged.
     Torn,
-    /// Something else.
-    Damaged,
+    /// Something else, from this entry on.
+    Damaged(u64),
 }
 
 /// How often, and how long after one another, a lock is asked for. A program that starts another
@@ -261,22 +290,6 @@ fn read_up_to(file: &File, at: u64, out: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-/// Makes a new file's name as durable as its content.
-fn sync_directory_of(path: &Path) -> io::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn io_error(action: &'static str, path: &Path, source: io::Error) -> StoreError {
-    StoreError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -287,7 +300,7 @@ mod tests {
 
     const ENTRIES: [&[u8]; 3] = [b"first", b"second entry", b"third"];
 
-    /// A closed log file of three entries, and where each record starts and the last ends.
+    /// A closed log file of three entries, and where each one's group starts and the last ends.
     fn three() -> (TempDir, PathBuf, Vec<u64>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
@@ -295,7 +308,11 @@ mod tests {
         ENTRIES
             .iter()
             .for_each(|entry| store.append(entry).unwrap());
-        let starts = store.starts.clone();
+        let groups = store.frames.iter();
+        let mut starts: Vec<u64> = groups
+            .map(|frame| frame.at - GROUP_HEAD_BYTES as u64)
+            .collect();
+        starts.push(store.end);
         (directory, path, starts)
     }
 
@@ -328,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_in_the_last_record_keeps_the_others_and_goes_on() {
+    fn a_file_cut_anywhere_in_the_last_group_keeps_the_others_and_goes_on() {
         let (_directory, path, starts) = three();
         let whole = fs::read(&path).unwrap();
         for length in starts[2]..starts[3] {
@@ -344,6 +361,24 @@ mod tests {
     }
 
     #[test]
+    fn a_torn_group_is_cut_whole() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let entries = ENTRIES.map(<[u8]>::to_vec);
+        FileStore::open(&path)
+            .unwrap()
+            .append_all(&entries)
+            .unwrap();
+        let whole = fs::read(&path).unwrap();
+        for length in MAGIC.len()..whole.len() {
+            fs::write(&path, &whole[..length]).unwrap();
+            assert!(FileStore::open(&path).unwrap().is_empty());
+        }
+        fs::write(&path, &whole).unwrap();
+        assert_eq!(content(&FileStore::open(&path).unwrap()), ENTRIES);
+    }
+
+    #[test]
     fn a_file_cut_in_its_first_line_starts_anew() {
         let (_directory, path, _) = three();
         for length in 0..MAGIC.len() {
@@ -354,9 +389,9 @@ mod tests {
     }
 
     #[test]
-    fn a_body_or_record_that_never_reached_the_disk_is_cut() {
+    fn a_body_or_group_that_never_reached_the_disk_is_cut() {
         let (_directory, path, starts) = three();
-        let body = starts[2] as usize + HEAD_BYTES;
+        let body = starts[2] as usize + GROUP_HEAD_BYTES;
         change(&path, |content| content[body..].fill(0));
         assert_eq!(FileStore::open(&path).unwrap().len(), 2);
         change(&path, |content| content.extend([0; 500]));
@@ -365,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn any_damage_before_the_last_record_is_refused_and_left_as_it_is() {
+    fn any_damage_before_the_last_group_is_refused_and_left_as_it_is() {
         let (_directory, path, starts) = three();
         let whole = fs::read(&path).unwrap();
         for at in MAGIC.len()..starts[2] as usize {
@@ -380,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_length_in_the_last_record_is_refused() {
+    fn a_damaged_length_in_the_last_group_is_refused() {
         let (_directory, path, starts) = three();
         change(&path, |content| content[starts[2] as usize] ^= 1);
         assert!(matches!(
@@ -390,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn swapped_and_repeated_records_are_refused() {
+    fn swapped_and_repeated_groups_are_refused() {
         let (_directory, path, starts) = three();
         let whole = fs::read(&path).unwrap();
         let part = |n: usize| &whole[starts[n] as usize..starts[n + 1] as usize];

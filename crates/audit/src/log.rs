@@ -1,10 +1,16 @@
 //! An append-only log of entries, with the Merkle tree over it.
 
+use std::ops::Range;
+use std::path::PathBuf;
+
 use model::Digest;
 
+use crate::checkpoint::CheckpointError;
 use crate::event::{Actor, Entry, EntryError, Event};
+use crate::note::NoteError;
 use crate::store::{EntryStore, StoreError};
-use crate::tree::{CompactTree, Receipt, TreeHead, consistency_path, inclusion_path, leaf_hash};
+use crate::tiles::TileError;
+use crate::tree::{HashTree, Receipt, TreeHead, leaf_hash};
 use crate::verify::{self, ProofError};
 
 /// Why a log was not opened, extended or read.
@@ -31,6 +37,26 @@ pub enum LogError {
         /// Where it says it stands.
         found: u64,
     },
+    /// A stored entry is not the one the tree was computed from.
+    #[error("entry {index} was changed while the log was open: keep it, restore it from a copy")]
+    Changed {
+        /// Which.
+        index: u64,
+    },
+    /// The checkpoint beside the log is not one that this log's key signed.
+    #[error("{}: {source}: restore the log and its key from one copy", path.display())]
+    Checkpoint {
+        /// The checkpoint's file.
+        path: PathBuf,
+        /// What is wrong.
+        source: CheckpointError,
+    },
+    /// What others read of the log cannot be read back.
+    #[error(transparent)]
+    Tiles(#[from] TileError),
+    /// A checkpoint could not be put together.
+    #[error(transparent)]
+    Note(#[from] NoteError),
     /// The log is not the one that was promised.
     #[error("the log does not extend the head of {size} entries given out before: {source}")]
     NotAnExtension {
@@ -41,11 +67,10 @@ pub enum LogError {
     },
 }
 
-/// A log and its tree. Holds 32 bytes of memory for each entry.
+/// A log and its tree. Holds about 80 bytes of memory for each entry.
 pub struct Log<S> {
     store: S,
-    leaves: Vec<Digest>,
-    tree: CompactTree,
+    tree: HashTree,
 }
 
 impl<S: EntryStore> Log<S> {
@@ -56,8 +81,7 @@ impl<S: EntryStore> Log<S> {
     pub fn open(store: S) -> Result<Self, LogError> {
         let mut log = Self {
             store,
-            leaves: Vec::new(),
-            tree: CompactTree::default(),
+            tree: HashTree::default(),
         };
         while let Some(bytes) = log.store.read(log.size())? {
             parse(log.size(), &bytes)?;
@@ -84,31 +108,57 @@ impl<S: EntryStore> Log<S> {
     /// durable.
     ///
     /// # Errors
-    /// An entry over its limit; a store that fails, after which the log must be opened again.
+    /// As [`Log::append_all`].
     pub fn append(
         &mut self,
         event: Event,
         actor: Actor,
         unix_millis: u64,
     ) -> Result<Entry, LogError> {
-        let index = self.size();
         let entry = Entry {
-            sequence: index,
+            sequence: self.size(),
             unix_millis,
             actor,
             event,
         };
-        let bytes = entry
-            .to_bytes()
-            .map_err(|source| LogError::Entry { index, source })?;
-        self.store.append(&bytes)?;
-        self.grow(&bytes);
+        self.commit(&[to_bytes(&entry)?])?;
         Ok(entry)
+    }
+
+    /// Appends events and who did them, in one go, and returns their places once all are durable.
+    ///
+    /// # Errors
+    /// An entry over its limit, and nothing is appended; a store that fails, after which the log
+    /// must be opened again.
+    pub fn append_all(
+        &mut self,
+        events: impl IntoIterator<Item = (Event, Actor)>,
+        unix_millis: u64,
+    ) -> Result<Range<u64>, LogError> {
+        let first = self.size();
+        let numbered = (first..).zip(events);
+        let entries = numbered.map(|(sequence, (event, actor))| {
+            to_bytes(&Entry {
+                sequence,
+                unix_millis,
+                actor,
+                event,
+            })
+        });
+        let entries: Vec<Vec<u8>> = entries.collect::<Result<_, _>>()?;
+        self.commit(&entries)?;
+        Ok(first..self.size())
+    }
+
+    fn commit(&mut self, entries: &[Vec<u8>]) -> Result<(), LogError> {
+        self.store.append_all(entries)?;
+        entries.iter().for_each(|bytes| self.grow(bytes));
+        Ok(())
     }
 
     /// Number of entries.
     pub fn size(&self) -> u64 {
-        self.leaves.len() as u64
+        self.tree.size()
     }
 
     /// Size and root as they stand.
@@ -116,19 +166,44 @@ impl<S: EntryStore> Log<S> {
         self.tree.head()
     }
 
+    /// Size and root as they stood after `size` entries; `None` if there are fewer.
+    pub fn head_at(&self, size: u64) -> Option<TreeHead> {
+        self.tree.head_at(size)
+    }
+
+    /// The tree over the entries.
+    pub fn tree(&self) -> &HashTree {
+        &self.tree
+    }
+
     /// The entry at `index`, or `None` past the end.
     ///
     /// # Errors
-    /// A store that fails or gives back other bytes than it was given.
+    /// As [`Log::entry_bytes`].
     pub fn entry(&self, index: u64) -> Result<Option<Entry>, LogError> {
-        let bytes = self.store.read(index)?;
+        let bytes = self.entry_bytes(index)?;
         bytes.map(|bytes| parse(index, &bytes)).transpose()
+    }
+
+    /// The byte form of the entry at `index`, or `None` past the end.
+    ///
+    /// # Errors
+    /// A store that fails or gives back other bytes than it was given.
+    pub fn entry_bytes(&self, index: u64) -> Result<Option<Vec<u8>>, LogError> {
+        let Some(leaf) = self.tree.subtree(0, index) else {
+            return Ok(None);
+        };
+        let bytes = self.store.read(index)?;
+        match bytes.filter(|bytes| leaf_hash(bytes) == *leaf) {
+            None => Err(LogError::Changed { index }),
+            found => Ok(found),
+        }
     }
 
     /// Proof that entry `index` stands in the log as it is now, or `None` if there is no such
     /// entry.
     pub fn receipt(&self, index: u64) -> Option<Receipt> {
-        let path = inclusion_path(&self.leaves, index)?;
+        let path = self.tree.inclusion_path(index)?;
         Some(Receipt {
             index,
             head: self.head(),
@@ -139,14 +214,19 @@ impl<S: EntryStore> Log<S> {
     /// Proof that the log as it is now extends its first `old_size` entries, or `None` if there are
     /// fewer.
     pub fn consistency(&self, old_size: u64) -> Option<Vec<Digest>> {
-        consistency_path(&self.leaves, old_size)
+        self.tree.consistency_path(old_size)
     }
 
     fn grow(&mut self, bytes: &[u8]) {
-        let leaf = leaf_hash(bytes);
-        self.leaves.push(leaf);
-        self.tree.push(leaf);
+        self.tree.push(leaf_hash(bytes));
     }
+}
+
+fn to_bytes(entry: &Entry) -> Result<Vec<u8>, LogError> {
+    let index = entry.sequence;
+    entry
+        .to_bytes()
+        .map_err(|source| LogError::Entry { index, source })
 }
 
 fn parse(index: u64, bytes: &[u8]) -> Result<Entry, LogError> {
@@ -219,6 +299,18 @@ mod tests {
     }
 
     #[test]
+    fn many_at_once_make_the_same_log_as_one_after_another() {
+        let mut log = filled(MemoryStore::new(), 3);
+        let events = (3..7).map(|n| (event(n), Actor::Matcher));
+        assert_eq!(log.append_all(events, 1003).unwrap(), 3..7);
+        let mut other = filled(MemoryStore::new(), 4);
+        (4..7).for_each(|n| drop(other.append(event(n), Actor::Matcher, 1003).unwrap()));
+        assert_eq!(log.head(), other.head());
+        assert_eq!(log.head_at(4), Some(filled(MemoryStore::new(), 4).head()));
+        assert_eq!(log.append_all([], 1004).unwrap(), 7..7);
+    }
+
+    #[test]
     fn an_empty_log_has_the_empty_head() {
         let log = Log::open(MemoryStore::new()).unwrap();
         assert_eq!(
@@ -236,7 +328,7 @@ mod tests {
         let mut log = Log::open(MemoryStore::new()).unwrap();
         log.append(event(1), Actor::Matcher, 5).unwrap();
         log.append(event(1), Actor::Matcher, 5).unwrap();
-        assert_ne!(log.leaves[0], log.leaves[1]);
+        assert_ne!(log.tree.subtree(0, 0), log.tree.subtree(0, 1));
     }
 
     #[test]
@@ -289,7 +381,7 @@ mod tests {
     struct Failing(MemoryStore);
 
     impl EntryStore for Failing {
-        fn append(&mut self, _: &[u8]) -> Result<(), StoreError> {
+        fn append_all(&mut self, _: &[Vec<u8>]) -> Result<(), StoreError> {
             Err(StoreError::Broken)
         }
 

@@ -47,12 +47,20 @@ pub enum StoreError {
 
 /// Keeps byte strings in the order they came.
 pub trait EntryStore {
-    /// Adds `bytes` at the end. When it returns `Ok`, they survive a crash; when it fails, they may
-    /// or may not be there after the store is opened again, whole.
+    /// Adds `entries` at the end. When it returns `Ok`, they survive a crash; when it fails, the
+    /// first few of them may be there after the store is opened again, each whole.
     ///
     /// # Errors
-    /// A medium that fails, or bytes over [`MAX_ENTRY_BYTES`].
-    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError>;
+    /// A medium that fails, or an entry over [`MAX_ENTRY_BYTES`], in which case nothing is added.
+    fn append_all(&mut self, entries: &[Vec<u8>]) -> Result<(), StoreError>;
+
+    /// Adds one entry.
+    ///
+    /// # Errors
+    /// As [`EntryStore::append_all`].
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.append_all(&[bytes.to_vec()])
+    }
 
     /// How many there are.
     fn len(&self) -> u64;
@@ -89,9 +97,9 @@ impl MemoryStore {
 }
 
 impl EntryStore for MemoryStore {
-    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        check_length(bytes)?;
-        self.0.push(bytes.to_vec());
+    fn append_all(&mut self, entries: &[Vec<u8>]) -> Result<(), StoreError> {
+        entries.iter().try_for_each(|entry| check_length(entry))?;
+        self.0.extend_from_slice(entries);
         Ok(())
     }
 
@@ -114,6 +122,7 @@ pub(crate) mod suite {
     pub(crate) fn run<S: EntryStore>(reopen: impl Fn(Option<S>) -> S) {
         starts_empty(reopen(None));
         keeps_order_and_content(&reopen);
+        appends_many_at_once(&reopen);
         holds_the_limit(reopen(None));
     }
 
@@ -142,9 +151,28 @@ pub(crate) mod suite {
         assert_eq!(store.read(u64::MAX).unwrap(), None);
     }
 
+    fn appends_many_at_once<S: EntryStore>(reopen: impl Fn(Option<S>) -> S) {
+        // 1.5 MB: more than the file store makes durable at once.
+        let entries: Vec<Vec<u8>> = (0..100u8).map(|n| vec![n; 300 * usize::from(n)]).collect();
+        let mut store = reopen(None);
+        store.append_all(&[]).unwrap();
+        store.append_all(&entries[..60]).unwrap();
+        store.append_all(&entries[60..]).unwrap();
+        let store = reopen(Some(store));
+        assert_eq!(store.len(), 100);
+        let read = |index| store.read(index).unwrap().unwrap();
+        assert_eq!((0..100).map(read).collect::<Vec<_>>(), entries);
+    }
+
     fn holds_the_limit(mut store: impl EntryStore) {
         let long = vec![0; MAX_ENTRY_BYTES + 1];
         assert!(matches!(store.append(&long), Err(StoreError::TooLong(_))));
+        let both = [vec![1], long.clone()];
+        assert!(matches!(
+            store.append_all(&both),
+            Err(StoreError::TooLong(_))
+        ));
+        assert!(store.is_empty());
         store.append(&long[1..]).unwrap();
         assert_eq!(store.read(0).unwrap().unwrap().len(), MAX_ENTRY_BYTES);
         assert_eq!(store.len(), 1);

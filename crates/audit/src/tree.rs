@@ -1,7 +1,6 @@
 //! The Merkle tree over a log's entries: hashes, roots and proofs as RFC 6962 §2.1 defines them.
 //!
-//! Proofs are computed from the leaf hashes, at a cost linear in their number: a log counts batches
-//! and runs, not records. A tree of `n` leaves splits at the largest power of two below `n`:
+//! A tree of `n` leaves splits at the largest power of two below `n`:
 //!
 //! ```text
 //! 7 leaves:        root
@@ -97,75 +96,132 @@ impl CompactTree {
     }
 }
 
-/// The root over `leaves`.
-pub fn root(leaves: &[Digest]) -> Digest {
-    match leaves {
-        [] => empty_root(),
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = split(leaves);
-            node_hash(&root(left), &root(right))
+/// The tree over a growing list of leaves with all its full subtrees, so that proofs cost a handful
+/// of hashes. Takes 64 bytes of memory a leaf.
+#[derive(Clone, Default)]
+pub struct HashTree {
+    /// `levels[l][i]` is the root over the leaves from `i * 2^l` to `(i + 1) * 2^l`.
+    levels: Vec<Vec<Digest>>,
+}
+
+impl HashTree {
+    /// Adds the next leaf.
+    pub fn push(&mut self, leaf: Digest) {
+        let mut hash = leaf;
+        for level in 0.. {
+            if self.levels.len() == level {
+                self.levels.push(Vec::new());
+            }
+            let hashes = &mut self.levels[level];
+            hashes.push(hash);
+            // Two more hashes of this level make one of the next.
+            match hashes.as_slice() {
+                [.., left, right] if hashes.len().is_multiple_of(2) => {
+                    hash = node_hash(left, right);
+                }
+                _ => return,
+            }
         }
     }
-}
 
-/// The audit path of leaf `index` (RFC 6962 §2.1.1), from the leaf up; `None` if there is no such
-/// leaf.
-pub fn inclusion_path(leaves: &[Digest], index: u64) -> Option<Vec<Digest>> {
-    let index = usize::try_from(index)
-        .ok()
-        .filter(|index| *index < leaves.len())?;
-    Some(path_to(leaves, index))
-}
-
-fn path_to(leaves: &[Digest], index: usize) -> Vec<Digest> {
-    if leaves.len() <= 1 {
-        return Vec::new();
+    /// Number of leaves.
+    pub fn size(&self) -> u64 {
+        self.levels.first().map_or(0, Vec::len) as u64
     }
-    let (left, right) = split(leaves);
-    let (mut path, sibling) = match index.checked_sub(left.len()) {
-        None => (path_to(left, index), right),
-        Some(index) => (path_to(right, index), left),
-    };
-    path.push(root(sibling));
-    path
-}
 
-/// The proof that the tree over `leaves` extends that over its first `old_size` (RFC 6962 §2.1.2);
-/// `None` if there are fewer. Nothing is needed, and nothing given, from size 0 or from the same
-/// size.
-pub fn consistency_path(leaves: &[Digest], old_size: u64) -> Option<Vec<Digest>> {
-    let old_size = usize::try_from(old_size)
-        .ok()
-        .filter(|old| *old <= leaves.len())?;
-    if old_size == 0 {
-        return Some(Vec::new());
+    /// The root over the full subtree number `index` of `2^level` leaves, if there is one.
+    pub fn subtree(&self, level: u32, index: u64) -> Option<&Digest> {
+        let hashes = self.levels.get(usize::try_from(level).ok()?)?;
+        hashes.get(usize::try_from(index).ok()?)
     }
-    Some(subproof(leaves, old_size, true))
-}
 
-/// RFC 6962's SUBPROOF. `known` is whether the verifier has the root over exactly these leaves
-/// already.
-fn subproof(leaves: &[Digest], old_size: usize, known: bool) -> Vec<Digest> {
-    if old_size == leaves.len() {
-        return if known {
-            Vec::new()
-        } else {
-            vec![root(leaves)]
-        };
+    /// Size and root as they stand.
+    pub fn head(&self) -> TreeHead {
+        TreeHead {
+            size: self.size(),
+            root: self.root_of(0, self.size()),
+        }
     }
-    let (left, right) = split(leaves);
-    let (mut path, sibling) = match old_size.checked_sub(left.len()) {
-        None | Some(0) => (subproof(left, old_size, known), right),
-        Some(old_size) => (subproof(right, old_size, false), left),
-    };
-    path.push(root(sibling));
-    path
+
+    /// Size and root as they stood after `size` leaves; `None` if there are fewer.
+    pub fn head_at(&self, size: u64) -> Option<TreeHead> {
+        let there = size <= self.size();
+        there.then(|| TreeHead {
+            size,
+            root: self.root_of(0, size),
+        })
+    }
+
+    /// The audit path of leaf `index` (RFC 6962 §2.1.1), from the leaf up; `None` if there is no
+    /// such leaf.
+    pub fn inclusion_path(&self, index: u64) -> Option<Vec<Digest>> {
+        let mut path = Vec::new();
+        let (mut start, mut end) = (0, self.size());
+        if index >= end {
+            return None;
+        }
+        while end - start > 1 {
+            let middle = start + split(end - start);
+            if index < middle {
+                path.push(self.root_of(middle, end));
+                end = middle;
+            } else {
+                path.push(self.root_of(start, middle));
+                start = middle;
+            }
+        }
+        path.reverse();
+        Some(path)
+    }
+
+    /// The proof that the tree extends that over its first `old_size` leaves (RFC 6962 §2.1.2);
+    /// `None` if there are fewer. Nothing is needed, and nothing given, from size 0 or from the same
+    /// size.
+    pub fn consistency_path(&self, old_size: u64) -> Option<Vec<Digest>> {
+        let (mut start, mut end) = (0, self.size());
+        if old_size > end {
+            return None;
+        }
+        let mut path = Vec::new();
+        while old_size > start && old_size < end {
+            let middle = start + split(end - start);
+            if old_size <= middle {
+                path.push(self.root_of(middle, end));
+                end = middle;
+            } else {
+                path.push(self.root_of(start, middle));
+                start = middle;
+            }
+        }
+        // The verifier knows the old tree's root already where the walk ends at exactly that tree.
+        if old_size > 0 && start > 0 {
+            path.push(self.root_of(start, end));
+        }
+        path.reverse();
+        Some(path)
+    }
+
+    /// The root over the leaves from `start` to `end`, which a walk from the root down reaches: so
+    /// `start` is a multiple of every power of two that fits in between.
+    fn root_of(&self, start: u64, end: u64) -> Digest {
+        let length = end - start;
+        if length == 0 {
+            return empty_root();
+        }
+        let known = length
+            .is_power_of_two()
+            .then(|| self.subtree(length.ilog2(), start / length));
+        if let Some(hash) = known.flatten() {
+            return *hash;
+        }
+        let middle = start + split(length);
+        node_hash(&self.root_of(start, middle), &self.root_of(middle, end))
+    }
 }
 
-/// Splits two or more leaves at the largest power of two below their number.
-fn split(leaves: &[Digest]) -> (&[Digest], &[Digest]) {
-    leaves.split_at(leaves.len().next_power_of_two() / 2)
+/// Where a tree of two or more leaves splits: the largest power of two below their number.
+fn split(leaves: u64) -> u64 {
+    leaves.next_power_of_two() / 2
 }
 
 #[cfg(test)]
@@ -198,6 +254,32 @@ pub(crate) mod tests {
         "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
         "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
     ];
+
+    /// The root over `leaves`, as the RFC defines it.
+    pub(crate) fn root(leaves: &[Digest]) -> Digest {
+        match leaves {
+            [] => empty_root(),
+            [leaf] => *leaf,
+            _ => {
+                let (left, right) = leaves.split_at(split(leaves.len() as u64) as usize);
+                node_hash(&root(left), &root(right))
+            }
+        }
+    }
+
+    pub(crate) fn tree(leaves: &[Digest]) -> HashTree {
+        let mut tree = HashTree::default();
+        leaves.iter().for_each(|leaf| tree.push(*leaf));
+        tree
+    }
+
+    pub(crate) fn inclusion_path(leaves: &[Digest], index: u64) -> Option<Vec<Digest>> {
+        tree(leaves).inclusion_path(index)
+    }
+
+    pub(crate) fn consistency_path(leaves: &[Digest], old_size: u64) -> Option<Vec<Digest>> {
+        tree(leaves).consistency_path(old_size)
+    }
 
     pub(crate) fn leaves(count: u64) -> Vec<Digest> {
         (0..count).map(|n| leaf_hash(&n.to_le_bytes())).collect()
@@ -278,11 +360,18 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn the_compact_tree_agrees_with_the_recursive_one(count in 0u64..200) {
+        fn all_trees_agree_with_the_definition(count in 0u64..200) {
             let leaves = leaves(count);
             let mut compact = CompactTree::default();
             leaves.iter().for_each(|leaf| compact.push(*leaf));
+            let tree = tree(&leaves);
             prop_assert_eq!(compact.head(), head_of(&leaves));
+            prop_assert_eq!(tree.head(), head_of(&leaves));
+            for size in 0..=leaves.len() {
+                let head = tree.head_at(size as u64).unwrap();
+                prop_assert_eq!(head, head_of(&leaves[..size]));
+            }
+            prop_assert_eq!(tree.head_at(count + 1), None);
         }
     }
 }

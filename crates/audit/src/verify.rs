@@ -1,11 +1,13 @@
-//! Checking proofs about a log: all that has to be trusted to trust one.
+//! Checking signatures and proofs about a log: all that has to be trusted to trust one.
 //!
-//! The checks are those of RFC 9162 §2.1.3.2 and §2.1.4.2, which say for the trees of RFC 6962 how
+//! The checks of proofs are those of RFC 9162 §2.1.3.2 and §2.1.4.2, which say for the trees of RFC 6962 how
 //! a verifier walks from leaf to root. `place` is the number of the node walked on its level,
 //! `last` that of the level's last node.
 
 use model::Digest;
+use ring::signature::{ED25519, UnparsedPublicKey};
 
+use crate::note::{KeyKind, KeyName, Note, VerifierKey, signed_message};
 use crate::tree::{Receipt, TreeHead, empty_root, leaf_hash, node_hash};
 
 /// Why a proof does not hold.
@@ -35,6 +37,40 @@ pub enum ProofError {
         "the proof leads to another root: the log was altered, or the proof is for another log"
     )]
     WrongRoot,
+}
+
+/// Why a signature does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// The key did not sign.
+    #[error("{0} has not signed it with the key that is known")]
+    Missing(KeyName),
+    /// The signature is of something else.
+    #[error("the signature of {0} does not hold: the text was altered after it was signed")]
+    Wrong(KeyName),
+}
+
+/// Checks that `key` signed `note`, and returns when it did, in seconds since 1970, where keys of its
+/// kind say so. Signatures of other keys are nothing to it.
+///
+/// # Errors
+/// A [`SignatureError`] if that is not proved.
+pub fn signed_by(note: &Note, key: &VerifierKey) -> Result<Option<u64>, SignatureError> {
+    let mut signatures = note.signatures().iter();
+    let found = signatures.find(|signature| signature.name == key.name && signature.id == key.id());
+    let found = found.ok_or_else(|| SignatureError::Missing(key.name.clone()))?;
+    let wrong = || SignatureError::Wrong(key.name.clone());
+    let (time, signature) = match key.kind {
+        KeyKind::Log => (None, &found.bytes[..]),
+        KeyKind::Witness => {
+            let (time, signature) = found.bytes.split_first_chunk().ok_or_else(wrong)?;
+            (Some(u64::from_be_bytes(*time)), signature)
+        }
+    };
+    let message = signed_message(key.kind, note.text(), time.unwrap_or_default());
+    let public = UnparsedPublicKey::new(&ED25519, key.public);
+    let verified = public.verify(message.as_bytes(), signature);
+    verified.map(|()| time).map_err(|_| wrong())
 }
 
 /// Checks that the entry with these bytes stands where `receipt` says.
@@ -198,8 +234,7 @@ fn same_root(found: &Digest, expected: &Digest) -> Result<(), ProofError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::tests::{head_of, leaves};
-    use crate::tree::{consistency_path, inclusion_path};
+    use crate::tree::tests::{consistency_path, head_of, inclusion_path, leaves};
     use proptest::prelude::*;
 
     const SIZES: u64 = 34;

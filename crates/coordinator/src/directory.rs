@@ -3,9 +3,10 @@
 //! ```text
 //! coordinator.toml     project, epoch, open run, listen addresses, schema file
 //! schema.toml          the linkage schema
+//! agreements/          the linkage agreements, by number
 //! authority/           ca.pem ca.key
-//! matcher/             cert.pem key.pem matcher.db batches/ runs/ log
-//! resolver/            cert.pem key.pem handle-map.key pseudonym.key resolver.db batches/ runs/ log
+//! matcher/             cert.pem key.pem log.key matcher.db batches/ runs/ log/
+//! resolver/            the same, and handle-map.key pseudonym.key
 //! ```
 
 use std::io::{self, Read as _};
@@ -95,6 +96,11 @@ impl StateDir {
         self.0.join("schema.toml")
     }
 
+    /// The linkage agreements, by number.
+    pub fn agreements(&self) -> PathBuf {
+        self.0.join("agreements")
+    }
+
     /// The project's certificate authority.
     pub fn authority(&self) -> PathBuf {
         self.0.join("authority")
@@ -149,6 +155,11 @@ impl RoleDir {
         &self.path
     }
 
+    /// The linkage agreements, which both roles go by.
+    pub fn agreements(&self) -> PathBuf {
+        self.path.with_file_name("agreements")
+    }
+
     /// The role's certificate.
     pub fn certificate(&self) -> PathBuf {
         self.path.join("cert.pem")
@@ -174,9 +185,14 @@ impl RoleDir {
         self.path.join("runs")
     }
 
-    /// The role's log.
+    /// The directory of the role's log.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
+    }
+
+    /// The key the role signs its log with.
+    pub fn log_key(&self) -> PathBuf {
+        self.path.join("log.key")
     }
 
     /// The resolver's key for handle maps.

@@ -15,6 +15,7 @@ use wire::pki::{Authority, PkiError, Validity};
 use crate::context::RoleError;
 use crate::directory::{Listen, RoleDir, Settings, SettingsError, StateDir, read_schema};
 use crate::journal::Journal;
+use crate::log_key;
 use crate::store::SqliteStore;
 
 /// How long the authority's certificate holds.
@@ -133,6 +134,7 @@ fn fill(
         create_dir_private(&directory.runs())?;
         certify(&authority, role, &directory, clock.as_ref())?;
         SqliteStore::open(&directory).map_err(|source| RoleError::Store { role, source })?;
+        log_key::make(&directory, entropy)?;
         start_log(&directory, role, setup, schema, clock.clone())?;
     }
     resolver_keys(&at.role(Role::Resolver), entropy)
@@ -182,9 +184,10 @@ fn start_log(
     setup: &Setup,
     schema: &LinkageSchema,
     clock: Arc<dyn Clock>,
-) -> Result<(), LogError> {
+) -> Result<(), InitError> {
     let parties = schema.parties.iter().map(|party| party.name.clone());
-    let journal = Journal::open(directory.log(), role, clock)?;
+    let signer = log_key::read(directory, role, &setup.project)?;
+    let journal = Journal::open(directory.log(), role, signer, clock)?;
     journal.record(Event::ProjectOpened {
         project: setup.project.clone(),
         schema_digest: schema.digest(),

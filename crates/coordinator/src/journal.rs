@@ -4,10 +4,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use audit::{Actor, Entry, Event, FileStore, Log, LogError, Receipt};
+use audit::{
+    Actor, Checkpoint, Entry, Event, FileStore, Log, LogError, NoteSigner, Receipt, SignedLog,
+};
 use model::Clock;
 use wire::Role;
 
+use crate::log_key::keeper;
 use crate::sync::lock;
 
 /// An event in the log, with the proof that it stands there.
@@ -15,29 +18,35 @@ use crate::sync::lock;
 pub(crate) struct Proved {
     pub(crate) entry: Entry,
     pub(crate) proof: Receipt,
+    /// The log's head that the proof leads to, as the log signed it.
+    pub(crate) checkpoint: Checkpoint,
 }
 
 /// One role's log.
 pub(crate) struct Journal {
     path: PathBuf,
     /// `None` after a failed append, until it is opened again.
-    log: Mutex<Option<Log<FileStore>>>,
+    log: Mutex<Option<SignedLog>>,
+    signer: Arc<NoteSigner>,
     actor: Actor,
     clock: Arc<dyn Clock>,
 }
 
 impl Journal {
-    /// Opens the log at `path`, or makes it.
-    pub(crate) fn open(path: PathBuf, role: Role, clock: Arc<dyn Clock>) -> Result<Self, LogError> {
-        let log = Log::open(FileStore::open(&path)?)?;
-        let actor = match role {
-            Role::Matcher => Actor::Matcher,
-            Role::Resolver => Actor::Resolver,
-        };
+    /// Opens the log in the directory at `path`, or makes it. It is signed with `signer`.
+    pub(crate) fn open(
+        path: PathBuf,
+        role: Role,
+        signer: NoteSigner,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, LogError> {
+        let signer = Arc::new(signer);
+        let log = SignedLog::open(&path, signer.clone())?;
         Ok(Self {
             path,
             log: Mutex::new(Some(log)),
-            actor,
+            signer,
+            actor: keeper(role),
             clock,
         })
     }
@@ -49,25 +58,25 @@ impl Journal {
 
     /// Appends `event` unless it stands in the log already.
     pub(crate) fn record_once(&self, event: Event) -> Result<Proved, LogError> {
-        self.with(|log| match find(log, &event)? {
+        self.with(|log| match find(log.log(), &event)? {
             Some(entry) => Ok(proved(log, entry)),
             None => self.append(log, event).map(|entry| proved(log, entry)),
         })
     }
 
-    fn append(&self, log: &mut Log<FileStore>, event: Event) -> Result<Entry, LogError> {
+    fn append(&self, log: &mut SignedLog, event: Event) -> Result<Entry, LogError> {
         log.append(event, self.actor.clone(), self.clock.unix_millis())
     }
 
     /// Works with the log, which after a failure has to be opened anew.
     fn with<T>(
         &self,
-        work: impl FnOnce(&mut Log<FileStore>) -> Result<T, LogError>,
+        work: impl FnOnce(&mut SignedLog) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
         let mut guard = lock(&self.log);
         let mut log = match guard.take() {
             Some(log) => log,
-            None => Log::open(FileStore::open(&self.path)?)?,
+            None => SignedLog::open(&self.path, self.signer.clone())?,
         };
         let done = work(&mut log)?;
         *guard = Some(log);
@@ -87,12 +96,14 @@ fn find(log: &Log<FileStore>, event: &Event) -> Result<Option<Entry>, LogError> 
 }
 
 #[expect(clippy::expect_used, reason = "the entry was just read from this log")]
-fn proved(log: &Log<FileStore>, entry: Entry) -> Proved {
+fn proved(log: &SignedLog, entry: Entry) -> Proved {
     // Only a place past the log's end has no proof.
-    let proof = log
-        .receipt(entry.sequence)
-        .expect("the entry is in the log");
-    Proved { entry, proof }
+    let proof = log.log().receipt(entry.sequence);
+    Proved {
+        entry,
+        proof: proof.expect("the entry is in the log"),
+        checkpoint: log.checkpoint().clone(),
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +131,10 @@ mod tests {
     fn an_event_found_again_is_proved_and_not_written_twice() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let open = || Journal::open(path.clone(), Role::Matcher, Arc::new(Still)).unwrap();
+        let open = || {
+            let signer = crate::tests::fixture::signer(Role::Matcher);
+            Journal::open(path.clone(), Role::Matcher, signer, Arc::new(Still)).unwrap()
+        };
         let journal = open();
         journal.record(event(1)).unwrap();
         let second = journal.record_once(event(2)).unwrap();
@@ -130,6 +144,8 @@ mod tests {
         assert_eq!(again.entry, second.entry);
         for (proved, size) in [(second, 2), (again, 3)] {
             assert_eq!((proved.proof.index, proved.proof.head.size), (1, size));
+            let key = crate::tests::fixture::signer(Role::Matcher).key().clone();
+            assert_eq!(proved.checkpoint.signed_by(&key), Ok(proved.proof.head));
             audit::verify::receipt(&proved.entry.to_bytes().unwrap(), &proved.proof).unwrap();
         }
         assert_eq!(open().record_once(event(4)).unwrap().entry.sequence, 3);

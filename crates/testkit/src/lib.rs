@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod country;
+pub mod dpos;
 pub mod encoded;
 pub mod federation;
 pub mod processes;

@@ -10,6 +10,8 @@ pub const MAX_TEXT: usize = 500;
 pub const MAX_PARTIES: usize = model::schema::MAX_PARTIES;
 /// The most hashes of a proof: the height of a full tree.
 pub const MAX_PROOF_HASHES: usize = 64;
+/// The most bytes of a signed checkpoint: head and some cosignatures.
+pub const MAX_CHECKPOINT_BYTES: usize = 8 << 10;
 /// The most rows of results in one page.
 pub const MAX_PAGE_ROWS: usize = 8192;
 /// The most rows of results one party may have in one run.

@@ -1,7 +1,7 @@
 //! The receipt for a batch, and checking it.
 
 use audit::verify::{self, ProofError};
-use audit::{Entry, Event};
+use audit::{Checkpoint, CheckpointError, Entry, Event, VerifierKey};
 use model::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,8 @@ pub struct Receipt {
     pub entry: Entry,
     /// Where it stands in the log.
     pub proof: audit::Receipt,
+    /// The log's head that the proof leads to, as the role signed it.
+    pub checkpoint: Checkpoint,
 }
 
 /// Why a receipt proves nothing.
@@ -38,6 +40,12 @@ pub enum ReceiptError {
     /// The proof does not hold.
     #[error("the receipt's proof: {0}")]
     Proof(#[from] ProofError),
+    /// The proof leads to another head than the signed one.
+    #[error("the receipt's proof does not lead to the head that the role signed")]
+    OtherHead,
+    /// The role did not sign the head.
+    #[error("the receipt's checkpoint: {0}")]
+    Checkpoint(#[from] CheckpointError),
 }
 
 impl Receipt {
@@ -61,7 +69,25 @@ impl Receipt {
                 proved: self.proof.index,
             });
         }
-        Ok(verify::receipt(&self.entry.to_bytes()?, &self.proof)?)
+        verify::receipt(&self.entry.to_bytes()?, &self.proof)?;
+        match self.checkpoint.head() == self.proof.head {
+            true => Ok(()),
+            false => Err(ReceiptError::OtherHead),
+        }
+    }
+
+    /// As [`Receipt::check`], and that the log with this `key` signed the head.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] when that is not proved.
+    pub fn check_signed(
+        &self,
+        manifest_digest: &Digest,
+        key: &VerifierKey,
+    ) -> Result<(), ReceiptError> {
+        self.check(manifest_digest)?;
+        self.checkpoint.signed_by(key)?;
+        Ok(())
     }
 }
 
@@ -79,6 +105,12 @@ mod tests {
     fn a_receipt_proves_its_batch_and_no_other() {
         let (receipt, digest) = receipt();
         receipt.check(&digest).unwrap();
+        let key = fake::signer().key().clone();
+        receipt.check_signed(&digest, &key).unwrap();
+        let public = [9; 32];
+        let other = VerifierKey { public, ..key };
+        let refused = receipt.check_signed(&digest, &other);
+        assert!(matches!(refused, Err(ReceiptError::Checkpoint(_))));
         let other = receipt.check(&Digest::of(b"other"));
         assert!(matches!(other, Err(ReceiptError::OtherEvent)));
     }
@@ -86,11 +118,18 @@ mod tests {
     #[test]
     fn every_change_is_found() {
         let (good, digest) = receipt();
-        let changes: [fn(&mut Receipt); 4] = [
+        let changes: [fn(&mut Receipt); 5] = [
             |r| r.entry.unix_millis += 1,
             |r| r.entry.sequence += 1,
             |r| r.proof.head.root = Digest::of(b"other"),
             |r| r.manifest_digest = Digest::of(b"other"),
+            |r| {
+                let head = audit::TreeHead {
+                    size: 9,
+                    root: r.proof.head.root,
+                };
+                r.checkpoint = Checkpoint::sign(head, &fake::signer()).unwrap();
+            },
         ];
         for change in changes {
             let mut changed = good.clone();

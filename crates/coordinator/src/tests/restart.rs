@@ -22,7 +22,7 @@ const OUTPUTS: [(Role, &str); 9] = [
     (Role::Resolver, "release/a.json"),
     (Role::Resolver, "release/b.rows"),
     (Role::Resolver, "release/b.json"),
-    (Role::Matcher, "../../log"),
+    (Role::Matcher, "../../log/entries"),
 ];
 
 fn outputs(world: &World) -> Vec<Vec<u8>> {

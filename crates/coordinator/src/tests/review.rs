@@ -129,6 +129,7 @@ impl Runs {
         BatchManifest {
             run: RunNumber(run),
             schema_digest: self.schema.digest(),
+            agreement: self.world.agreement(),
             ..manifest
         }
     }
@@ -326,7 +327,15 @@ fn fetching_pairs_stands_in_the_log() {
     let coordinator = runs.run(1, &Said::new());
     let told = pairs(&coordinator, "a", 1).len() as u64;
     drop(coordinator);
-    let store = FileStore::open(&runs.world.directory().role(Role::Resolver).log()).unwrap();
+    let store = FileStore::open(
+        &runs
+            .world
+            .directory()
+            .role(Role::Resolver)
+            .log()
+            .join("entries"),
+    )
+    .unwrap();
     let log = Log::open(store).unwrap();
     let last = log.entry(log.size() - 1).unwrap().unwrap().event;
     assert!(matches!(

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use audit::{Actor, Event, Log, MemoryStore};
+use audit::{
+    Actor, Checkpoint, Event, KeyKind, KeyName, Log, MemoryStore, NoteSigner, VerifierKey,
+};
 use model::{BatchManifest, Digest, PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
-use secret::StreamReader;
+use secret::{Key32, SigningKey, StreamReader};
 use tokio::net::TcpListener;
 use wire::pki::{Authority, Validity};
 use wire::{
@@ -16,7 +18,7 @@ use wire::{
     RunStatus, UploadState, admit_chunk, review_digest, serve,
 };
 
-use super::fixture::{At, now, resolver};
+use super::fixture::{At, Setting, now, resolver};
 use crate::{Project, handle_map};
 
 struct Batch {
@@ -37,6 +39,8 @@ pub(super) struct Fake {
     pub(super) chunks: AtomicU64,
     /// Whether the next chunk after the first fails.
     pub(super) fails: AtomicBool,
+    /// The agreement it works under.
+    agreement: Digest,
     /// The pairs for review.
     pub(super) pairs: Mutex<Vec<ReviewPair>>,
 }
@@ -46,7 +50,7 @@ impl Fake {
     pub(super) async fn start(
         role: Role,
         project: &Project,
-        authority: &Authority,
+        setting: &Setting,
     ) -> (Arc<Self>, String) {
         let fake = Arc::new(Self {
             role,
@@ -56,11 +60,12 @@ impl Fake {
             released: AtomicBool::new(false),
             chunks: AtomicU64::new(0),
             fails: AtomicBool::new(false),
+            agreement: setting.dpos.digest(),
             pairs: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let identity = identity(role, authority);
+        let identity = identity(role, &setting.authority);
         let intake: Arc<dyn Intake> = fake.clone();
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
@@ -107,6 +112,18 @@ impl Fake {
         }
     }
 
+    /// The key of the role's log.
+    fn signer(&self) -> NoteSigner {
+        let signing = SigningKey::from_seed(&Key32::from_bytes(&mut [7; 32]));
+        let keeper = self.role.as_str().parse().unwrap();
+        let key = VerifierKey {
+            name: KeyName::of_log(&self.project.project, &keeper),
+            kind: KeyKind::Log,
+            public: signing.public(),
+        };
+        NoteSigner::new(key, move |message| signing.sign(message))
+    }
+
     fn accept(&self, batch: &Batch, digest: &Digest) -> Receipt {
         let BatchManifest {
             run,
@@ -129,6 +146,7 @@ impl Fake {
         Receipt {
             manifest_digest: *digest,
             entry,
+            checkpoint: Checkpoint::sign(proof.head, &self.signer()).unwrap(),
             proof,
         }
     }
@@ -157,6 +175,7 @@ impl Intake for Fake {
             role: self.role,
             resolver_key: key,
             parties: vec![party.clone()],
+            agreement: Some(self.agreement),
         })
     }
 

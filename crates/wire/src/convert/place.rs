@@ -2,10 +2,11 @@
 
 use std::str::FromStr;
 
+use audit::{Checkpoint, CheckpointError};
 use model::id::IdError;
 use model::{Digest, Refusal, RefusalCode};
 
-use crate::limits::MAX_TEXT;
+use crate::limits::{MAX_CHECKPOINT_BYTES, MAX_TEXT};
 
 /// Which field of a message from the other side is wrong, and how.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +60,9 @@ pub enum Problem {
         /// How many bytes it may have.
         limit: usize,
     },
+    /// It is no signed checkpoint of a log.
+    #[error("is no checkpoint: {0}")]
+    Checkpoint(#[from] CheckpointError),
     /// It is no log entry.
     #[error("is no log entry: {0}")]
     Entry(String),
@@ -109,6 +113,12 @@ impl Place {
     pub(super) fn name<T: FromStr<Err = IdError>>(self, text: &str) -> Result<T, MessageError> {
         text.parse()
             .map_err(|error: IdError| self.wrong(error.into()))
+    }
+
+    pub(super) fn checkpoint(self, text: &str) -> Result<Checkpoint, MessageError> {
+        self.at_most(text.len() as u64, MAX_CHECKPOINT_BYTES as u64)?;
+        text.parse()
+            .map_err(|error: CheckpointError| self.wrong(error.into()))
     }
 
     pub(super) fn at_most(self, is: u64, limit: u64) -> Result<(), MessageError> {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
-use audit::{Actor, Event, Log, MemoryStore};
+use audit::{Actor, Checkpoint, Event, KeyKind, Log, MemoryStore, NoteSigner, VerifierKey};
 use model::{
     BatchKind, BatchManifest, Digest, Epoch, KeyCheck, PartyName, Pseudonym, RecordHandle,
     RefusalCode, ReviewId, RunNumber,
 };
+use secret::{Key32, SigningKey};
 
 use crate::messages::*;
 use crate::receipt::Receipt;
@@ -32,6 +33,7 @@ pub(crate) fn manifest(party: &str, payload: &[u8], chunk_bytes: u32) -> BatchMa
         bytes: payload.len() as u64,
         chunk_bytes,
         payload_digest: Digest::of(payload),
+        agreement: Digest::of(b"agreement"),
     }
 }
 
@@ -56,8 +58,20 @@ fn accept(log: &mut Log<MemoryStore>, manifest: &BatchManifest) -> Receipt {
     Receipt {
         manifest_digest: manifest.digest(),
         entry,
+        checkpoint: Checkpoint::sign(proof.head, &signer()).unwrap(),
         proof,
     }
+}
+
+/// The key of the fake roles' logs.
+pub(crate) fn signer() -> NoteSigner {
+    let signing = SigningKey::from_seed(&Key32::from_bytes(&mut [7; 32]));
+    let key = VerifierKey {
+        name: "symbolon/p/fake".parse().unwrap(),
+        kind: KeyKind::Log,
+        public: signing.public(),
+    };
+    NoteSigner::new(key, move |message| signing.sign(message))
 }
 
 /// A role in memory.
@@ -133,6 +147,7 @@ impl Intake for Fake {
             role: self.role,
             resolver_key: (self.role == Role::Resolver).then_some([9; 32]),
             parties: vec!["crvs".parse().unwrap(), "id".parse().unwrap()],
+            agreement: None,
         })
     }
 
