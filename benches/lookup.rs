@@ -126,7 +126,7 @@ fn link_all(
 ) -> anyhow::Result<Resolution> {
     let mut comparer = Comparer::new(schema, layout, scratch);
     for party in parties {
-        comparer.add(&RowBatch::new(party.party), &mut party.rows.reader())?;
+        comparer.add_rows(&RowBatch::new(party.party), party.rows.iter())?;
     }
     let mut comparisons = Spool::new(scratch)?;
     let mut sink = |part: &[u8]| comparisons.write_all(part);

@@ -316,7 +316,7 @@ impl<'a> Work<'a> {
         clear: ClearRecords,
     ) -> anyhow::Result<PrepareReport> {
         let rows = RowBatch::new(file.party);
-        self.comparer.add(&rows, &mut prepared.rows.reader())?;
+        self.comparer.add_rows(&rows, prepared.rows.iter())?;
         self.standing.mark_gone(file.party, &prepared.gone);
         self.clear.push(clear);
         let handles = prepared.handle_map.iter();

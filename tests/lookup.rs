@@ -40,7 +40,7 @@ fn a_record_asked_for_is_answered_as_the_run_linked_it() {
     let index = StandingIndex::new(&schema, &layout, &scratch);
     for party in &parties {
         let batch = RowBatch::new(party.party);
-        comparer.add(&batch, &mut party.rows.reader()).unwrap();
+        comparer.add_rows(&batch, party.rows.iter()).unwrap();
         let batch = index.begin_batch(party.party).unwrap();
         index.add(batch, &party.rows.to_vec()).unwrap();
     }

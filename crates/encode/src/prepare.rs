@@ -18,6 +18,8 @@ use crate::rows::SortedRows;
 const EXAMPLES: usize = 5;
 /// Records encoded in one go: enough that what a go sets up costs nothing, few enough to go round.
 const GROUP: usize = 128;
+/// Rows of a record that room is made for: as many as most have, so that they seldom have to be moved.
+const ROWS_A_RECORD: usize = 24;
 /// The most records a batch may have.
 pub const MAX_RECORDS: u64 = 200_000_000;
 
@@ -255,15 +257,17 @@ impl<'a> Preparer<'a> {
     }
 
     fn encode_group(&self, raw: Vec<RawRecord>) -> Group {
+        let rows = raw.len() * ROWS_A_RECORD;
         let mut group = Group {
             records: Vec::with_capacity(raw.len()),
-            rows: Vec::new(),
+            rows: Vec::with_capacity(rows * self.batch.row_bytes),
             handles: Vec::new(),
         };
         let mut desk = Desk::default();
         for raw in raw {
             self.encode(raw, &mut desk, &mut group);
         }
+        group.rows.shrink_to_fit();
         group
     }
 

@@ -117,13 +117,17 @@ impl<'a> Buckets<'a> {
         }
     }
 
-    /// Adds to a bucket.
-    pub(crate) fn push(&mut self, bucket: usize, bytes: &[u8]) -> io::Result<()> {
+    /// Adds to a bucket what these parts are one after the other.
+    pub(crate) fn push(&mut self, bucket: usize, parts: &[&[u8]]) -> io::Result<()> {
         let bucket = &mut self.buckets[bucket];
-        if bucket.held.len() + bytes.len() > self.limit && !bucket.held.is_empty() {
+        let length = parts.iter().map(|part| part.len()).sum();
+        if bucket.held.len() + length > self.limit && !bucket.held.is_empty() {
             bucket.write_out(self.scratch)?;
         }
-        bucket.hold(bytes, self.limit);
+        bucket.make_room(length, self.limit);
+        parts
+            .iter()
+            .for_each(|part| bucket.held.extend_from_slice(part));
         Ok(())
     }
 
@@ -134,14 +138,13 @@ impl<'a> Buckets<'a> {
 }
 
 impl Bucket {
-    /// Holds more, in no more memory than `limit` unless these bytes alone are more.
-    fn hold(&mut self, bytes: &[u8], limit: usize) {
-        let needed = self.held.len() + bytes.len();
+    /// Makes room for so many bytes, in no more memory than `limit` unless these alone are more.
+    fn make_room(&mut self, length: usize, limit: usize) {
+        let needed = self.held.len() + length;
         if needed > self.held.capacity() {
             let room = (self.held.capacity() * 2).clamp(needed, limit.max(needed));
             self.held.reserve_exact(room - self.held.len());
         }
-        self.held.extend_from_slice(bytes);
     }
 
     /// Writes what is held to the bucket's file, if it may have one. The memory is kept for what comes next.
@@ -178,7 +181,7 @@ mod tests {
     fn filled(scratch: &Scratch, limit: usize, records: &[(usize, [u8; 3])]) -> Vec<Vec<u8>> {
         let mut buckets = Buckets::new(scratch, 5, limit);
         for (bucket, bytes) in records {
-            buckets.push(*bucket, bytes).unwrap();
+            buckets.push(*bucket, &[&bytes[..1], &bytes[1..]]).unwrap();
         }
         let buckets = buckets.into_buckets().into_iter();
         buckets.map(|bucket| bucket.read().unwrap()).collect()

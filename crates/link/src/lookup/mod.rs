@@ -206,7 +206,7 @@ impl StandingIndex {
         block: &[u8],
         out: &mut Vec<u8>,
     ) {
-        let met = block.chunks_exact(segment::ID_BYTES + self.layout.row_bytes);
+        let met = block.chunks_exact(RowId::BYTES + self.layout.row_bytes);
         let met = met.map(segment::split);
         let mut met: Vec<(RowId, Row<'_>)> = met
             .map(|(id, bytes)| (id, Row::new(bytes)))
@@ -327,7 +327,7 @@ fn parts<'a>(
     let mut parts = Buckets::new(scratch, PARTS, scratch.memory() / RECENT);
     fill(&mut |row| {
         let token = segment::token_of(row);
-        parts.push(usize::from(token.as_bytes()[0]), row)
+        parts.push(usize::from(token.as_bytes()[0]), &[row])
     })?;
     Ok(parts)
 }

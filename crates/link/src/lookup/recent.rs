@@ -6,7 +6,6 @@ use std::io;
 use model::BlockToken;
 use model::layout::Row;
 
-use super::segment::ID_BYTES;
 use crate::comparison::RowId;
 
 /// Rows by their blocks.
@@ -23,9 +22,10 @@ impl Recent {
     /// Takes a row in.
     pub(super) fn push(&mut self, id: RowId, row: &[u8]) {
         let block = self.blocks.entry(Row::new(row).token()).or_default();
-        block.reserve_exact(ID_BYTES + row.len());
-        super::segment::push(id, row, block);
-        self.stride = ID_BYTES + row.len();
+        self.stride = RowId::BYTES + row.len();
+        block.reserve_exact(self.stride);
+        block.extend_from_slice(&id.to_bytes());
+        block.extend_from_slice(row);
         self.rows += 1;
     }
 

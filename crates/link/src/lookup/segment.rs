@@ -14,31 +14,17 @@ use super::parts;
 use crate::comparison::RowId;
 use crate::scratch::Scratch;
 
-/// Bytes before a row: its number.
-pub(super) const ID_BYTES: usize = 6;
 /// Rows a cell has on average.
 const ROWS_A_CELL: u64 = 8;
 
-/// Writes a row and its number as they stand in a segment.
-pub(super) fn push(id: RowId, row: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&id.batch.to_le_bytes());
-    out.extend_from_slice(&id.row.to_le_bytes());
-    out.extend_from_slice(row);
-}
-
-/// Reads what [`push`] wrote.
+/// A row and its number, from where they stand in a segment.
 pub(super) fn split(bytes: &[u8]) -> (RowId, &[u8]) {
-    let (id, row) = bytes.split_at(ID_BYTES);
-    let id = RowId {
-        batch: u16::from_le_bytes([id[0], id[1]]),
-        row: u32::from_le_bytes([id[2], id[3], id[4], id[5]]),
-    };
-    (id, row)
+    (RowId::read(bytes), &bytes[RowId::BYTES..])
 }
 
 /// The token of a row with its number before it.
 pub(super) fn token_of(bytes: &[u8]) -> BlockToken {
-    Row::new(&bytes[ID_BYTES..]).token()
+    Row::new(&bytes[RowId::BYTES..]).token()
 }
 
 /// Sorted rows.
@@ -62,7 +48,7 @@ impl Segment {
         rows: u64,
         fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>,
     ) -> io::Result<Self> {
-        let stride = ID_BYTES + layout.row_bytes;
+        let stride = RowId::BYTES + layout.row_bytes;
         let cells = (rows / ROWS_A_CELL).clamp(1, 1 << 28);
         let rows = u32::try_from(rows).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let mut place = match scratch.file()? {

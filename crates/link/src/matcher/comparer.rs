@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use model::digest::Digester;
 use model::layout::Row;
-use model::{Digest, Layout, LinkageSchema, PartyIndex, Progress};
+use model::{Digest, Layout, LinkageSchema, PartyIndex, PassHandle, Progress};
 use rayon::prelude::*;
 
 use super::blocks::{Blocks, Input, Partition};
@@ -91,6 +91,26 @@ pub struct Comparer<'a> {
     gone: HashSet<RowId>,
 }
 
+/// A batch whose rows are being taken.
+struct Adding {
+    input: Input,
+    last: Option<PassHandle>,
+    handles: Digester,
+}
+
+impl Adding {
+    fn new(comparer: &Comparer<'_>, batch: &RowBatch) -> Result<Self, MatchError> {
+        if comparer.inputs.len() >= MAX_BATCHES {
+            return Err(MatchError::TooManyBatches);
+        }
+        Ok(Self {
+            input: Input::of(comparer.schema, batch),
+            last: None,
+            handles: Digester::new(),
+        })
+    }
+}
+
 impl<'a> Comparer<'a> {
     /// Nothing to compare yet. What outgrows memory goes to `scratch`.
     pub fn new(schema: &'a LinkageSchema, layout: &'a Layout, scratch: &'a Scratch) -> Self {
@@ -111,54 +131,73 @@ impl<'a> Comparer<'a> {
     /// # Errors
     /// [`MatchError`] when rows do not fit the schema, or cannot be read or set aside.
     pub fn add(&mut self, batch: &RowBatch, rows: &mut dyn Read) -> Result<Digest, MatchError> {
-        let number = self.inputs.len();
-        if number >= MAX_BATCHES {
-            return Err(MatchError::TooManyBatches);
-        }
-        let mut input = Input::of(self.schema, batch);
-        let mut handles = Digester::new();
-        let mut last = None;
-        let (mut chunk, mut record) = (Vec::new(), Vec::new());
+        let mut adding = Adding::new(self, batch)?;
+        let (row_bytes, mut chunk) = (self.layout.row_bytes, Vec::new());
         loop {
             chunk.clear();
-            let bytes = (READ_ROWS * self.layout.row_bytes) as u64;
+            let bytes = (READ_ROWS * row_bytes) as u64;
             (&mut *rows).take(bytes).read_to_end(&mut chunk)?;
             if chunk.is_empty() {
-                break;
+                return Ok(self.added(adding));
             }
-            if !chunk.len().is_multiple_of(self.layout.row_bytes) {
+            if !chunk.len().is_multiple_of(row_bytes) {
                 return Err(MatchError::TornRows {
                     party: batch.party,
-                    bytes: u64::from(input.rows) * self.layout.row_bytes as u64
-                        + chunk.len() as u64,
+                    bytes: u64::from(adding.input.rows) * row_bytes as u64 + chunk.len() as u64,
+                    row_bytes,
+                });
+            }
+            for row in chunk.chunks_exact(row_bytes) {
+                self.add_row(&mut adding, row)?;
+            }
+        }
+    }
+
+    /// The same with rows that are at hand.
+    ///
+    /// # Errors
+    /// [`MatchError`] when rows do not fit the schema, or cannot be set aside.
+    pub fn add_rows<'r>(
+        &mut self,
+        batch: &RowBatch,
+        rows: impl Iterator<Item = &'r [u8]>,
+    ) -> Result<Digest, MatchError> {
+        let mut adding = Adding::new(self, batch)?;
+        for row in rows {
+            if row.len() != self.layout.row_bytes {
+                return Err(MatchError::TornRows {
+                    party: batch.party,
+                    bytes: row.len() as u64,
                     row_bytes: self.layout.row_bytes,
                 });
             }
-            for bytes in chunk.chunks_exact(self.layout.row_bytes) {
-                let row = Row::new(bytes);
-                self.check(batch.party, input.rows, row)?;
-                if last >= Some(row.handle()) {
-                    let (party, row) = (batch.party, u64::from(input.rows));
-                    return Err(MatchError::OutOfOrder { party, row });
-                }
-                last = Some(row.handle());
-                handles.update(row.handle().as_bytes());
-                let id = RowId {
-                    batch: number as u16,
-                    row: input.rows,
-                };
-                record.clear();
-                Partition::push(id, bytes, &mut record);
-                let partition = usize::from(row.token().as_bytes()[0]);
-                self.partitions.push(partition, &record)?;
-                input.rows = input
-                    .rows
-                    .checked_add(1)
-                    .ok_or(MatchError::TooManyRows { party: batch.party })?;
-            }
+            self.add_row(&mut adding, row)?;
         }
-        self.inputs.push(input);
-        Ok(handles.finish())
+        Ok(self.added(adding))
+    }
+
+    fn add_row(&mut self, adding: &mut Adding, bytes: &[u8]) -> Result<(), MatchError> {
+        let (row, party) = (Row::new(bytes), adding.input.party());
+        let number = adding.input.rows;
+        self.check(party, number, row)?;
+        if adding.last >= Some(row.handle()) {
+            let row = u64::from(number);
+            return Err(MatchError::OutOfOrder { party, row });
+        }
+        adding.last = Some(row.handle());
+        adding.handles.update(row.handle().as_bytes());
+        let batch = self.inputs.len() as u16;
+        let id = RowId { batch, row: number }.to_bytes();
+        let partition = usize::from(row.token().as_bytes()[0]);
+        self.partitions.push(partition, &[&id, bytes])?;
+        let rows = number.checked_add(1);
+        adding.input.rows = rows.ok_or(MatchError::TooManyRows { party })?;
+        Ok(())
+    }
+
+    fn added(&mut self, adding: Adding) -> Digest {
+        self.inputs.push(adding.input);
+        adding.handles.finish()
     }
 
     fn check(&self, party: PartyIndex, number: u32, row: Row<'_>) -> Result<(), MatchError> {

@@ -49,7 +49,7 @@ impl<'a> Ordered<'a> {
         let rows = comparisons.chunks_exact(self.form.row_bytes());
         for (bytes, met) in rows.zip(self.form.iter(comparisons)) {
             let bucket = self.bucket(met.left());
-            self.buckets.push(bucket, bytes)?;
+            self.buckets.push(bucket, &[bytes])?;
         }
         Ok(())
     }

@@ -118,7 +118,7 @@ impl Join<'_> {
             let parts = parts.map(|part| self.sort_part(rows, form.iter(part)));
             for part in parts.collect::<Result<Vec<_>, _>>()? {
                 for (bucket, bytes) in part.iter().enumerate() {
-                    buckets.push(bucket, bytes)?;
+                    buckets.push(bucket, &[bytes])?;
                 }
             }
         }
