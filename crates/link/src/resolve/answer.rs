@@ -85,7 +85,7 @@ impl<'a> Answerer<'a> {
         for (record, met) in self.by_record(comparisons)? {
             if Some(record) != own {
                 let cluster = self.run.cluster_of[record as usize];
-                let odds = self.odds(party, record, &met);
+                let odds = self.odds((party, own), record, &met);
                 by_cluster.entry(cluster).or_default().push((record, odds));
             }
         }
@@ -123,15 +123,28 @@ impl<'a> Answerer<'a> {
             variables: &self.explainer.variables,
             records: &self.run.records,
             scratch: &self.scratch,
-            mirrored: Vec::new(),
+            mirrored: self.layout.mirrored(),
         }
     }
 
-    fn odds(&self, party: PartyIndex, record: u32, met: &[Comparison<'_>]) -> i32 {
+    fn odds(
+        &self,
+        (party, own): (PartyIndex, Option<u32>),
+        record: u32,
+        met: &[Comparison<'_>],
+    ) -> i32 {
         let grades: Vec<&[u8]> = met.iter().map(|met| met.grades()).collect();
         let (mut mean, mut levels) = (Vec::new(), Vec::new());
         let join = self.join();
         join.mean(&grades, &mut mean);
+        // In a run the record of the smaller number is on the left, and numbers go by party.
+        let follows = match own {
+            Some(own) => own > record,
+            None => party > self.run.records.party(record),
+        };
+        if follows {
+            mean = join.mirrored.iter().map(|slot| mean[*slot]).collect();
+        }
         join.levels(&mean, &mut levels);
         let passes = met.iter().fold(0, |all, met| all | 1u64 << met.pass().0);
         let parties = (party, self.run.records.party(record));

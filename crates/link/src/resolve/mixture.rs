@@ -91,6 +91,8 @@ impl Mixture {
         seen: &Seen,
         strangers: &[u16],
     ) -> Self {
+        let thinned = seen.for_fit();
+        let seen = thinned.as_ref().unwrap_or(seen);
         Fit::new(variables, records, seen, strangers).run()
     }
 
