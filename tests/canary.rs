@@ -309,9 +309,10 @@ impl World {
         for member in &self.members {
             member.node.upload(&Silent).await.unwrap();
         }
+        self.federation.approve(&self.members).await.unwrap();
         let options = CollectOptions {
             wait: Duration::from_secs(120),
-            out: None,
+            ..CollectOptions::default()
         };
         let mut pairs = 0;
         for member in &self.members {

@@ -14,6 +14,8 @@ mod equality;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod governance;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod parsers;

@@ -126,6 +126,11 @@ impl<L: Lifecycle> RoleContext<L> {
         Ok(agreement)
     }
 
+    /// Where the runs' directories are.
+    pub(crate) fn all_outputs(&self) -> &Path {
+        &self.outputs
+    }
+
     /// Where the role writes what it makes of `run`.
     pub(crate) fn outputs(&self, run: RunNumber) -> PathBuf {
         self.outputs.join(run.to_string())

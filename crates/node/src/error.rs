@@ -7,8 +7,9 @@ use sources::SourceError;
 use wire::ClientError;
 
 use crate::{
-    CollectError, DpoError, EnrolError, FileError, HomeError, InitError, LinkageKeyError,
-    OutboxError, PrepareError, ProjectError, ReviewError, UploadError, VaultError,
+    ApproveError, CeremonyError, CollectError, DpoError, EnrolError, FileError, HomeError,
+    InitError, LinkageKeyError, OutboxError, PrepareError, ProjectError, ReviewError, UploadError,
+    VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -50,6 +51,12 @@ pub enum NodeError {
     /// What a data protection officer does.
     #[error(transparent)]
     Dpo(#[from] DpoError),
+    /// Approving a run.
+    #[error(transparent)]
+    Approve(#[from] ApproveError),
+    /// Agreeing on a linkage key.
+    #[error(transparent)]
+    Ceremony(#[from] CeremonyError),
     /// The prepared batches.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -86,7 +93,11 @@ impl NodeError {
             Self::Client(error) => error.refusal().is_some(),
             Self::File(error) => error.is_refusal(),
             Self::Agreement(error) => matches!(error, AgreementFault::Refused(_)),
-            Self::Dpo(error) => matches!(error, DpoError::NotPinned(_)),
+            Self::Approve(error) => !matches!(error, ApproveError::Document(_)),
+            Self::Ceremony(error) => {
+                !matches!(error, CeremonyError::Seal(_) | CeremonyError::Document(_))
+            }
+            Self::Dpo(error) => !matches!(error, DpoError::Statement(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
             Self::Upload(_) => false,
         }

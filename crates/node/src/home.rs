@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use audit::{Actor, Event, FileStore, Log, LogError, StoreError};
 use model::schema::SchemaError;
-use model::{BatchKind, Clock, PartyName, RunNumber};
+use model::{BatchKind, Clock, Epoch, PartyName, RunNumber};
 use service::files::LockError;
 use service::{ConfigError, DirLock};
 
@@ -94,9 +94,35 @@ impl Home {
         self.root.join("identity/ca.pem")
     }
 
-    /// The custodians' shared linkage key.
-    pub fn linkage_key(&self) -> PathBuf {
-        self.root.join("keys/linkage.key")
+    /// What belongs to the linkage key of one epoch.
+    pub fn epoch(&self, epoch: Epoch) -> PathBuf {
+        self.root.join(format!("keys/epoch-{epoch}"))
+    }
+
+    /// The custodians' shared linkage key of an epoch.
+    pub fn linkage_key(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("linkage.key")
+    }
+
+    /// The node's public keys for agreeing on the epoch's key, and beside it the signature of the
+    /// custodian's data protection officer.
+    pub fn card(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("card.toml")
+    }
+
+    /// The private key that signs what the node puts up.
+    pub fn card_signing_key(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("signing.key")
+    }
+
+    /// The private key that opens the others' shares; destroyed once the key is agreed on.
+    pub fn card_sealing_key(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("sealing.key")
+    }
+
+    /// What the node contributes; destroyed once the key is agreed on.
+    pub fn contribution(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("contribution.key")
     }
 
     /// The node's own secret, from which handles, noise and the keys at rest derive.

@@ -154,6 +154,24 @@ fn private_dir(path: &Path) -> Result<(), NodeError> {
     Ok(create_dir_private(path).map_err(io_error("make", path))?)
 }
 
+impl Node {
+    /// Makes a new TLS key and the request for its certificate, as when the old one is at its end or
+    /// was stolen. The node cannot dial until it is enrolled again.
+    ///
+    /// # Errors
+    /// [`NodeError`] when a file cannot be written.
+    pub fn renew(&self) -> Result<PathBuf, NodeError> {
+        let _lock = self.home.lock()?;
+        let certificate = self.home.certificate();
+        if certificate.exists() {
+            fs::remove_file(&certificate).map_err(io_error("remove", &certificate))?;
+            sync_parent(&certificate)?;
+        }
+        write_request(&self.home, &self.config.party)?;
+        Ok(self.home.certificate_request())
+    }
+}
+
 fn write_request(home: &Home, party: &PartyName) -> Result<(), NodeError> {
     let request = pki::request(party).map_err(InitError::from)?;
     write(&home.tls_key(), request.key.expose().as_bytes())?;

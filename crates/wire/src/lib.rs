@@ -6,6 +6,7 @@
 //! the calling party from the client's certificate and nothing else. Generated protobuf types stay
 //! inside this crate, and so does everything about gRPC.
 
+mod board;
 mod client;
 mod convert;
 pub mod identity;
@@ -18,6 +19,7 @@ mod review;
 mod server;
 mod status;
 
+pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
 pub use client::{ClientError, NodeClient, NodeIdentity, ResultsSink, Retry, Target};
 pub use convert::{MessageError, Problem};
 pub use messages::{
@@ -29,7 +31,10 @@ pub use review::{
     Review, ReviewExplanation, ReviewHeader, ReviewPair, ReviewStep, VERDICTS_MAGIC, Verdict,
     VerdictEntry, review_digest,
 };
-pub use server::{Admission, Fault, Intake, Results, RoleIdentity, ServeError, admit_chunk, serve};
+pub use server::{
+    Admission, Board, Everyone, Fault, Gate, Intake, Results, RoleIdentity, ServeError, Services,
+    admit_chunk, serve,
+};
 
 /// Has TLS use ring, the one provider in this workspace.
 fn use_ring() {

@@ -28,6 +28,8 @@ pub const MAX_STEP_TEXT: usize = 160;
 pub const MAX_VERDICTS: usize = 100_000;
 /// The most bytes of a certificate, key or certificate request in PEM.
 pub const MAX_PEM_BYTES: usize = 64 << 10;
+/// The most bytes of all documents under one topic.
+pub const MAX_BOARD_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 /// The most bytes of headers in one request or response.
 pub const MAX_HEADER_BYTES: u32 = 16 << 10;
 

@@ -13,9 +13,9 @@ use secret::{Key32, SigningKey, StreamReader};
 use tokio::net::TcpListener;
 use wire::pki::{Authority, Validity};
 use wire::{
-    Admission, Count, Description, Fault, Found, Intake, Receipt, Results, ResultsHeader,
+    Admission, Count, Description, Everyone, Fault, Found, Intake, Receipt, Results, ResultsHeader,
     ResultsRow, Review, ReviewHeader, ReviewPair, Role, RoleIdentity, RowsDigester, RunState,
-    RunStatus, UploadState, admit_chunk, review_digest, serve,
+    RunStatus, Services, UploadState, admit_chunk, review_digest, serve,
 };
 
 use super::fixture::{At, Setting, now, resolver};
@@ -69,11 +69,15 @@ impl Fake {
         let intake: Arc<dyn Intake> = fake.clone();
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
+        let services = Services {
+            intake,
+            results,
+            board: None,
+            gate: Arc::new(Everyone),
+        };
         tokio::spawn(async move {
             let forever = std::future::pending::<()>();
-            serve(listener, &identity, intake, results, forever)
-                .await
-                .unwrap();
+            serve(listener, &identity, services, forever).await.unwrap();
         });
         (fake, address)
     }
@@ -239,6 +243,7 @@ impl Results for Fake {
             state: self.state(),
             detail: "waiting for sr".into(),
             parties: Vec::new(),
+            outcome: None,
         })
     }
 

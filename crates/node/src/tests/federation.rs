@@ -54,7 +54,10 @@ impl Federation {
 
     async fn collect(&self, wait: u64) -> Result<crate::CollectSummary, NodeError> {
         let wait = Duration::from_secs(wait);
-        let options = CollectOptions { wait, out: None };
+        let options = CollectOptions {
+            wait,
+            ..CollectOptions::default()
+        };
         self.setting.node.collect(&options, &Silent).await
     }
 

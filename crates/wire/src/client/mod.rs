@@ -1,5 +1,6 @@
 //! The node's side: dials one role of the coordinator and speaks in domain types.
 
+mod board;
 mod collect;
 mod error;
 mod retry;

@@ -1,6 +1,7 @@
 //! Protobuf to domain types and back. Reading checks everything: what comes out can be trusted to
 //! be well formed, though not to be true.
 
+pub(crate) mod board;
 mod common;
 pub(crate) mod intake;
 pub(crate) mod place;

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
 
 use super::Fault;
+use crate::board::{Posting, Topic};
 use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
 use crate::receipt::Receipt;
 use crate::review::Review;
@@ -80,6 +81,40 @@ pub trait Results: Send + Sync + 'static {
     /// # Errors
     /// A [`Fault`], as for [`Results::results_header`].
     fn review(&self, party: &PartyName, run: RunNumber) -> Result<Review, Fault>;
+}
+
+/// Relays signed documents among custodians. Called as [`Intake`] is.
+pub trait Board: Send + Sync + 'static {
+    /// Puts up a document of the calling party. The same again changes nothing.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `AlreadyAccepted` when the party has put up another one under the topic.
+    fn post(&self, topic: Topic, posting: &Posting) -> Result<(), Fault>;
+
+    /// All documents of a topic, at most one a party.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `NotAMember` when the party does not take part.
+    fn read(&self, party: &PartyName, topic: Topic) -> Result<Vec<Posting>, Fault>;
+}
+
+/// Decides whether a certificate still counts, before any call is looked at.
+pub trait Gate: Send + Sync + 'static {
+    /// Whether calls under the certificate with this fingerprint are heard.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to answer with.
+    fn admit(&self, party: &PartyName, certificate: &Digest) -> Result<(), Refusal>;
+}
+
+/// Admits every certificate that TLS does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Everyone;
+
+impl Gate for Everyone {
+    fn admit(&self, _party: &PartyName, _certificate: &Digest) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 /// What to do with a chunk.

@@ -229,7 +229,9 @@ impl Results for Fake {
                 party: party.clone(),
                 encodings: true,
                 handle_map: true,
+                approved: false,
             }],
+            outcome: None,
         })
     }
 
