@@ -219,6 +219,12 @@ pub enum Event {
         /// Digest of the results as received.
         digest: Digest,
     },
+    /// Somebody answers for whole-record encodings (CLKs) of real people at a coordinator, which
+    /// otherwise takes those of made-up people only.
+    WholeRecordAllowed {
+        /// Who, by name and office, as the operator wrote it.
+        by: String,
+    },
 }
 
 /// Who did it.
@@ -405,6 +411,7 @@ mod tests {
             Event::KeyAgreed { epoch: Epoch(2), agreement: digest(9), transcript: digest(12) },
             Event::KeyDestroyed { epoch: Epoch(2) },
             Event::DocumentPosted { topic: "card-epoch-1".into(), party: self::party(), digest: digest(11) },
+            Event::WholeRecordAllowed { by: "A. Person, data protection officer".into() },
             Event::AgreementAdopted { agreement: digest(9), number: 2 },
             Event::AgreementStated { agreement: digest(9), party: self::party(), number: 1, act: Act::Suspend },
         ]

@@ -11,6 +11,7 @@
 //! not know each other: what passes between them is [`handover::Handover`], one way.
 
 mod adopt;
+pub mod anonlink;
 mod context;
 mod coordinator;
 mod destroy;

@@ -118,6 +118,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         || error
             .downcast_ref()
             .is_some_and(|error: &EnrolError| error.is_refusal())
+        || error.is::<run::NotAllowed>()
         || error
             .downcast_ref()
             .is_some_and(|error: &AdoptError| error.is_refusal())

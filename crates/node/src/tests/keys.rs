@@ -109,15 +109,10 @@ fn nothing_is_prepared_without_a_linkage_key_or_with_an_open_one() {
 fn a_leftover_of_a_killed_installation_is_no_obstacle() {
     let setting = Setting::bare(&Addresses::default());
     let made = new_key(&setting, "linkage.key", 3);
-    fs::write(
-        setting
-            .node
-            .home()
-            .linkage_key(Epoch(1))
-            .with_extension("new"),
-        "half",
-    )
-    .unwrap();
+    let home = setting.node.home();
+    fs::create_dir(home.epoch(Epoch(1))).unwrap();
+    let leftover = home.linkage_key(Epoch(1)).with_extension("new");
+    fs::write(leftover, "half").unwrap();
     let from = setting.path("linkage.key");
     assert_eq!(
         setting.node.install_linkage_key(&from, Epoch(1)).unwrap(),

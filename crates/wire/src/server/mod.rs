@@ -125,10 +125,6 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
 }
 
 /// Holds a call to the gate, before anything of it is read.
-#[expect(
-    clippy::result_large_err,
-    reason = "the form in which tonic asks for it"
-)]
 fn admitted(gate: &dyn Gate, request: Request<()>) -> Result<Request<()>, Status> {
     let (party, fingerprint) = caller_certificate(&request).map_err(|fault| fault.status())?;
     match gate.admit(&party, &fingerprint) {
