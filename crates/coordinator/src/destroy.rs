@@ -108,7 +108,7 @@ fn end<L: Lifecycle>(context: &RoleContext<L>, batches: &Path) -> Result<(), Des
         })?;
     }
     for batch in context.batches.list(run)? {
-        context.batches.discard(&batch.manifest.digest())?;
+        context.batches.forget(&batch.manifest.digest())?;
     }
     let outputs = context.outputs(run);
     if outputs.exists() {

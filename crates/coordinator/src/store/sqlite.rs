@@ -188,6 +188,14 @@ impl BatchStore for SqliteStore {
         self.files.read(manifest_digest, durable)
     }
 
+    fn forget(&self, manifest_digest: &Digest) -> Result<(), StoreError> {
+        lock(&self.database).execute(
+            "DELETE FROM receipt WHERE manifest_digest = ?1",
+            params![manifest_digest.as_bytes()],
+        )?;
+        self.discard(manifest_digest)
+    }
+
     fn discard(&self, manifest_digest: &Digest) -> Result<(), StoreError> {
         lock(&self.database).execute(
             "DELETE FROM batch WHERE manifest_digest = ?1",
