@@ -14,6 +14,7 @@ use crate::journal::Journal;
 use crate::lifecycle::{Lifecycle, Runs};
 use crate::log_key;
 use crate::project::Project;
+use crate::showing::Shown;
 use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
 
 /// Bytes a stage holds of what may grow with the registries; the rest is on disk.
@@ -55,6 +56,7 @@ pub(crate) struct RoleContext<L> {
     pub(crate) batches: Arc<dyn BatchStore>,
     pub(crate) runs: Runs<L>,
     pub(crate) journal: Journal,
+    pub(crate) shown: Shown,
     outputs: PathBuf,
 }
 
@@ -79,6 +81,7 @@ impl<L: Lifecycle> RoleContext<L> {
             batches: store.clone(),
             runs: Runs::new(store),
             journal,
+            shown: Shown::new(directory.log().join("shown")),
             outputs: directory.runs(),
         })
     }
