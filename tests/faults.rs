@@ -148,7 +148,8 @@ fn assert_told(error: &NodeError, exit: Exit, says: &[&str]) {
 
 /// How often the matcher accepted a batch, by its own log.
 fn acceptances(state: &StateDir) -> usize {
-    let log = Log::open(FileStore::open(&state.role(Role::Matcher).log().join("entries")).unwrap()).unwrap();
+    let log = Log::open(FileStore::open(&state.role(Role::Matcher).log().join("entries")).unwrap())
+        .unwrap();
     let events = (0..log.size()).map(|index| log.entry(index).unwrap().unwrap().event);
     let accepted = events.filter(|event| matches!(event, Event::BatchAccepted { .. }));
     accepted.count()
