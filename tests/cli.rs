@@ -7,10 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use model::{Epoch, LinkageSchema, RunNumber};
+use model::{Clock as _, Day, Epoch, LinkageSchema, RunNumber, SystemClock};
 use node::Project;
 use secret::{RecipientSecret, SeededEntropy};
 use tempfile::TempDir;
+use testkit::dpos::Dpos;
 use testkit::processes::Ran;
 
 use registries::{meaningless, unreadable};
@@ -35,7 +36,33 @@ impl Site {
             dir: tempfile::tempdir().unwrap(),
         };
         site.write("schema.toml", SCHEMA);
+        let schema = LinkageSchema::parse(SCHEMA).unwrap();
+        let (project, entropy) = ("census".parse().unwrap(), &mut SeededEntropy::new(9));
+        let today = Day::of_millis(SystemClock.unix_millis());
+        Dpos::new(&site.path("officers"), &project, &schema, today, entropy).unwrap();
         site
+    }
+
+    fn officers(&self) -> Dpos {
+        Dpos::open(&self.path("officers"))
+    }
+
+    /// The fingerprint of a party's officer.
+    fn officer(&self, party: &str) -> String {
+        let fingerprint = self.officers().fingerprint(&party.parse().unwrap());
+        fingerprint.unwrap().to_string()
+    }
+
+    /// Has both officers sign, and the node install what they signed.
+    fn agree(&self) -> Ran {
+        let officers = self.officers();
+        let parties = ["crvs", "sr"].map(|party| party.parse().unwrap());
+        officers.sign(&parties).unwrap();
+        let mut install = self.node();
+        install
+            .args(["agree", "install", "--dir"])
+            .arg(self.path("node"));
+        ran(install.arg(officers.agreement()))
     }
 
     fn with_node() -> Self {
@@ -53,6 +80,7 @@ impl Site {
         }
         let project = serde_json::to_string(&told_by_resolver()).unwrap();
         site.write("node/project.json", &project);
+        assert_eq!(site.agree().code, Some(0));
         site
     }
 
@@ -80,6 +108,7 @@ impl Site {
             "localhost:7402",
         ]);
         init.arg("--schema").arg(self.path(schema));
+        init.args(["--dpo", &self.officer("crvs")]);
         ran(init.arg("--dir").arg(self.path("node")))
     }
 
@@ -411,6 +440,27 @@ fn a_node_says_what_is_missing_and_overwrites_nothing() {
     assert_told("a second key", &ran, REFUSED, &["linkage.key exists"]);
     let ran = node(&["key", "install", "--dir", "node", "--from", "schema.toml"]);
     assert_told("no key file", &ran, REFUSED, &["schema.toml", "chmod 600"]);
+}
+
+#[test]
+fn without_an_agreement_nothing_is_prepared_or_sent_and_the_clause_is_named() {
+    let site = Site::with_node();
+    fs::remove_dir_all(site.path("node/agreements")).unwrap();
+    let ran = site.prepare(&site.write("crvs.csv", registry(20)));
+    assert_told("none", &ran, REFUSED, &["clause `agreement`", "agree show"]);
+    let mut install = site.node();
+    install
+        .args(["agree", "install", "--dir"])
+        .arg(site.path("node"));
+    fs::remove_file(site.officers().agreement().join("sr.sig")).unwrap();
+    let ran = self::ran(install.arg(site.officers().agreement()));
+    assert_told(
+        "unsigned",
+        &ran,
+        REFUSED,
+        &["clause `signatures`", "the DPO of sr"],
+    );
+    assert!(!site.path("node/agreements").exists());
 }
 
 #[test]

@@ -83,10 +83,42 @@ impl Initial {
             schema().display()
         ));
         initial.node("key new --out linkage.key");
+        initial.agree();
         for party in PARTIES {
             initial.make_node(party);
         }
         initial
+    }
+
+    /// The four officers sign an agreement, by what they type.
+    fn agree(&self) {
+        let mut dpos = String::new();
+        for party in PARTIES {
+            self.node(&format!("agree key --out {party}.dpo"));
+            dpos = format!("{dpos} --dpo {party}={}", self.officer(party));
+        }
+        self.node(&format!(
+            "agree draft agreement --project census --schema {} --purpose rehearsal \
+             --legal-basis none --until 2099-12-31 {dpos}",
+            schema().display()
+        ));
+        for party in PARTIES {
+            self.node(&format!("agree sign agreement --key {party}.dpo"));
+        }
+        self.node(&format!(
+            "agree check agreement --schema {}",
+            schema().display()
+        ));
+        self.coordinator("agree --dir state/coordinator --agreement agreement");
+    }
+
+    /// The fingerprint of a party's officer.
+    fn officer(&self, party: &str) -> String {
+        let key = self.dir.path().join(format!("{party}.dpo"));
+        node::dpo_public_key(&key)
+            .unwrap()
+            .fingerprint()
+            .to_string()
     }
 
     fn make_node(&self, party: &str) {
@@ -94,8 +126,9 @@ impl Initial {
         let [matcher, resolver] = self.listen;
         self.node(&format!(
             "init --dir {dir} --party {party} --project census --schema {} \
-             --matcher {matcher} --resolver {resolver}",
-            schema().display()
+             --matcher {matcher} --resolver {resolver} --dpo {}",
+            schema().display(),
+            self.officer(party)
         ));
         self.coordinator(&format!(
             "enrol --dir state/coordinator --request {dir}/identity/request.csr \
@@ -106,6 +139,7 @@ impl Initial {
              --authority state/coordinator/authority/ca.pem"
         ));
         self.node(&format!("key install --dir {dir} --from linkage.key"));
+        self.node(&format!("agree install --dir {dir} agreement"));
     }
 
     fn node(&self, arguments: &str) {

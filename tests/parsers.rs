@@ -106,6 +106,7 @@ fn manifest() -> BatchManifest {
         party: "crvs".parse().unwrap(),
         kind: BatchKind::HandleMap,
         schema_digest: schema().digest(),
+        agreement: Digest::of(b"agreement"),
         key_check: KeyCheck::new([7; 16]),
         records: 3,
         set_aside: 0,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use model::LinkageSchema;
+use model::{Agreement, LinkageSchema};
 
 use crate::setting::workspace;
 
@@ -26,10 +26,8 @@ fn the_schemas_of_the_examples_parse() {
     for example in fs::read_dir(workspace().join("examples")).unwrap() {
         for file in fs::read_dir(example.unwrap().path()).unwrap() {
             let path = file.unwrap().path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "toml")
-            {
+            let name = path.file_name().unwrap().to_string_lossy();
+            if name.ends_with(".toml") && !name.starts_with("agreement") {
                 let schema = LinkageSchema::parse(&fs::read_to_string(&path).unwrap());
                 assert!(schema.is_ok(), "{}: {:?}", path.display(), schema.err());
                 parsed += 1;
@@ -37,4 +35,26 @@ fn the_schemas_of_the_examples_parse() {
         }
     }
     assert!(parsed >= 2, "the examples have lost their schemas");
+}
+
+#[test]
+fn the_sample_agreement_is_about_the_sample_schema() {
+    let sample = workspace().join("examples/four-registries");
+    let agreement = Agreement::parse(&fs::read(sample.join("agreement.toml")).unwrap()).unwrap();
+    let schema = fs::read_to_string(sample.join("schema.toml")).unwrap();
+    let schema = LinkageSchema::parse(&schema).unwrap();
+    assert_eq!(
+        (agreement.schema, agreement.profile),
+        (schema.digest(), schema.profile)
+    );
+    let passes = schema.passes.iter().map(|pass| &pass.name);
+    assert!(agreement.passes.iter().eq(passes));
+    assert!(agreement.count_floor >= schema.release.count_floor);
+    let parties = schema.parties.iter().map(|party| &party.name);
+    assert!(
+        agreement
+            .custodians()
+            .map(|member| &member.name)
+            .eq(parties)
+    );
 }

@@ -3,6 +3,7 @@
 //! Entries hold names of parties, counts and digests. They never hold identifiers, handles, block
 //! tokens or digests of small or guessable values.
 
+use model::agreement::Act;
 use model::{BatchKind, Digest, PartyName, ProjectName, RefusalCode, RunNumber};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -124,6 +125,24 @@ pub enum Event {
         /// The coordinator's log at the time of the receipt.
         receipt_head: TreeHead,
     },
+    /// The keeper of the log works under a linkage agreement from now on.
+    AgreementAdopted {
+        /// Digest of its exact bytes.
+        agreement: Digest,
+        /// 1 for the first of the project, then counted up.
+        number: u32,
+    },
+    /// A custodian's data protection officer said something of an agreement.
+    AgreementStated {
+        /// Digest of the agreement.
+        agreement: Digest,
+        /// Whose officer.
+        party: PartyName,
+        /// The party's statements are counted up.
+        number: u32,
+        /// What was said.
+        act: Act,
+    },
     /// A node received its results.
     ResultsReceived {
         /// Of which run.
@@ -132,6 +151,12 @@ pub enum Event {
         rows: u64,
         /// Digest of the results as received.
         digest: Digest,
+    },
+    /// Somebody answers for whole-record encodings (CLKs) of real people at a coordinator, which
+    /// otherwise takes those of made-up people only.
+    WholeRecordAllowed {
+        /// Who, by name and office, as the operator wrote it.
+        by: String,
     },
 }
 
@@ -309,6 +334,9 @@ mod tests {
             Event::BatchPrepared { run, kind: handle_map, manifest_digest, records, rows, bytes },
             Event::BatchUploaded { run, kind, manifest_digest, receipt_head },
             Event::ResultsReceived { run, rows, digest: digest(7) },
+            Event::WholeRecordAllowed { by: "A. Person, data protection officer".into() },
+            Event::AgreementAdopted { agreement: digest(9), number: 2 },
+            Event::AgreementStated { agreement: digest(9), party: self::party(), number: 1, act: Act::Suspend },
         ]
     }
 

@@ -70,10 +70,9 @@ pub(crate) fn of(entry: &Entry) -> String {
         Event::ResultsReceived { run, rows, .. } => {
             format!("received its results of run {run}: {rows} rows")
         }
-        #[expect(
-            unreachable_patterns,
-            reason = "a log may know events that this list does not"
-        )]
+        Event::AgreementAdopted { number, .. } => {
+            format!("took up linkage agreement number {number}")
+        }
         other => plain(other),
     }
 }

@@ -1,21 +1,24 @@
 //! What either role works with: the project, its store, its log and its directory.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use audit::{Event, LogError};
 use link::Scratch;
-use model::{Clock, Digest, RunNumber};
+use model::{Clock, Digest, RunNumber, SignedAgreement};
 use secret::key_file::KeyFileError;
+use secret::signing;
+use service::AgreementStore;
 use wire::Role;
 
 use crate::directory::RoleDir;
 use crate::journal::Journal;
-use crate::lifecycle::{Lifecycle, Runs};
+use crate::lifecycle::{Lifecycle, Runs, StageError};
 use crate::log_key;
 use crate::project::Project;
 use crate::showing::Shown;
 use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
+use crate::sync::lock;
 
 /// Bytes a stage holds of what may grow with the registries; the rest is on disk.
 const MEMORY: usize = 1 << 30;
@@ -57,6 +60,10 @@ pub(crate) struct RoleContext<L> {
     pub(crate) runs: Runs<L>,
     pub(crate) journal: Journal,
     pub(crate) shown: Shown,
+    agreements: AgreementStore,
+    /// The agreement that stands in the log since the program began.
+    adopted: Mutex<Option<Digest>>,
+    clock: Arc<dyn Clock>,
     outputs: PathBuf,
 }
 
@@ -73,7 +80,7 @@ impl<L: Lifecycle> RoleContext<L> {
             .map_err(|source| RoleError::Store { role, source })?;
         let signer = log_key::read(directory, role, &project.name)
             .map_err(|source| RoleError::Key { role, source })?;
-        let journal = Journal::open(directory.log(), role, signer, clock)
+        let journal = Journal::open(directory.log(), role, signer, clock.clone())
             .map_err(|source| RoleError::Log { role, source })?;
         Ok(Self {
             role,
@@ -82,8 +89,44 @@ impl<L: Lifecycle> RoleContext<L> {
             runs: Runs::new(store),
             journal,
             shown: Shown::new(directory.log().join("shown")),
+            agreements: AgreementStore::new(directory.agreements(), signing::verify),
+            adopted: Mutex::new(None),
+            clock,
             outputs: directory.runs(),
         })
+    }
+
+    /// The agreement installed, whether or not it is in force. Read anew each time: what is said of
+    /// it counts from that moment on.
+    pub(crate) fn agreement(&self) -> Result<SignedAgreement, StageError> {
+        let agreement = self.agreements.current()?;
+        agreement.check_schema(&self.project.schema)?;
+        Ok(agreement)
+    }
+
+    /// The agreement, if `run` may be worked on now.
+    pub(crate) fn agreed(&self, run: RunNumber) -> Result<SignedAgreement, StageError> {
+        let agreement = self.agreement()?;
+        agreement.check_run(&self.project.name, run, self.clock.unix_millis())?;
+        Ok(agreement)
+    }
+
+    /// As [`Self::agreed`], logged before what is done under it.
+    pub(crate) fn begin_under_agreement(
+        &self,
+        run: RunNumber,
+    ) -> Result<SignedAgreement, StageError> {
+        let agreement = self.agreed(run)?;
+        let mut adopted = lock(&self.adopted);
+        if *adopted == Some(agreement.digest()) {
+            return Ok(agreement);
+        }
+        self.journal.record_once(Event::AgreementAdopted {
+            agreement: agreement.digest(),
+            number: agreement.terms().number,
+        })?;
+        *adopted = Some(agreement.digest());
+        Ok(agreement)
     }
 
     /// Where the role writes what it makes of `run`.
@@ -121,9 +164,10 @@ impl<L: Lifecycle> RoleContext<L> {
     }
 
     /// Logs that the run's input is final, and returns the digests of its manifests.
-    pub(crate) fn log_sealed(&self, batches: &[StoredBatch]) -> Result<Vec<Digest>, LogError> {
+    pub(crate) fn log_sealed(&self, batches: &[StoredBatch]) -> Result<Vec<Digest>, StageError> {
         let digests = batches.iter().map(|batch| batch.manifest.digest());
         let manifest_digests: Vec<Digest> = digests.collect();
+        self.begin_under_agreement(self.project.run)?;
         self.journal.record_once(Event::RunSealed {
             run: self.project.run,
             manifest_digests: manifest_digests.clone(),

@@ -3,6 +3,7 @@
 //! ```text
 //! coordinator.toml     project, epoch, open run, listen addresses, schema file
 //! schema.toml          the linkage schema
+//! agreements/          the linkage agreements, by number
 //! authority/           ca.pem ca.key
 //! matcher/             cert.pem key.pem log.key matcher.db batches/ runs/ log/
 //! resolver/            the same, and handle-map.key pseudonym.key
@@ -95,6 +96,11 @@ impl StateDir {
         self.0.join("schema.toml")
     }
 
+    /// The linkage agreements, by number.
+    pub fn agreements(&self) -> PathBuf {
+        self.0.join("agreements")
+    }
+
     /// The project's certificate authority.
     pub fn authority(&self) -> PathBuf {
         self.0.join("authority")
@@ -147,6 +153,11 @@ impl RoleDir {
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The linkage agreements, which both roles go by.
+    pub fn agreements(&self) -> PathBuf {
+        self.path.with_file_name("agreements")
     }
 
     /// The role's certificate.

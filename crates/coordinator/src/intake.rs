@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use audit::Event;
+use model::agreement::Clause;
 use model::digest::Digester;
 use model::{BatchManifest, Digest, PartyName, RefusalCode};
 use tokio::sync::Notify;
@@ -59,6 +60,7 @@ impl<L: Lifecycle> Desk<L> {
     }
 
     fn open(&self, manifest: &BatchManifest) -> Result<UploadState, Fault> {
+        self.check_agreed(manifest)?;
         let _deciding = lock(&self.deciding);
         let batches = &self.context.batches;
         let known = batches.find(&manifest.digest()).map_err(failed)?;
@@ -68,6 +70,20 @@ impl<L: Lifecycle> Desk<L> {
         self.check_beside(manifest)?;
         let opened = batches.open(manifest).map_err(failed)?;
         Ok(upload_state(&opened))
+    }
+
+    /// Holds a batch to the agreement as it stands now.
+    fn check_agreed(&self, manifest: &BatchManifest) -> Result<(), Fault> {
+        let agreement = self.context.begin_under_agreement(manifest.run)?;
+        if agreement.digest() == manifest.agreement {
+            return Ok(());
+        }
+        let detail = format!(
+            "the batch was prepared under {}, in force is {}",
+            manifest.agreement,
+            agreement.digest()
+        );
+        Err(Clause::Agreement.refuse(detail).into())
     }
 
     /// Holds a batch to the run as it stands now.
@@ -112,6 +128,7 @@ impl<L: Lifecycle> Desk<L> {
     /// Accepts a batch that is whole, if it still may be.
     fn take(&self, batch: &StoredBatch, digest: &Digest) -> Result<Receipt, Fault> {
         let _deciding = lock(&self.deciding);
+        self.check_agreed(&batch.manifest)?;
         self.check_beside(&batch.manifest)?;
         let proved = self.context.journal.record_once(accepted(batch, digest));
         let Proved {
@@ -174,6 +191,7 @@ impl<L: Lifecycle + 'static> Intake for Desk<L> {
             role: self.context.role,
             resolver_key: self.recipient,
             parties: project.parties(),
+            agreement: self.context.agreement().ok().map(|agreed| agreed.digest()),
         })
     }
 

@@ -29,6 +29,7 @@ impl World {
         let directory = StateDir::new(dir.path()).role(Role::Matcher);
         std::fs::create_dir(directory.path()).unwrap();
         log_key::make(&directory, &mut SeededEntropy::new(1)).unwrap();
+        fixture::Agreed::new().install(dir.path());
         Self(dir)
     }
 
@@ -40,12 +41,14 @@ impl World {
         Desk::new(Arc::new(context.unwrap()), None, Arc::new(Notify::new()))
     }
 
-    /// The events of a log that no desk has open.
+    /// The events of a log that no desk has open, but for the agreement it took up first.
     fn events(&self) -> Vec<Event> {
         let path = self.0.path().join("matcher/log/entries");
         let log = Log::open(FileStore::open(&path).unwrap()).unwrap();
         let event = |index| log.entry(index).unwrap().unwrap().event;
-        (0..log.size()).map(event).collect()
+        let is_agreement = |event: &Event| matches!(event, Event::AgreementAdopted { .. });
+        let events = (0..log.size()).map(event);
+        events.filter(|event| !is_agreement(event)).collect()
     }
 }
 

@@ -10,6 +10,8 @@
 //! keys, a certificate, a listener and a log of its own. The modules [`matcher`] and [`resolver`] do
 //! not know each other: what passes between them is [`handover::Handover`], one way.
 
+mod adopt;
+pub mod anonlink;
 mod context;
 mod coordinator;
 mod digesting;
@@ -35,6 +37,7 @@ mod sync;
 mod tests;
 mod worker;
 
+pub use adopt::{AdoptError, adopt};
 pub use context::RoleError;
 pub use coordinator::{Coordinator, Listeners, OpenError, ServeError};
 pub use directory::{Settings, StateDir};

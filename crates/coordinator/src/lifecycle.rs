@@ -5,10 +5,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use audit::LogError;
+use model::Refusal;
 use model::RunNumber;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::RunState;
+use service::AgreementFault;
+use wire::{Fault, RunState};
 
 use crate::handover::HandoverError;
 use crate::store::{RunStore, StoreError};
@@ -38,6 +40,9 @@ pub enum StageError {
     /// The program was asked to stop.
     #[error("stopped before the stage was done; it starts again with the program")]
     Stopped,
+    /// The linkage agreement does not allow it, or cannot be read.
+    #[error(transparent)]
+    Agreement(#[from] AgreementFault),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -59,6 +64,21 @@ impl StageError {
     /// The run fails because of `error` in what the members sent.
     pub(crate) fn input(error: impl std::fmt::Display) -> Self {
         Self::Input(error.to_string())
+    }
+}
+
+impl From<Refusal> for StageError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Agreement(refusal.into())
+    }
+}
+
+impl From<StageError> for Fault {
+    fn from(error: StageError) -> Self {
+        match error {
+            StageError::Agreement(AgreementFault::Refused(refusal)) => refusal.into(),
+            other => Self::failed(other),
+        }
     }
 }
 

@@ -11,7 +11,13 @@ use std::time::Duration;
 
 use coordinator::status::Chunks;
 use coordinator::{StateDir, enrol};
-use model::{BatchKind, BatchManifest, Digest, Epoch, KeyCheck, RunNumber, Silent, SystemClock};
+use model::agreement::{Draft, DraftMember};
+use model::signature::PublicKey;
+use model::{
+    BatchKind, BatchManifest, Digest, Epoch, KeyCheck, LinkageSchema, RunNumber, Signature, Silent,
+    SystemClock,
+};
+use secret::{Key32, SeededEntropy, SigningKey};
 use wire::{NodeClient, NodeIdentity, Retry, Role, Target, pki};
 
 const SCHEMA: &str = r#"
@@ -36,6 +42,50 @@ record_id = "id"
 map = { born = { columns = ["b"], formats = ["YYYY-MM-DD"] } }
 "#;
 const CHUNK: u32 = 1000;
+
+/// Has both officers sign an agreement, and the coordinator take it up.
+fn agree(dir: &Path, schema: &LinkageSchema) {
+    let key = |seed| SigningKey::from_seed(&Key32::generate(&mut SeededEntropy::new(seed)));
+    let keys = [key(1), key(2)];
+    let officers = schema.parties.iter().zip(&keys);
+    let custodians = officers.map(|(party, key)| DraftMember {
+        party: party.name.clone(),
+        dpo: "The DPO".to_owned(),
+        dpo_key: PublicKey::new(key.public()).fingerprint(),
+    });
+    let draft = Draft {
+        project: "p".parse().unwrap(),
+        purpose: "To find out".to_owned(),
+        legal_basis: "Act 1".to_owned(),
+        starts: "2020-01-01".parse().unwrap(),
+        expires: "2099-12-31".parse().unwrap(),
+        runs: 1,
+        retention_days: 30,
+        noise: None,
+        custodians: custodians.collect(),
+        coordinator: "The linkage unit".to_owned(),
+    };
+    let terms = draft.to_text(schema).unwrap();
+    let offer = dir.join("agreement");
+    std::fs::create_dir(&offer).unwrap();
+    std::fs::write(offer.join("agreement.toml"), &terms).unwrap();
+    let agreed = || {
+        let state = dir.join("state");
+        run(&["agree", "--dir", text(&state), "--agreement", text(&offer)])
+    };
+    let refused = agreed();
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(
+        String::from_utf8(refused.stderr)
+            .unwrap()
+            .contains("clause `signatures`")
+    );
+    for (place, key) in keys.iter().enumerate() {
+        let signature = Signature::make(terms.as_bytes(), key.public(), |bytes| key.sign(bytes));
+        std::fs::write(offer.join(format!("{place}.sig")), signature.to_text()).unwrap();
+    }
+    assert!(agreed().status.success());
+}
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_symbolon-coordinator"));
@@ -163,6 +213,7 @@ impl<F> Seek for Payload<F> {
 
 fn batch(state: &StateDir) -> (BatchManifest, Vec<u8>) {
     let project = state.load().unwrap().1;
+    let agreement = std::fs::read(state.agreements().join("1/agreement.toml")).unwrap();
     let rows = 2000;
     let bytes: Vec<u8> = vec![0; rows * project.layout.row_bytes];
     let manifest = BatchManifest {
@@ -172,6 +223,7 @@ fn batch(state: &StateDir) -> (BatchManifest, Vec<u8>) {
         party: "a".parse().unwrap(),
         kind: BatchKind::Encodings,
         schema_digest: project.schema.digest(),
+        agreement: Digest::of(&agreement),
         key_check: KeyCheck::new([7; 16]),
         records: rows as u64,
         set_aside: 0,
@@ -220,6 +272,7 @@ async fn a_killed_program_goes_on_where_durable_data_ends() {
     let dir = tempfile::tempdir().unwrap();
     assert!(init(dir.path()).status.success());
     let state = StateDir::new(dir.path().join("state"));
+    agree(dir.path(), &state.load().unwrap().1.schema);
     let identity = identity(&state);
     let (manifest, bytes) = batch(&state);
     let payload = |kill_at, kill| Payload {

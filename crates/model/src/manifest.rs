@@ -49,6 +49,8 @@ pub struct BatchManifest {
     pub kind: BatchKind,
     /// Digest of the linkage schema it was prepared under, normalisation tables included.
     pub schema_digest: Digest,
+    /// Digest of the linkage agreement it was prepared under.
+    pub agreement: Digest,
     /// Shows that all parties hold the same linkage key.
     pub key_check: KeyCheck,
     /// Records of the registry that went in.
@@ -69,13 +71,14 @@ impl BatchManifest {
     /// The digest that names this batch: two manifests are the same batch exactly when it is equal.
     pub fn digest(&self) -> Digest {
         let mut digester = Digester::new();
-        digester.field(b"symbolon batch manifest v1");
+        digester.field(b"symbolon batch manifest v2");
         digester.field(self.project.as_str().as_bytes());
         digester.field(&self.run.0.to_le_bytes());
         digester.field(&self.epoch.0.to_le_bytes());
         digester.field(self.party.as_str().as_bytes());
         digester.field(self.kind.as_str().as_bytes());
         digester.field(self.schema_digest.as_bytes());
+        digester.field(self.agreement.as_bytes());
         digester.field(self.key_check.as_bytes());
         for count in [self.records, self.set_aside, self.rows, self.bytes] {
             digester.field(&count.to_le_bytes());
@@ -135,6 +138,7 @@ mod tests {
             party: "crvs".parse().unwrap(),
             kind: BatchKind::Encodings,
             schema_digest: Digest::of(b"schema"),
+            agreement: Digest::of(b"agreement"),
             key_check: KeyCheck::new([7; 16]),
             records: 3,
             set_aside: 0,
@@ -163,6 +167,10 @@ mod tests {
             },
             BatchManifest {
                 kind: BatchKind::HandleMap,
+                ..base.clone()
+            },
+            BatchManifest {
+                agreement: Digest::of(b"other"),
                 ..base.clone()
             },
             BatchManifest {

@@ -2,13 +2,13 @@
 
 use encode::PrepareError as EncodeError;
 use secret::key_file::KeyFileError;
-use service::Exit;
+use service::{AgreementFault, Exit};
 use sources::SourceError;
 use wire::ClientError;
 
 use crate::{
-    CollectError, EnrolError, FileError, HeadsError, HomeError, InitError, LinkageKeyError,
-    OutboxError, PrepareError, ProjectError, ReviewError, UploadError, VaultError,
+    CollectError, DpoError, EnrolError, FileError, HeadsError, HomeError, InitError,
+    LinkageKeyError, OutboxError, PrepareError, ProjectError, ReviewError, UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -44,6 +44,12 @@ pub enum NodeError {
     /// Preparing.
     #[error(transparent)]
     Prepare(#[from] PrepareError),
+    /// The linkage agreement.
+    #[error(transparent)]
+    Agreement(#[from] AgreementFault),
+    /// What a data protection officer does.
+    #[error(transparent)]
+    Dpo(#[from] DpoError),
     /// The prepared batches.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
@@ -83,6 +89,8 @@ impl NodeError {
             Self::Client(ClientError::History { .. }) => true,
             Self::Client(error) => error.refusal().is_some(),
             Self::File(error) => error.is_refusal(),
+            Self::Agreement(error) => matches!(error, AgreementFault::Refused(_)),
+            Self::Dpo(error) => matches!(error, DpoError::NotPinned(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
             Self::Upload(_) | Self::Heads(_) => false,
         }

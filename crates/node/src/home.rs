@@ -112,6 +112,11 @@ impl Home {
         self.root.join("keys/node.key")
     }
 
+    /// The linkage agreements, by number.
+    pub fn agreements(&self) -> PathBuf {
+        self.root.join("agreements")
+    }
+
     /// What the resolver last said of the project.
     pub fn project(&self) -> PathBuf {
         self.root.join("project.json")

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::schema::MAX_SCHEMA_BYTES;
-use model::{Clock, PartyName, ProjectName};
+use model::{Clock, Digest, PartyName, ProjectName};
 use secret::key_file::{self, Purpose};
 use secret::{Entropy, Key32};
 use service::files::create_dir_private;
@@ -59,6 +59,8 @@ pub struct InitOptions {
     pub project: ProjectName,
     /// The linkage schema, which is copied.
     pub schema: PathBuf,
+    /// Fingerprint of the signing key of the custodian's data protection officer.
+    pub dpo: Digest,
     /// Host and port of the coordinator's matcher.
     pub matcher: String,
     /// Host and port of the coordinator's resolver.
@@ -143,6 +145,7 @@ fn fill(home: &Home, options: &InitOptions, entropy: &mut dyn Entropy) -> Result
         party: options.party.clone(),
         project: options.project.clone(),
         schema: SCHEMA_NAME.into(),
+        dpo: options.dpo,
         matcher: options.matcher.clone(),
         resolver: options.resolver.clone(),
     };

@@ -5,8 +5,10 @@
 //! vault, results and a log of its own. Each step of [`Node`] can be killed at any point and simply
 //! be repeated; what it makes is there whole or not at all. Nodes only dial out.
 
+mod agreement;
 pub mod cli;
 mod collect;
+mod dpo;
 mod enrol;
 mod error;
 mod files;
@@ -31,6 +33,7 @@ mod vault;
 mod tests;
 
 pub use collect::{CollectError, CollectOptions, CollectSummary};
+pub use dpo::{DpoError, dpo_public_key, new_dpo_key, sign_agreement, state, write_draft};
 pub use enrol::EnrolError;
 pub use error::NodeError;
 pub use files::FileError;

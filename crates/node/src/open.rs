@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use model::schema::MAX_SCHEMA_BYTES;
-use model::{Clock, LinkageSchema, PartyIndex, PartyName, ProjectName, RunNumber};
+use model::{Clock, Digest, LinkageSchema, PartyIndex, PartyName, ProjectName, RunNumber};
 use secret::key_file::{self, Purpose};
 use serde::{Deserialize, Serialize};
 use service::ConfigFile;
@@ -25,6 +25,9 @@ pub struct NodeConfig {
     pub project: ProjectName,
     /// The linkage schema's file, relative to the node's directory.
     pub schema: std::path::PathBuf,
+    /// Fingerprint of the signing key of the custodian's data protection officer: no agreement
+    /// counts here without that signature.
+    pub dpo: Digest,
     /// Host and port of the coordinator's matcher.
     pub matcher: String,
     /// Host and port of the coordinator's resolver.

@@ -94,6 +94,7 @@ impl Node {
     ) -> Result<PrepareReport, NodeError> {
         let _lock = self.home.lock()?;
         let project = self.known_project()?;
+        let agreement = self.agreed(project.run)?.digest();
         let outbox = Outbox::of(&self.home, project.run);
         check_free(&outbox, again)?;
         outbox.clear()?;
@@ -107,6 +108,7 @@ impl Node {
             outbox: &outbox,
             prepared: &prepared,
             key_check,
+            agreement,
         }
         .write(report, entropy)
     }
@@ -187,6 +189,7 @@ struct Writing<'a> {
     outbox: &'a Outbox,
     prepared: &'a Prepared,
     key_check: KeyCheck,
+    agreement: Digest,
 }
 
 impl Writing<'_> {
@@ -278,6 +281,7 @@ impl Writing<'_> {
             party: self.node.config.party.clone(),
             kind,
             schema_digest,
+            agreement: self.agreement,
             key_check: self.key_check,
             records: counts.records - counts.set_aside,
             set_aside: counts.set_aside,

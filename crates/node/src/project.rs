@@ -90,6 +90,7 @@ impl Node {
     /// no batches while nothing is prepared for its run.
     pub async fn ask_project(&self) -> Result<Project, NodeError> {
         let description = self.connect(Role::Resolver).await?.describe().await?;
+        self.check_same_agreement(description.agreement)?;
         let state = description.state;
         let project = Project::try_from(description)?;
         self.check_project(&project)?;

@@ -63,6 +63,7 @@ impl Node {
     pub async fn upload(&self, progress: &dyn Progress) -> Result<UploadSummary, NodeError> {
         let _lock = self.home.lock()?;
         let outbox = Outbox::latest(&self.home)?.ok_or(OutboxError::Empty)?;
+        self.agreed(outbox.run)?;
         let mut batches = Vec::new();
         for role in ROLES {
             batches.push(self.upload_batch(&outbox, role, progress).await?);

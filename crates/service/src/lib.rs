@@ -1,6 +1,7 @@
 //! What a long-running program needs, whatever it does: configuration, logs, tasks, shutdown,
 //! files that survive a power cut, and exit codes.
 
+pub mod agreement;
 pub mod config;
 pub mod exit;
 pub mod files;
@@ -9,6 +10,7 @@ pub mod shutdown;
 pub mod stopwatch;
 pub mod tasks;
 
+pub use agreement::{AgreementFault, AgreementFiles, AgreementStore};
 pub use config::{ConfigError, ConfigFile};
 pub use exit::Exit;
 pub use files::DirLock;

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use coordinator::resolver::clusters::{ClusterRow, NotClusters, decode};
 use coordinator::{Coordinator, Listeners, Setup, StateDir};
 use encode::NodeKeys;
-use model::{Clock, Epoch, PartyName, Progress, ProjectName, RecordHandle, RunNumber};
+use model::{
+    Clock, Day, Epoch, LinkageSchema, PartyName, Progress, ProjectName, RecordHandle, RunNumber,
+};
 use node::{InitOptions, Node, PrepareReport};
 use records::LocalKey;
 use secret::Entropy;
@@ -20,6 +22,8 @@ use secret::key_file::{self, Purpose};
 use service::Shutdown;
 use tokio::task::JoinHandle;
 use wire::Role;
+
+use crate::dpos::Dpos;
 
 /// Why a federation did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +40,15 @@ pub enum FederationError {
     /// The coordinator stopped with an error.
     #[error(transparent)]
     Serve(#[from] coordinator::ServeError),
+    /// The coordinator did not take up the agreement.
+    #[error(transparent)]
+    Adopt(#[from] coordinator::AdoptError),
+    /// The officers could not agree.
+    #[error(transparent)]
+    Agree(#[from] node::NodeError),
+    /// The linkage schema is wrong.
+    #[error(transparent)]
+    Schema(#[from] model::schema::SchemaError),
     /// A node was not enrolled.
     #[error(transparent)]
     Enrol(#[from] coordinator::EnrolError),
@@ -121,6 +134,8 @@ impl Federation {
         let key = dir.join("linkage.key");
         let made = node::new_linkage_key(&key, entropy);
         made.map_err(|error| io::Error::other(error.to_string()))?;
+        agree(dir, project, schema, &*clock, entropy)?;
+        coordinator::adopt(&state, &Dpos::open(&officers(dir)).agreement())?;
         Self::serve(dir, project, schema, clock).await
     }
 
@@ -163,6 +178,11 @@ impl Federation {
         self.addresses
     }
 
+    /// The data protection officers, and the agreement they signed.
+    pub fn dpos(&self) -> Dpos {
+        Dpos::open(&officers(&self.dir))
+    }
+
     /// The linkage key all custodians share.
     pub fn linkage_key(&self) -> PathBuf {
         self.dir.join("linkage.key")
@@ -184,6 +204,7 @@ impl Federation {
             party: party.clone(),
             project: self.project.clone(),
             schema: self.schema.clone(),
+            dpo: of(party, self.dpos().fingerprint(party))?,
             matcher: addresses.matcher.to_string(),
             resolver: addresses.resolver.to_string(),
         };
@@ -193,6 +214,7 @@ impl Federation {
             Node::init(&home, &options, entropy, self.clock.clone()),
         )?;
         self.enrol(&node, party)?;
+        of(party, node.install_agreement(&self.dpos().agreement()))?;
         of(party, node.install_linkage_key(&self.linkage_key()))?;
         Ok(Member {
             node,
@@ -235,6 +257,29 @@ impl Federation {
         self.shutdown.request();
         Ok(self.served.await??)
     }
+}
+
+fn officers(dir: &Path) -> PathBuf {
+    dir.join("officers")
+}
+
+/// Has the officers of all parties sign an agreement.
+fn agree(
+    dir: &Path,
+    project: &ProjectName,
+    schema: &Path,
+    clock: &dyn Clock,
+    entropy: &mut dyn Entropy,
+) -> Result<(), FederationError> {
+    let schema = LinkageSchema::parse(&std::fs::read_to_string(schema)?)?;
+    let today = Day::of_millis(clock.unix_millis());
+    let dpos = Dpos::new(&officers(dir), project, &schema, today, entropy)?;
+    let parties: Vec<_> = schema
+        .parties
+        .iter()
+        .map(|party| party.name.clone())
+        .collect();
+    Ok(dpos.sign(&parties)?)
 }
 
 impl Member {

@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod country;
+pub mod dpos;
 pub mod federation;
 pub mod processes;
 pub mod relay;

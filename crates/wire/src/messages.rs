@@ -115,6 +115,8 @@ pub struct Description {
     pub resolver_key: Option<[u8; 32]>,
     /// The members, in the linkage schema's order.
     pub parties: Vec<PartyName>,
+    /// Digest of the linkage agreement the coordinator works under.
+    pub agreement: Option<Digest>,
 }
 
 /// How far an upload is.

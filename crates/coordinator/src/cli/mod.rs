@@ -1,5 +1,6 @@
 //! The command line: what is typed, and how outcomes become text and exit codes.
 
+mod agree;
 mod enrol;
 mod init;
 mod run;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use coordinator::{EnrolError, InitError};
+use coordinator::{AdoptError, EnrolError, InitError};
 use service::Exit;
 use service::logs::LogFormat;
 
@@ -36,6 +37,8 @@ enum Command {
     Init(init::Args),
     /// Issue the certificate of a party's node from its request.
     Enrol(enrol::Args),
+    /// Take up a linkage agreement, its amendment, or what was stated of it.
+    Agree(agree::Args),
     /// Serve both roles until SIGTERM or ctrl-c.
     Run(run::Args),
     /// Show what has come and where the run stands.
@@ -82,6 +85,7 @@ impl Cli {
         match self.command {
             Command::Init(args) => init::run(&args),
             Command::Enrol(args) => enrol::run(&args),
+            Command::Agree(args) => agree::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Status(args) => status::run(&args),
         }
@@ -102,7 +106,11 @@ fn exit_of(error: &anyhow::Error) -> Exit {
     let refused = matches!(error.downcast_ref(), Some(InitError::Exists(_)))
         || error
             .downcast_ref()
-            .is_some_and(|error: &EnrolError| error.is_refusal());
+            .is_some_and(|error: &EnrolError| error.is_refusal())
+        || error.is::<run::NotAllowed>()
+        || error
+            .downcast_ref()
+            .is_some_and(|error: &AdoptError| error.is_refusal());
     if refused { Exit::Refused } else { Exit::Failed }
 }
 

@@ -50,6 +50,7 @@ impl Matcher {
         manifests: &[Digest],
         shutdown: &Shutdown,
     ) -> Result<MatcherStep, StageError> {
+        self.context.agreed(self.context.project.run)?;
         let batches = self.context.sealed(manifests)?;
         let project = &self.context.project;
         let run = project.run;

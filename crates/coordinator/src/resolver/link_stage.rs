@@ -40,6 +40,7 @@ impl Resolver {
         manifests: &[Digest],
         comparisons: Comparisons,
     ) -> Result<ResolverStep, StageError> {
+        self.context.agreed(self.context.project.run)?;
         let batches = self.context.sealed(manifests)?;
         let (sets, halves) = self.record_sets(&batches)?;
         check_handles(&batches, &sets, &comparisons.handles)?;

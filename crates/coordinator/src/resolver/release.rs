@@ -48,6 +48,7 @@ impl Resolver {
     /// Writes every party's results. Starting over gives the same bytes.
     pub(super) fn release(&self, totals: &Totals) -> Result<ResolverStep, StageError> {
         let project = &self.context.project;
+        let agreement = self.context.agreed(project.run)?;
         let outputs = self.context.outputs(project.run);
         outputs::prepare(&outputs.join("release"))?;
         let bytes = std::fs::read(outputs.join("clusters.bin"))?;
@@ -56,13 +57,14 @@ impl Resolver {
             return Err(damaged());
         }
         let rows = clusters::decode(&bytes).map_err(|_| damaged())?;
-        let release = Release::new(self, project, &rows);
+        let floor = agreement.terms().count_floor;
+        let release = Release::new(self, project, &rows, floor);
         let kept = review::load(&outputs, &totals.review)?;
         for party in project.schema.party_indices() {
             release.write(&outputs, party)?;
             if totals.review.digest.is_some() {
                 let name = &project.schema.party(party).name;
-                let review = PartyReview::of(party, project, &kept, &totals.review);
+                let review = PartyReview::of(party, project, &kept, &totals.review, floor);
                 review.write(&outputs, name)?;
             }
         }
@@ -80,12 +82,19 @@ struct Release<'a> {
     project: &'a Project,
     ids: LinkageIds<'a>,
     rows: &'a [ClusterRow],
+    /// Counts below this are told as "fewer than".
+    floor: u32,
     /// By first record of a cluster: the parties with a record in it, by bit.
     parties: Vec<u32>,
 }
 
 impl<'a> Release<'a> {
-    fn new(resolver: &'a Resolver, project: &'a Project, rows: &'a [ClusterRow]) -> Self {
+    fn new(
+        resolver: &'a Resolver,
+        project: &'a Project,
+        rows: &'a [ClusterRow],
+        floor: u32,
+    ) -> Self {
         let mut parties = vec![0; rows.len()];
         for row in rows {
             parties[row.first as usize] |= 1 << row.party.0;
@@ -95,6 +104,7 @@ impl<'a> Release<'a> {
             project,
             ids: LinkageIds::new(&resolver.keys.pseudonym, project),
             rows,
+            floor,
             parties,
         }
     }
@@ -152,6 +162,6 @@ impl<'a> Release<'a> {
     }
 
     fn floored(&self, count: u64) -> Count {
-        Count::floored(count, self.project.schema.release.count_floor)
+        Count::floored(count, self.floor)
     }
 }

@@ -5,7 +5,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use audit::Event;
+use model::agreement::Output;
 use model::{PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
+use service::AgreementFault;
 use wire::limits::{MAX_PAGE_ROWS, MAX_TEXT};
 use wire::{
     Fault, Found, PartyProgress, Results, ResultsHeader, ResultsRow, Review, ReviewHeader,
@@ -16,7 +18,7 @@ use super::release::PartyTotals;
 use super::review::PartyReview;
 use super::{Resolver, ResolverState, Totals};
 use crate::intake::failed;
-use crate::lifecycle::Lifecycle as _;
+use crate::lifecycle::{Lifecycle as _, StageError};
 use crate::store::StoredBatch;
 
 const ROW: usize = 32;
@@ -28,6 +30,11 @@ impl Results for Resolver {
         let parties = self.progress()?;
         let shown = shown(&state, &parties);
         let mut detail = detail(&state, &parties);
+        if let Err(StageError::Agreement(AgreementFault::Refused(refusal))) =
+            self.context.agreed(self.context.project.run)
+        {
+            detail = refusal.detail;
+        }
         detail.truncate(detail.floor_char_boundary(MAX_TEXT));
         Ok(RunStatus {
             run: self.context.project.run,
@@ -102,6 +109,9 @@ impl Resolver {
     /// The totals of a released run.
     fn totals(&self, party: &PartyName, run: RunNumber) -> Result<PartyTotals, Fault> {
         self.released(party, run)?;
+        let agreement = self.context.agreement()?;
+        agreement.check_output(party, Output::OwnPseudonyms)?;
+        agreement.check_output(party, Output::Counts)?;
         let text = std::fs::read(self.release_files(run, party).totals)?;
         serde_json::from_slice(&text).map_err(failed)
     }
@@ -116,6 +126,7 @@ impl Resolver {
                 project,
                 &[],
                 &totals,
+                self.context.agreement()?.terms().count_floor,
             ));
         }
         Ok(PartyReview::read(&self.context.outputs(run), party)?)
@@ -125,7 +136,10 @@ impl Resolver {
     fn released(&self, party: &PartyName, run: RunNumber) -> Result<Totals, Fault> {
         self.context.project.member(party)?;
         match self.find_state(run)? {
-            ResolverState::Released { totals, .. } => Ok(totals),
+            ResolverState::Released { totals, .. } => {
+                self.context.agreed(run)?;
+                Ok(totals)
+            }
             other => {
                 let detail = format!("run {run} is {}", other.run_state());
                 Err(Fault::refused(RefusalCode::WrongState, detail))

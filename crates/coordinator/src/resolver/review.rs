@@ -166,8 +166,8 @@ impl PartyReview {
         project: &Project,
         kept: &[KeptPair],
         totals: &ReviewTotals,
+        floor: u32,
     ) -> Self {
-        let floor = project.schema.release.count_floor;
         let pairs = kept.iter().filter_map(|pair| pair.side(party, project));
         Self {
             followed: Count::floored(totals.followed, floor),

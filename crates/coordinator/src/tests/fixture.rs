@@ -1,14 +1,17 @@
 //! A small project of two parties, and batches made by hand for it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use audit::{Actor, Checkpoint, Event, Log, MemoryStore, NoteSigner};
+use model::agreement::{Act, Draft, DraftMember, Statement};
 use model::layout::{ROW_HEADER, write_header};
+use model::signature::{PublicKey, Signature};
 use model::{
-    BatchManifest, BlockToken, Clock, Digest, Epoch, KeyCheck, LinkageSchema, PassHandle,
-    PassIndex, RecordHandle, RunNumber,
+    BatchManifest, BlockToken, Clock, Digest, Epoch, KeyCheck, LinkageSchema, PartyName,
+    PassHandle, PassIndex, RecordHandle, RunNumber,
 };
-use secret::{RecipientKey, SeededEntropy, StreamWriter};
+use secret::{Key32, RecipientKey, SeededEntropy, SigningKey, StreamWriter};
 use wire::{Intake, Receipt, Role};
 
 use crate::directory::StateDir;
@@ -64,6 +67,83 @@ pub(crate) fn project() -> Project {
     Project::new("p".parse().unwrap(), Epoch(1), RunNumber(1), schema)
 }
 
+/// The agreement of the small project, from 2020 to 2099, and the keys of its two officers.
+pub(crate) struct Agreed {
+    pub(crate) text: String,
+}
+
+impl Agreed {
+    pub(crate) fn new() -> Self {
+        Self::under(SCHEMA)
+    }
+
+    pub(crate) fn under(schema: &str) -> Self {
+        let schema = LinkageSchema::parse(schema).unwrap();
+        let custodian = |party: &model::schema::Party| DraftMember {
+            party: party.name.clone(),
+            dpo: format!("DPO of {}", party.title),
+            dpo_key: PublicKey::new(Self::key(&party.name).public()).fingerprint(),
+        };
+        let draft = Draft {
+            project: "p".parse().unwrap(),
+            purpose: "To find out".to_owned(),
+            legal_basis: "Act 1, section 2".to_owned(),
+            starts: "2020-01-01".parse().unwrap(),
+            expires: "2099-12-31".parse().unwrap(),
+            runs: 9,
+            retention_days: 30,
+            noise: None,
+            custodians: schema.parties.iter().map(custodian).collect(),
+            coordinator: "The linkage unit".to_owned(),
+        };
+        let text = draft.to_text(&schema).unwrap();
+        Self { text }
+    }
+
+    fn key(party: &PartyName) -> SigningKey {
+        let seed = u64::from(party.as_str().as_bytes()[0]);
+        SigningKey::from_seed(&Key32::generate(&mut SeededEntropy::new(seed)))
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(self.text.as_bytes())
+    }
+
+    /// Writes it into the new directory `offer`, signed by all.
+    pub(crate) fn offer(&self, offer: &Path) {
+        std::fs::create_dir(offer).unwrap();
+        std::fs::write(offer.join("agreement.toml"), &self.text).unwrap();
+        for party in ["a", "b"] {
+            self.sign(offer, party, "agreement.toml", party);
+        }
+    }
+
+    fn sign(&self, offer: &Path, party: &str, document: &str, name: &str) {
+        let key = Self::key(&party.parse().unwrap());
+        let document = std::fs::read(offer.join(document)).unwrap();
+        let signature = Signature::make(&document, key.public(), |bytes| key.sign(bytes));
+        let path = offer.join(format!("{name}.sig"));
+        std::fs::write(path, signature.to_text()).unwrap();
+    }
+
+    /// Adds what the officer of `party` says, as its statement `number`.
+    pub(crate) fn state(&self, offer: &Path, party: &str, number: u32, act: Act) {
+        let name = party.parse().unwrap();
+        let date = "2023-11-14".parse().unwrap();
+        let said = Statement::new(self.digest(), name, number, act, "doubt", date);
+        let stem = said.file_stem();
+        let path = offer.join(format!("{stem}.toml"));
+        std::fs::write(path, toml::to_string(&said).unwrap()).unwrap();
+        self.sign(offer, party, &format!("{stem}.toml"), &stem);
+    }
+
+    /// Puts it where a coordinator at `root` looks for it.
+    pub(crate) fn install(&self, root: &Path) {
+        std::fs::create_dir(root.join("agreements")).unwrap();
+        self.offer(&root.join("agreements/1"));
+    }
+}
+
 /// The manifest of `payload` from `party`, in chunks of 100 bytes.
 pub(crate) fn manifest(role: Role, party: &str, payload: &[u8]) -> BatchManifest {
     let project = project();
@@ -78,6 +158,7 @@ pub(crate) fn manifest(role: Role, party: &str, payload: &[u8]) -> BatchManifest
         party: party.parse().unwrap(),
         kind: role.batch_kind(),
         schema_digest: project.schema.digest(),
+        agreement: Agreed::new().digest(),
         key_check: KeyCheck::new([7; 16]),
         records: rows as u64,
         set_aside: 0,

@@ -1,5 +1,6 @@
 //! Tests of the roles together: a run from batches to results, cut off and taken up again.
 
+mod agreement;
 pub(crate) mod fixture;
 mod over_tls;
 mod restart;

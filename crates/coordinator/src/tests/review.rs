@@ -129,6 +129,7 @@ impl Runs {
         BatchManifest {
             run: RunNumber(run),
             schema_digest: self.schema.digest(),
+            agreement: self.world.agreement(),
             ..manifest
         }
     }

@@ -97,12 +97,15 @@ fn everything_that_counts_stands_in_the_logs_in_order() {
     };
     assert_eq!(
         kinds(Role::Matcher),
-        ["opened", "accepted", "accepted", "sealed", "matched"]
+        [
+            "opened", "agreed", "accepted", "accepted", "sealed", "matched"
+        ]
     );
     assert_eq!(
         kinds(Role::Resolver),
         [
             "opened",
+            "agreed",
             "accepted",
             "accepted",
             "sealed",
@@ -115,6 +118,7 @@ fn everything_that_counts_stands_in_the_logs_in_order() {
 fn kind(event: &Event) -> &'static str {
     match event {
         Event::ProjectOpened { .. } => "opened",
+        Event::AgreementAdopted { .. } => "agreed",
         Event::BatchAccepted { .. } => "accepted",
         Event::RunSealed { .. } => "sealed",
         Event::RunMatched { .. } => "matched",

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::{Clock, PartyName};
+use model::{Clock, Digest, PartyName};
 use secret::SeededEntropy;
 use service::Shutdown;
 use tempfile::TempDir;
 use wire::{ResultsRow, Role};
 
-use super::fixture::{self, Registry, SCHEMA, upload};
+use super::fixture::{self, Agreed, Registry, SCHEMA, upload};
 use crate::directory::{Listen, StateDir};
-use crate::{Coordinator, Setup, init};
+use crate::{Coordinator, Setup, adopt, init};
 
 /// Forty persons are in both registries.
 pub(super) const REGISTRIES: [Registry; 2] = [
@@ -43,6 +43,9 @@ impl World {
         let setup = world.setup_under(schema);
         let entropy = &mut SeededEntropy::new(1);
         init(&world.directory(), &setup, clock, entropy).unwrap();
+        let offer = world.offer();
+        Agreed::under(schema).offer(&offer);
+        adopt(&world.directory(), &offer).unwrap();
         world
     }
 
@@ -63,6 +66,16 @@ impl World {
         }
     }
 
+    /// The directory of the agreement the officers signed.
+    pub(super) fn offer(&self) -> PathBuf {
+        self.0.path().join("agreement")
+    }
+
+    /// The digest of the agreement.
+    pub(super) fn agreement(&self) -> Digest {
+        Digest::of(&std::fs::read(self.offer().join("agreement.toml")).unwrap())
+    }
+
     pub(super) fn directory(&self) -> StateDir {
         StateDir::new(self.0.path().join("state"))
     }
@@ -78,11 +91,23 @@ impl World {
 
     /// Sends both batches of a registry.
     pub(super) fn deliver(&self, coordinator: &Coordinator, registry: &Registry) {
-        let (manifest, rows) = registry.encodings();
+        self.deliver_under(coordinator, registry, Agreed::new().digest());
+    }
+
+    /// As [`Self::deliver`], prepared under the agreement of this digest.
+    pub(super) fn deliver_under(
+        &self,
+        coordinator: &Coordinator,
+        registry: &Registry,
+        agreement: Digest,
+    ) {
+        let (mut manifest, rows) = registry.encodings();
+        manifest.agreement = agreement;
         upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
         let intake = coordinator.intake(Role::Resolver);
         let key = intake.describe(&manifest.party).unwrap().resolver_key;
-        let (manifest, sealed) = registry.handle_map(key.unwrap());
+        let (mut manifest, sealed) = registry.handle_map(key.unwrap());
+        manifest.agreement = agreement;
         upload(&*intake, &manifest, &sealed);
     }
 

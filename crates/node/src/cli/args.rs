@@ -3,20 +3,28 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use model::{PartyName, ProjectName};
+use model::{Digest, PartyName, ProjectName};
 
+use super::agree::AgreeCommand;
 use crate::Answer;
 
 /// How a node is used from beginning to end.
 const EXAMPLE: &str = "\
 A whole run, at the civil registry (`crvs`):
 
+  # once: the data protection officer makes a signing key
+  symbolon-node agree key --out dpo.key
   # once: make the node, send identity/request.csr to the coordinator's operator
   symbolon-node init --dir /srv/node --party crvs --project census \\
       --schema four-registries.toml \\
+      --dpo 5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953 \\
       --matcher matcher.example:7401 --resolver resolver.example:7402
   # once: install what the operator sends back
   symbolon-node enrol --dir /srv/node --certificate crvs.pem --authority ca.pem
+
+  # once: the officer signs the agreement, and when all have signed it is installed
+  symbolon-node agree sign agreement --key dpo.key
+  symbolon-node agree install --dir /srv/node agreement
 
   # once, at one custodian only: make the linkage key, hand it over to the others in person
   symbolon-node key new --out linkage.key
@@ -63,6 +71,11 @@ pub(super) enum Command {
     },
     /// Install the node's certificate and the project's authority.
     Enrol(Enrol),
+    /// Draft, sign, show and install the linkage agreement, and suspend or revoke it.
+    Agree {
+        #[command(subcommand)]
+        command: AgreeCommand,
+    },
     /// Turn the registry's file into the batches of the current run.
     Prepare(Prepare),
     /// Send the prepared batches: encodings to the matcher, the handle map to the resolver.
@@ -95,6 +108,9 @@ pub(super) struct Init {
     /// The linkage schema all members agreed on; it is copied.
     #[arg(long, value_name = "FILE")]
     pub(super) schema: PathBuf,
+    /// Fingerprint of the signing key of this custodian's data protection officer.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(super) dpo: Digest,
     /// Where the coordinator's matcher listens.
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) matcher: String,
@@ -282,7 +298,8 @@ mod tests {
     fn help_has_a_whole_worked_example_and_every_command() {
         let help = Args::command().render_long_help().to_string();
         for command in [
-            "init", "key", "enrol", "prepare", "upload", "collect", "run", "review", "status",
+            "init", "key", "enrol", "agree", "prepare", "upload", "collect", "run", "review",
+            "status",
         ] {
             assert!(help.contains(&format!("\n  {command}")), "{command}");
         }
@@ -298,7 +315,7 @@ mod tests {
         let commands: Vec<_> = lines
             .filter(|line| line.starts_with("symbolon-node"))
             .collect();
-        assert_eq!(commands.len(), 9);
+        assert_eq!(commands.len(), 12);
         for command in commands {
             let parsed = Args::try_parse_from(command.split_whitespace());
             assert!(parsed.is_ok(), "{command}: {parsed:?}");

@@ -13,20 +13,21 @@ use super::args::{
     Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand, Run, StatusArgs,
 };
 use super::progress::listener;
-use super::{CliError, tell, tell_review, walk};
+use super::{CliError, agree, tell, tell_review, walk};
 use crate::error::NodeError;
 use crate::{
     CollectOptions, CollectSummary, InitOptions, Node, ReviewSummary, UploadSummary,
     new_linkage_key,
 };
 
-type Done = Result<(), CliError>;
+pub(super) type Done = Result<(), CliError>;
 
 pub(super) fn run(command: &Command) -> Done {
     match command {
         Command::Init(args) => init(args),
         Command::Key { command } => key(command),
         Command::Enrol(args) => enrol(args),
+        Command::Agree { command } => agree::run(command),
         Command::Prepare(args) => prepare(args),
         Command::Upload(args) => tell::upload(&upload(&open(&args.dir)?)?),
         Command::Collect(args) => collect(args),
@@ -36,7 +37,7 @@ pub(super) fn run(command: &Command) -> Done {
     }
 }
 
-fn open(dir: &Path) -> Result<Node, CliError> {
+pub(super) fn open(dir: &Path) -> Result<Node, CliError> {
     Ok(Node::open(dir, Arc::new(SystemClock))?)
 }
 
@@ -49,6 +50,7 @@ fn init(args: &Init) -> Done {
         party: args.party.clone(),
         project: args.project.clone(),
         schema: args.schema.clone(),
+        dpo: args.dpo,
         matcher: args.matcher.clone(),
         resolver: args.resolver.clone(),
     };

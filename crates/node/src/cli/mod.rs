@@ -1,5 +1,6 @@
 //! The command line: parse, do one step of the node, tell the outcome, and choose the exit code.
 
+mod agree;
 mod args;
 mod commands;
 mod progress;

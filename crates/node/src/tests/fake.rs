@@ -18,7 +18,7 @@ use wire::{
     RunState, RunStatus, UploadState, admit_chunk, review_digest, serve,
 };
 
-use super::fixture::{At, now, resolver};
+use super::fixture::{At, Setting, now, resolver};
 use crate::{Project, handle_map};
 
 struct Batch {
@@ -41,6 +41,8 @@ pub(super) struct Fake {
     pub(super) chunks: AtomicU64,
     /// Whether the next chunk after the first fails.
     pub(super) fails: AtomicBool,
+    /// The agreement it works under.
+    agreement: Digest,
     /// The pairs for review.
     pub(super) pairs: Mutex<Vec<ReviewPair>>,
 }
@@ -50,7 +52,7 @@ impl Fake {
     pub(super) async fn start(
         role: Role,
         project: &Project,
-        authority: &Authority,
+        setting: &Setting,
     ) -> (Arc<Self>, String) {
         let fake = Arc::new(Self {
             role,
@@ -61,11 +63,12 @@ impl Fake {
             released: AtomicBool::new(false),
             chunks: AtomicU64::new(0),
             fails: AtomicBool::new(false),
+            agreement: setting.dpos.digest(),
             pairs: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let identity = identity(role, authority);
+        let identity = identity(role, &setting.authority);
         let intake: Arc<dyn Intake> = fake.clone();
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
@@ -190,6 +193,7 @@ impl Intake for Fake {
             role: self.role,
             resolver_key: key,
             parties: vec![party.clone()],
+            agreement: Some(self.agreement),
         })
     }
 

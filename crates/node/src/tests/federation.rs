@@ -31,7 +31,7 @@ impl Federation {
         let mut addresses = Addresses::default();
         let mut roles = Vec::new();
         for role in [Role::Matcher, Role::Resolver] {
-            let (fake, address) = Fake::start(role, &project, &setting.authority).await;
+            let (fake, address) = Fake::start(role, &project, &setting).await;
             addresses.set(role, address);
             roles.push(fake);
         }
@@ -106,7 +106,7 @@ async fn every_step_repeated_changes_nothing() {
         federation.log_size(),
         fs::read(node.home().results(RUN)).unwrap(),
     );
-    assert_eq!(events, 5);
+    assert_eq!(events, 6);
 
     // The receipt was lost: killed between the coordinator's answer and keeping it.
     fs::remove_file(node.home().outbox_of(RUN).join("encodings.receipt.json")).unwrap();

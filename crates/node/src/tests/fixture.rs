@@ -3,16 +3,22 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use model::{Clock, Digest, Epoch, LinkageSchema, ProjectName, RunNumber, Silent, SystemClock};
+use model::agreement::{Act, Draft, DraftMember};
+use model::{
+    Clock, Day, Digest, Epoch, LinkageSchema, ProjectName, RunNumber, Silent, SystemClock,
+};
 use secret::{RecipientSecret, SeededEntropy};
 use tempfile::TempDir;
 use wire::Role;
 use wire::pki::{Authority, Validity};
 
 use crate::files::write_json;
-use crate::{InitOptions, Node, NodeError, PrepareReport, Project, new_linkage_key};
+use crate::{
+    InitOptions, Node, NodeError, PrepareReport, Project, dpo_public_key, new_dpo_key,
+    new_linkage_key, sign_agreement, state, write_draft,
+};
 
-pub(super) const SCHEMA: &str = r#"
+pub(crate) const SCHEMA: &str = r#"
 format = 1
 name = "s"
 revision = 1
@@ -47,7 +53,7 @@ surname = { columns = ["surname"] }
 born = { columns = ["born"], formats = ["YYYY-MM-DD"] }
 "#;
 
-pub(super) const GOOD: &str = "\
+pub(crate) const GOOD: &str = "\
 id,given,surname,born
 k-1,Amina,Diallo,1985-03-09
 k-2,Jose,Silva,1990
@@ -56,7 +62,7 @@ k-4,\"Mary, Jr\",Okafor,2001-12-31
 ";
 
 /// A clock that stands at this many seconds.
-pub(super) struct At(pub(super) u64);
+pub(crate) struct At(pub(crate) u64);
 
 impl Clock for At {
     fn unix_millis(&self) -> u64 {
@@ -67,7 +73,7 @@ impl Clock for At {
 pub(super) const DAY: u64 = 24 * 60 * 60;
 
 /// The second the tests began: TLS looks at the machine's clock, so certificates have to hold now.
-pub(super) fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     static NOW: LazyLock<u64> = LazyLock::new(|| SystemClock.unix_millis() / 1000);
     *NOW
 }
@@ -96,16 +102,95 @@ pub(super) fn registry(records: u32) -> String {
     (0..records).map(line).fold(header, |all, line| all + &line)
 }
 
+/// The data protection officers of a schema's parties, and the agreement they sign.
+pub(crate) struct Dpos {
+    pub(crate) dir: TempDir,
+    schema: LinkageSchema,
+}
+
+impl Dpos {
+    /// Their keys, and an agreement nobody has signed. It holds 300 days before and after now.
+    pub(crate) fn new(schema: &LinkageSchema, project: &str) -> Self {
+        Self::drawn_from(schema, project, 100)
+    }
+
+    /// As [`Self::new`], with keys drawn from `seed` and the numbers after it.
+    pub(crate) fn drawn_from(schema: &LinkageSchema, project: &str, seed: u64) -> Self {
+        let dpos = Self {
+            dir: tempfile::tempdir().unwrap(),
+            schema: schema.clone(),
+        };
+        for (party, seed) in schema.parties.iter().zip(seed..) {
+            let key = dpos.key(party.name.as_str());
+            new_dpo_key(&key, &mut SeededEntropy::new(seed)).unwrap();
+        }
+        let text = dpos.draft(project).to_text(schema).unwrap();
+        write_draft(&dpos.agreement(), &text).unwrap();
+        dpos
+    }
+
+    fn draft(&self, project: &str) -> Draft {
+        let today = Day::of_millis(now() * 1000);
+        let custodian = |party: &model::schema::Party| DraftMember {
+            party: party.name.clone(),
+            dpo: format!("DPO of {}", party.title),
+            dpo_key: self.fingerprint(party.name.as_str()),
+        };
+        Draft {
+            project: project.parse().unwrap(),
+            purpose: "To find out".to_owned(),
+            legal_basis: "Act 1, section 2".to_owned(),
+            starts: Day::of_millis((now() - 300 * DAY) * 1000),
+            expires: today.plus(300),
+            runs: 3,
+            retention_days: 30,
+            noise: None,
+            custodians: self.schema.parties.iter().map(custodian).collect(),
+            coordinator: "The linkage unit".to_owned(),
+        }
+    }
+
+    pub(crate) fn agreement(&self) -> PathBuf {
+        self.dir.path().join("agreement")
+    }
+
+    pub(crate) fn key(&self, party: &str) -> PathBuf {
+        self.dir.path().join(format!("dpo-{party}.key"))
+    }
+
+    pub(crate) fn fingerprint(&self, party: &str) -> Digest {
+        dpo_public_key(&self.key(party)).unwrap().fingerprint()
+    }
+
+    pub(crate) fn sign(&self) {
+        for party in &self.schema.parties {
+            sign_agreement(&self.agreement(), &self.key(party.name.as_str())).unwrap();
+        }
+    }
+
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(&std::fs::read(self.agreement().join("agreement.toml")).unwrap())
+    }
+}
+
 /// A directory with a node in it, and beside it what the node is given.
-pub(super) struct Setting {
+pub(crate) struct Setting {
     pub(super) dir: TempDir,
-    pub(super) node: Node,
+    pub(crate) node: Node,
     pub(super) authority: Authority,
+    pub(super) dpos: Dpos,
 }
 
 impl Setting {
-    /// A node of `crvs` with its keys, not enrolled, that knows the project.
-    pub(super) fn new() -> Self {
+    /// A node of `crvs` with its keys and an agreement, not enrolled, that knows the project.
+    pub(crate) fn new() -> Self {
+        let setting = Self::without_agreement();
+        setting.agree();
+        setting
+    }
+
+    /// As [`Self::new`], before the officers signed.
+    pub(crate) fn without_agreement() -> Self {
         let setting = Self::bare(&Addresses::default());
         let key = setting.path("linkage.key");
         new_linkage_key(&key, &mut SeededEntropy::new(7)).unwrap();
@@ -119,7 +204,11 @@ impl Setting {
         let dir = tempfile::tempdir().unwrap();
         let schema = dir.path().join("four.toml");
         std::fs::write(&schema, SCHEMA).unwrap();
-        let options = options(&schema, addresses);
+        let dpos = Dpos::new(&LinkageSchema::parse(SCHEMA).unwrap(), "census");
+        let options = InitOptions {
+            dpo: dpos.fingerprint("crvs"),
+            ..options(&schema, addresses)
+        };
         let mut entropy = SeededEntropy::new(1);
         let node = Node::init(&dir.path().join("node"), &options, &mut entropy, clock()).unwrap();
         let validity = Validity::days(&At(now()), 365);
@@ -128,7 +217,22 @@ impl Setting {
             dir,
             node,
             authority,
+            dpos,
         }
+    }
+
+    /// Has both officers sign, and installs what they signed.
+    pub(crate) fn agree(&self) {
+        self.dpos.sign();
+        let agreement = self.dpos.agreement();
+        self.node.install_agreement(&agreement).unwrap();
+    }
+
+    /// Has the officer of `party` say something, and installs it.
+    pub(crate) fn state(&self, party: &str, act: Act) {
+        let (agreement, key) = (self.dpos.agreement(), self.dpos.key(party));
+        state(&agreement, &key, act, "doubt", Day::of_millis(now() * 1000)).unwrap();
+        self.node.install_agreement(&agreement).unwrap();
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -142,7 +246,7 @@ impl Setting {
     }
 
     /// What the resolver would say.
-    pub(super) fn project(&self) -> Project {
+    pub(crate) fn project(&self) -> Project {
         Project {
             project: project_name(),
             epoch: Epoch(1),
@@ -152,11 +256,11 @@ impl Setting {
         }
     }
 
-    pub(super) fn know(&self, project: &Project) {
+    pub(crate) fn know(&self, project: &Project) {
         write_json(&self.node.home().project(), project).unwrap();
     }
 
-    pub(super) fn prepare(&self, registry: &str) -> Result<PrepareReport, NodeError> {
+    pub(crate) fn prepare(&self, registry: &str) -> Result<PrepareReport, NodeError> {
         self.prepare_with(registry, false, 5)
     }
 
@@ -222,6 +326,7 @@ pub(super) fn options(schema: &Path, addresses: &Addresses) -> InitOptions {
     InitOptions {
         party: "crvs".parse().unwrap(),
         project: project_name(),
+        dpo: Digest::of(b"nobody's key"),
         schema: schema.to_owned(),
         matcher: addresses.matcher.clone(),
         resolver: addresses.resolver.clone(),

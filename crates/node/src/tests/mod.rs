@@ -4,7 +4,7 @@
 mod enrol;
 mod fake;
 mod federation;
-mod fixture;
+pub(crate) mod fixture;
 mod heads;
 mod keys;
 mod prepare;

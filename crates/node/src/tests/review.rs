@@ -3,21 +3,23 @@
 
 use std::fs;
 
-use model::{BatchKind, RecordHandle, ReviewId, RunNumber};
+use model::{BatchKind, LinkageSchema, RecordHandle, ReviewId, RunNumber};
 use secret::{SeededEntropy, StreamReader};
 use wire::limits::MAX_STEP_TEXT;
 use wire::{ReviewExplanation, ReviewPair, ReviewStep, VERDICTS_MAGIC, Verdict, VerdictEntry};
 
-use super::fixture::{GOOD, SCHEMA, Setting, clock, project_name, resolver};
+use super::fixture::{Dpos, GOOD, SCHEMA, Setting, clock, project_name, resolver};
 use crate::cli::walk::walk;
 use crate::{Answer, Node, NodeError, Project, ReviewError, handle_map};
 
 /// A node of a project with review, and the project.
 fn setting() -> (Setting, Project) {
-    let mut setting = Setting::new();
+    let mut setting = Setting::without_agreement();
     let text = SCHEMA.replacen("latest_year", "review = { pairs = 9 }\nlatest_year", 1);
-    fs::write(setting.node.home().root().join("schema.toml"), text).unwrap();
+    fs::write(setting.node.home().root().join("schema.toml"), &text).unwrap();
+    setting.dpos = Dpos::new(&LinkageSchema::parse(&text).unwrap(), "census");
     setting.node = Node::open(setting.node.home().root(), clock()).unwrap();
+    setting.agree();
     let project = Project {
         schema_digest: setting.node.schema().digest(),
         ..setting.project()

@@ -28,6 +28,10 @@ impl From<&Description> for proto::DescribeResponse {
                 .iter()
                 .map(PartyName::to_string)
                 .collect(),
+            agreement: description
+                .agreement
+                .map(|digest| digest.as_bytes().to_vec())
+                .unwrap_or_default(),
         }
     }
 }
@@ -52,6 +56,10 @@ impl TryFrom<proto::DescribeResponse> for Description {
             role,
             resolver_key: resolver_key(role, &message.resolver_key)?,
             parties: parties.collect::<Result<_, _>>()?,
+            agreement: match message.agreement.as_slice() {
+                [] => None,
+                bytes => Some(field("agreement").digest(bytes)?),
+            },
         })
     }
 }
@@ -83,6 +91,7 @@ impl From<&BatchManifest> for proto::BatchManifest {
             bytes: manifest.bytes,
             chunk_bytes: manifest.chunk_bytes,
             payload_digest: manifest.payload_digest.as_bytes().to_vec(),
+            agreement: manifest.agreement.as_bytes().to_vec(),
         }
     }
 }
@@ -108,6 +117,7 @@ impl TryFrom<proto::BatchManifest> for BatchManifest {
             bytes: message.bytes,
             chunk_bytes: message.chunk_bytes,
             payload_digest: field("payload_digest").digest(&message.payload_digest)?,
+            agreement: field("agreement").digest(&message.agreement)?,
         })
     }
 }

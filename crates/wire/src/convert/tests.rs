@@ -20,6 +20,7 @@ fn description(role: Role) -> Description {
         role,
         resolver_key: (role == Role::Resolver).then_some([9; 32]),
         parties: vec!["crvs".parse().unwrap(), "id".parse().unwrap()],
+        agreement: (role == Role::Resolver).then(|| Digest::of(b"agreement")),
     }
 }
 
@@ -28,7 +29,7 @@ prop_compose! {
         name in "[a-z][a-z0-9_-]{0,39}",
         numbers in any::<[u32; 3]>(),
         counts in any::<[u64; 4]>(),
-        digests in any::<[[u8; 32]; 2]>(),
+        digests in any::<[[u8; 32]; 3]>(),
         key_check in any::<[u8; 16]>(),
         is_map in any::<bool>(),
     ) -> BatchManifest {
@@ -46,6 +47,7 @@ prop_compose! {
             bytes: counts[3],
             chunk_bytes: numbers[2],
             payload_digest: Digest::new(digests[1]),
+            agreement: Digest::new(digests[2]),
         }
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn manifest(party: &str, payload: &[u8], chunk_bytes: u32) -> BatchMa
         bytes: payload.len() as u64,
         chunk_bytes,
         payload_digest: Digest::of(payload),
+        agreement: Digest::of(b"agreement"),
     }
 }
 
@@ -168,6 +169,7 @@ impl Intake for Fake {
             role: self.role,
             resolver_key: (self.role == Role::Resolver).then_some([9; 32]),
             parties: vec!["crvs".parse().unwrap(), "id".parse().unwrap()],
+            agreement: None,
         })
     }
 

@@ -1,0 +1,168 @@
+//! Stage 2: all comparisons of a run, tile by tile. After each tile its pairs are durable, and then the
+//! count of tiles is, so a restart loses one tile's work at most and never a pair.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+
+use service::files::create_dir_private;
+use service::{Shutdown, Stopwatch};
+
+use super::WorkError;
+use super::compare::compare;
+use super::encodings::Encodings;
+use super::scored::ROW;
+use super::tiles::{Block, CommonBlocks, Tile};
+use crate::anonlink::files::{Draft, RunFiles};
+use crate::anonlink::id::ProjectId;
+use crate::anonlink::project::Project;
+use crate::anonlink::run::{Checkpoint, Run};
+use crate::anonlink::serve::Shared;
+use crate::anonlink::sort::{BUFFER, PIECE_BYTES, sort_once};
+
+/// Comparisons after which pairs are made durable, where tiles are small.
+const STEP: u64 = 1 << 24;
+
+/// What is compared: the parties' encodings, and which share a block.
+pub(super) struct Inputs<'a> {
+    shared: &'a Shared,
+    project: ProjectId,
+    uses_blocking: bool,
+    encoding_bytes: usize,
+    parties: Vec<Encodings>,
+}
+
+impl<'a> Inputs<'a> {
+    /// Opens the data of a project whose parties' data are all in.
+    pub(super) fn open(shared: &'a Shared, project: &Project) -> io::Result<Self> {
+        let encoding_bytes = project.encoding_bytes().unwrap_or_default() as usize;
+        let open = |(index, upload): (usize, crate::anonlink::Upload)| {
+            let path = shared.files.encodings(&project.id, index);
+            Encodings::open(&path, upload.records, encoding_bytes)
+        };
+        let uploads = project.parties.iter().filter_map(|party| party.upload);
+        Ok(Self {
+            shared,
+            project: project.id,
+            uses_blocking: project.uses_blocking,
+            encoding_bytes,
+            parties: uploads.enumerate().map(open).collect::<io::Result<_>>()?,
+        })
+    }
+
+    /// How many comparisons there are.
+    pub(super) fn comparisons(&self) -> io::Result<u64> {
+        self.blocks()?
+            .try_fold(0, |sum, block| Ok(sum + block?.comparisons()))
+    }
+
+    fn blocks(&self) -> io::Result<Box<dyn Iterator<Item = io::Result<Block>>>> {
+        if !self.uses_blocking {
+            let all = Block::of_all(self.parties.iter().map(Encodings::all));
+            return Ok(Box::new(std::iter::once(Ok(all))));
+        }
+        let open = |party| File::open(self.shared.files.blocks(&self.project, party));
+        let files = (0..self.parties.len())
+            .map(open)
+            .collect::<io::Result<_>>()?;
+        Ok(Box::new(CommonBlocks::new(files)?))
+    }
+
+    /// Makes all comparisons that are left, and counts them in `run`.
+    pub(super) fn compare(&self, run: &mut Run, shutdown: &Shutdown) -> Result<(), WorkError> {
+        let files = self.shared.files.run(&self.project, &run.id);
+        let mut out = Raw::open(&files, run.checkpoint)?;
+        let watch = Stopwatch::start();
+        let before = run.checkpoint.comparisons;
+        for block in self.blocks()? {
+            for tile in block?.tiles() {
+                if !out.skips() {
+                    self.compare_tile(&tile, run.threshold, &mut out)?;
+                    if out.pending >= STEP {
+                        self.save(run, &mut out, shutdown)?;
+                    }
+                }
+            }
+        }
+        self.save(run, &mut out, shutdown)?;
+        let seconds = watch.elapsed().as_secs_f64().max(1e-6);
+        let rate = (run.checkpoint.comparisons - before) as f64 / seconds;
+        if rate >= 1.0 {
+            let order = std::sync::atomic::Ordering::Relaxed;
+            self.shared.rate.store(rate as u64, order);
+        }
+        Ok(())
+    }
+
+    fn compare_tile(&self, tile: &Tile, threshold: f64, out: &mut Raw) -> Result<(), WorkError> {
+        let linker = self.shared.parts.linker.as_ref();
+        let sizes = (threshold, self.encoding_bytes);
+        let mut write = |pair: &super::scored::Scored| out.file.write_all(&pair.to_row());
+        compare(tile, &self.parties, sizes, linker, &mut write)?;
+        out.checkpoint.tiles += 1;
+        out.checkpoint.comparisons += tile.comparisons();
+        out.pending += tile.comparisons();
+        Ok(())
+    }
+
+    fn save(&self, run: &mut Run, out: &mut Raw, shutdown: &Shutdown) -> Result<(), WorkError> {
+        run.checkpoint = out.sync()?;
+        if !self.shared.catalogue().save_run(&self.project, run)? {
+            return Err(WorkError::Gone);
+        }
+        match shutdown.is_requested() {
+            true => Err(WorkError::Stopped),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Pairs as they are found.
+struct Raw {
+    file: BufWriter<File>,
+    checkpoint: Checkpoint,
+    /// Tiles still to be passed over, since they were compared before.
+    passed: u64,
+    /// Comparisons since pairs were last made durable.
+    pending: u64,
+}
+
+impl Raw {
+    /// Opens the file behind the last durable tile.
+    fn open(files: &RunFiles, checkpoint: Checkpoint) -> io::Result<Self> {
+        create_dir_private(files.directory())?;
+        let mut options = OpenOptions::new();
+        let options = options.create(true).write(true).truncate(false);
+        let mut file = options.open(files.raw())?;
+        file.set_len(checkpoint.bytes)?;
+        file.seek(SeekFrom::Start(checkpoint.bytes))?;
+        Ok(Self {
+            file: BufWriter::with_capacity(BUFFER, file),
+            checkpoint,
+            passed: checkpoint.tiles,
+            pending: 0,
+        })
+    }
+
+    fn skips(&mut self) -> bool {
+        let skips = self.passed > 0;
+        self.passed = self.passed.saturating_sub(1);
+        skips
+    }
+
+    fn sync(&mut self) -> io::Result<Checkpoint> {
+        self.file.flush()?;
+        let file = self.file.get_mut();
+        file.sync_data()?;
+        self.checkpoint.bytes = file.stream_position()?;
+        self.pending = 0;
+        Ok(self.checkpoint)
+    }
+}
+
+/// Puts a run's pairs in anonlink's order, each once.
+pub(super) fn sort(files: &RunFiles) -> io::Result<()> {
+    let raw = BufReader::with_capacity(BUFFER, File::open(files.raw())?);
+    let mut pairs = Draft::new(files.pairs())?;
+    sort_once::<ROW>(raw, files.directory(), PIECE_BYTES, &mut pairs)?;
+    pairs.finish()
+}

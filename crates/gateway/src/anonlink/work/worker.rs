@@ -1,0 +1,130 @@
+//! The worker: one run after the other, from where its durable data end.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use service::Shutdown;
+
+use super::{WorkError, output, pairs};
+use crate::anonlink::id::ProjectId;
+use crate::anonlink::project::{Project, ResultType};
+use crate::anonlink::run::{Run, Stage};
+use crate::anonlink::serve::Shared;
+
+/// How long the worker waits when even the catalogue fails.
+const RETRY: Duration = Duration::from_secs(5);
+/// What a caller is told of a failure whose reason is the operator's business.
+const FAILED: &str = "The service failed; its log has the reason";
+
+/// Computes runs.
+pub(crate) struct Worker {
+    shared: Arc<Shared>,
+    shutdown: Shutdown,
+}
+
+impl Worker {
+    /// One that stops with `shutdown`.
+    pub(crate) fn new(shared: Arc<Shared>, shutdown: Shutdown) -> Self {
+        Self { shared, shutdown }
+    }
+
+    /// Computes runs as they come, until the shutdown.
+    pub(crate) async fn run(self) -> Result<(), Infallible> {
+        while !self.shutdown.is_requested() {
+            let (shared, shutdown) = (self.shared.clone(), self.shutdown.clone());
+            let step = tokio::task::spawn_blocking(move || advance(&shared, &shutdown));
+            match step.await {
+                Ok(Ok(true)) => {}
+                Ok(Ok(false)) => self.wait(None).await,
+                Ok(Err(error)) => self.give_up_for_now(&error.to_string()).await,
+                Err(panic) => self.give_up_for_now(&panic.to_string()).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn give_up_for_now(&self, error: &str) {
+        tracing::error!(error, "runs are not computed for now");
+        self.wait(Some(RETRY)).await;
+    }
+
+    async fn wait(&self, limit: Option<Duration>) {
+        let time = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.shared.wake.notified() => {}
+            () = time => {}
+            () = self.shutdown.requested() => {}
+        }
+    }
+}
+
+/// Computes the next run, and says whether there was one.
+fn advance(shared: &Shared, shutdown: &Shutdown) -> Result<bool, WorkError> {
+    let Some((project, mut run)) = shared.catalogue().next_run()? else {
+        return Ok(false);
+    };
+    match compute(shared, &project, &mut run, shutdown) {
+        Ok(()) | Err(WorkError::Gone) => {}
+        Err(WorkError::Stopped) => return Ok(true),
+        // What a deleted project leaves behind is told as files that are missing.
+        Err(_) if shared.catalogue().find_run(&project, &run.id)?.is_none() => {
+            shared.files.run(&project, &run.id).remove()?;
+        }
+        Err(error) => {
+            tracing::error!(%project, run = %run.id, %error, "a run failed");
+            run.fail(Some(FAILED.to_owned()));
+            shared.catalogue().save_run(&project, &run)?;
+        }
+    }
+    Ok(true)
+}
+
+fn compute(
+    shared: &Shared,
+    id: &ProjectId,
+    run: &mut Run,
+    shutdown: &Shutdown,
+) -> Result<(), WorkError> {
+    let project = shared.catalogue().find(id)?.ok_or(WorkError::Gone)?;
+    let files = shared.files.run(id, &run.id);
+    if run.stage < Stage::Output {
+        compare(shared, &project, run, shutdown)?;
+        pairs::sort(&files)?;
+        if project.result_type != ResultType::SimilarityScores {
+            run.stage = Stage::Output;
+            save(shared, id, run)?;
+        }
+    }
+    output::write(&files, &project, shared.parts.randomness.as_ref())?;
+    run.complete(shared.now());
+    save(shared, id, run)?;
+    for done in [files.raw(), files.pairs()] {
+        drop(std::fs::remove_file(done));
+    }
+    Ok(())
+}
+
+fn compare(
+    shared: &Shared,
+    project: &Project,
+    run: &mut Run,
+    shutdown: &Shutdown,
+) -> Result<(), WorkError> {
+    let inputs = pairs::Inputs::open(shared, project)?;
+    run.start(shared.now(), inputs.comparisons()?);
+    save(shared, &project.id, run)?;
+    inputs.compare(run, shutdown)
+}
+
+fn save(shared: &Shared, project: &ProjectId, run: &Run) -> Result<(), WorkError> {
+    match shared.catalogue().save_run(project, run)? {
+        true => Ok(()),
+        false => Err(WorkError::Gone),
+    }
+}

@@ -1,0 +1,201 @@
+//! Agreements on disk, with a stand-in for signatures: a signature names key and digest.
+
+use model::agreement::{Act, Draft, DraftMember, Standing, Statement};
+use model::signature::PublicKey;
+use model::{Digest, LinkageSchema, RefusalCode};
+use tempfile::TempDir;
+
+use super::*;
+
+const SCHEMA: &str = r#"
+format = 1
+name = "s"
+revision = 1
+profile = "standard"
+latest_year = 2025
+field = [{ name = "born", kind = "date" }]
+pass = [{ name = "born", block = ["born"] }]
+[[party]]
+name = "a"
+title = "Births"
+duplicates = false
+record_id = "id"
+map = { born = { columns = ["b"], formats = ["YYYY-MM-DD"] } }
+[[party]]
+name = "b"
+title = "Households"
+duplicates = false
+record_id = "id"
+map = { born = { columns = ["b"], formats = ["YYYY-MM-DD"] } }
+"#;
+
+fn verify(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    signature[..32] == *key && signature[32..] == *Digest::of(message).as_bytes()
+}
+
+fn sign(party: u8, document: &[u8]) -> Signature {
+    Signature::make(document, [party; 32], |message| {
+        let mut bytes = [party; 64];
+        bytes[32..].copy_from_slice(Digest::of(message).as_bytes());
+        bytes
+    })
+}
+
+fn text() -> String {
+    let custodian = |party: u8| DraftMember {
+        party: char::from(party).to_string().parse().unwrap(),
+        dpo: "The DPO".to_owned(),
+        dpo_key: PublicKey::new([party; 32]).fingerprint(),
+    };
+    let draft = Draft {
+        project: "p".parse().unwrap(),
+        purpose: "To find out".to_owned(),
+        legal_basis: "Act 1".to_owned(),
+        starts: "2026-01-01".parse().unwrap(),
+        expires: "2026-12-31".parse().unwrap(),
+        runs: 3,
+        retention_days: 30,
+        noise: None,
+        custodians: vec![custodian(b'a'), custodian(b'b')],
+        coordinator: "The linkage unit".to_owned(),
+    };
+    draft
+        .to_text(&LinkageSchema::parse(SCHEMA).unwrap())
+        .unwrap()
+}
+
+struct World {
+    dir: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn store(&self) -> AgreementStore {
+        AgreementStore::new(self.dir.path().join("agreements"), verify)
+    }
+
+    /// A directory with `text`, signed by each of `signers`.
+    fn offer(&self, name: &str, text: &str, signers: &[u8]) -> PathBuf {
+        let directory = self.dir.path().join(name);
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join(DOCUMENT), text).unwrap();
+        for signer in signers {
+            let signature = sign(*signer, text.as_bytes()).to_text();
+            fs::write(directory.join(format!("{signer}.sig")), signature).unwrap();
+        }
+        directory
+    }
+
+    fn install(&self, from: &Path) -> Found<SignedAgreement> {
+        self.store().install(from, |_| Ok(()))
+    }
+}
+
+#[track_caller]
+fn refused<T: std::fmt::Debug>(clause: Clause, outcome: Found<T>) {
+    let Err(AgreementFault::Refused(refusal)) = outcome else {
+        panic!("{outcome:?}");
+    };
+    assert_eq!(refusal.code, RefusalCode::OutsideAgreement);
+    assert!(
+        refusal.detail.starts_with(&format!("clause `{clause}`")),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn what_is_installed_is_what_counts() {
+    let world = World::new();
+    assert!(world.store().is_empty().unwrap());
+    refused(Clause::Agreement, world.store().current());
+    let offer = world.offer("first", &text(), b"ab");
+    let installed = world.install(&offer).unwrap();
+    assert_eq!(installed.digest(), Digest::of(text().as_bytes()));
+    assert_eq!(world.store().current().unwrap(), installed);
+    assert!(!world.store().is_empty().unwrap());
+}
+
+#[test]
+fn nothing_is_installed_that_is_not_signed_or_not_wanted() {
+    let world = World::new();
+    let unsigned = world.offer("unsigned", &text(), b"a");
+    refused(Clause::Signatures, world.install(&unsigned));
+    let offer = world.offer("unwanted", &text(), b"ab");
+    let unwanted = |_: &SignedAgreement| Err(Clause::Schema.refuse("another"));
+    refused(Clause::Schema, world.store().install(&offer, unwanted));
+    let none = world.dir.path().join("none");
+    fs::create_dir(&none).unwrap();
+    refused(Clause::Agreement, world.install(&none));
+    fs::write(offer.join("c.sig"), "key = 1").unwrap();
+    refused(Clause::Signatures, world.install(&offer));
+    assert!(world.store().is_empty().unwrap());
+}
+
+#[test]
+fn a_document_changed_on_disk_is_refused() {
+    let world = World::new();
+    world
+        .install(&world.offer("first", &text(), b"ab"))
+        .unwrap();
+    let path = world.dir.path().join("agreements/1").join(DOCUMENT);
+    fs::write(path, text().replace("runs = 3", "runs = 9")).unwrap();
+    refused(Clause::Signatures, world.store().current());
+}
+
+#[test]
+fn statements_are_taken_up_by_installing_again() {
+    let world = World::new();
+    let offer = world.offer("first", &text(), b"ab");
+    let agreement = world.install(&offer).unwrap();
+    let party = "b".parse().unwrap();
+    let date = "2026-06-01".parse().unwrap();
+    let statement = Statement::new(agreement.digest(), party, 1, Act::Suspend, "doubt", date);
+    let (stem, text) = (statement.file_stem(), toml::to_string(&statement).unwrap());
+    fs::write(offer.join(format!("{stem}.toml")), &text).unwrap();
+    let forged = sign(b'a', text.as_bytes()).to_text();
+    fs::write(offer.join(format!("{stem}.sig")), forged).unwrap();
+    refused(Clause::Signatures, world.install(&offer));
+    assert_eq!(
+        world.store().current().unwrap().standing(),
+        Standing::InForce
+    );
+    let signature = sign(b'b', text.as_bytes()).to_text();
+    fs::write(offer.join(format!("{stem}.sig")), signature).unwrap();
+    world.install(&offer).unwrap();
+    assert_eq!(
+        world.store().current().unwrap().standing(),
+        Standing::Suspended
+    );
+}
+
+#[test]
+fn only_the_amendment_takes_an_agreements_place() {
+    let world = World::new();
+    world
+        .install(&world.offer("first", &text(), b"ab"))
+        .unwrap();
+    let other = text().replace("runs = 3", "runs = 9");
+    refused(
+        Clause::Replaces,
+        world.install(&world.offer("other", &other, b"ab")),
+    );
+    let replaces = format!(
+        "number = 2\nreplaces = \"{}\"",
+        Digest::of(text().as_bytes())
+    );
+    let amended = other.replacen("number = 1", &replaces, 1);
+    world
+        .install(&world.offer("second", &amended, b"ab"))
+        .unwrap();
+    assert_eq!(world.store().current().unwrap().terms().runs, 9);
+    // The one before cannot come back.
+    refused(
+        Clause::Replaces,
+        world.install(&world.offer("again", &text(), b"ab")),
+    );
+}
