@@ -250,7 +250,7 @@ async fn an_entry_altered_in_the_published_log_is_shown_by_the_log_itself() {
     bytes[place] ^= 1;
     fs::write(&bundle, bytes).unwrap();
     let wrong = done.wrong();
-    assert_shown(&wrong, "matcher", "matcher", Some(1), "it was altered");
+    assert_shown(&wrong, "matcher", "matcher", Some(2), "it was altered");
     assert_shown(
         &wrong,
         "matcher",
@@ -556,7 +556,7 @@ async fn a_witness_cosigns_what_extends_what_it_saw_and_nothing_else() {
     assert!(
         refused
             .to_string()
-            .contains("does not extend the 5 entries"),
+            .contains("does not extend the 6 entries"),
         "{refused}"
     );
 }
