@@ -263,3 +263,7 @@ fn record<T: DeserializeOwned>(
 fn text(row: &Row<'_>) -> rusqlite::Result<String> {
     row.get(0)
 }
+
+#[cfg(test)]
+#[path = "catalogue_tests.rs"]
+mod tests;

@@ -36,8 +36,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             upload_bytes: 10 << 30,
-            requests_per_second: 200,
-            burst: 1000,
+            requests_per_second: 500,
+            burst: 2500,
             projects: 10_000,
             runs: 1000,
         }

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-/// Encodings of one party up to which they are held in memory.
-const HELD_BYTES: u64 = 512 << 20;
+/// Bytes of encodings that are held in memory, for all parties together.
+const HELD_BYTES: u64 = 1 << 30;
 
 /// Which records: a run of them, or a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,17 +58,23 @@ enum Source {
 }
 
 impl Encodings {
-    /// Opens a file of encodings.
-    pub(super) fn open(path: &Path, records: u32, bytes: usize) -> io::Result<Self> {
+    /// Opens a file of encodings, one of so many parties' files.
+    pub(super) fn open(
+        path: &Path,
+        records: u32,
+        bytes: usize,
+        parties: usize,
+    ) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
         if length != u64::from(records) * bytes as u64 {
             let wrong = format!("{} has {length} bytes", path.display());
             return Err(io::Error::new(io::ErrorKind::InvalidData, wrong));
         }
-        let source = match length {
-            ..=HELD_BYTES => Source::Held(std::fs::read(path)?),
-            _ => Source::OnDisk(file),
+        let source = if length <= HELD_BYTES / parties.max(1) as u64 {
+            Source::Held(std::fs::read(path)?)
+        } else {
+            Source::OnDisk(file)
         };
         Ok(Self {
             bytes,
@@ -119,10 +125,10 @@ mod tests {
     fn records_are_gathered_from_memory_and_disk_alike() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), [0, 0, 1, 1, 2, 2, 3, 3]).unwrap();
-        let held = Encodings::open(file.path(), 4, 2).unwrap();
+        let held = Encodings::open(file.path(), 4, 2, 2).unwrap();
         let on_disk = Encodings {
             source: Source::OnDisk(File::open(file.path()).unwrap()),
-            ..Encodings::open(file.path(), 4, 2).unwrap()
+            ..Encodings::open(file.path(), 4, 2, 2).unwrap()
         };
         for encodings in [held, on_disk] {
             let part = encodings.all().part(1..3);
@@ -131,6 +137,6 @@ mod tests {
             assert_eq!(encodings.gather(&list).unwrap(), [3, 3, 0, 0]);
             assert!(encodings.gather(&Records::List(vec![4])).is_err());
         }
-        assert!(Encodings::open(file.path(), 3, 2).is_err());
+        assert!(Encodings::open(file.path(), 3, 2, 2).is_err());
     }
 }

@@ -37,7 +37,8 @@ impl<'a> Inputs<'a> {
         let encoding_bytes = project.encoding_bytes().unwrap_or_default() as usize;
         let open = |(index, upload): (usize, crate::anonlink::Upload)| {
             let path = shared.files.encodings(&project.id, index);
-            Encodings::open(&path, upload.records, encoding_bytes)
+            let parties = project.parties.len();
+            Encodings::open(&path, upload.records, encoding_bytes, parties)
         };
         let uploads = project.parties.iter().filter_map(|party| party.upload);
         Ok(Self {

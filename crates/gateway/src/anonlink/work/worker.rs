@@ -1,6 +1,7 @@
 //! The worker: one run after the other, from where its durable data end.
 
 use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -69,20 +70,33 @@ fn advance(shared: &Shared, shutdown: &Shutdown) -> Result<bool, WorkError> {
     let Some((project, mut run)) = shared.catalogue().next_run()? else {
         return Ok(false);
     };
-    match compute(shared, &project, &mut run, shutdown) {
-        Ok(()) | Err(WorkError::Gone) => {}
-        Err(WorkError::Stopped) => return Ok(true),
-        // What a deleted project leaves behind is told as files that are missing.
-        Err(_) if shared.catalogue().find_run(&project, &run.id)?.is_none() => {
-            shared.files.run(&project, &run.id).remove()?;
-        }
-        Err(error) => {
-            tracing::error!(%project, run = %run.id, %error, "a run failed");
-            run.fail(Some(FAILED.to_owned()));
-            shared.catalogue().save_run(&project, &run)?;
-        }
+    let computed = catch_unwind(AssertUnwindSafe(|| {
+        compute(shared, &project, &mut run, shutdown)
+    }));
+    let error = match computed {
+        Ok(Ok(())) => return Ok(true),
+        Ok(Err(WorkError::Stopped)) => return Ok(true),
+        Ok(Err(error)) => error.to_string(),
+        // A fault of the program: other runs should not have to wait for this one.
+        Err(_) => "a panic".to_owned(),
+    };
+    if shared.catalogue().find_run(&project, &run.id)?.is_none() {
+        sweep(shared, &project, &run)?;
+    } else {
+        tracing::error!(%project, run = %run.id, error, "a run failed");
+        run.fail(Some(FAILED.to_owned()));
+        shared.catalogue().save_run(&project, &run)?;
     }
     Ok(true)
+}
+
+/// Removes what a run wrote while it, or all of its project, was deleted.
+fn sweep(shared: &Shared, project: &ProjectId, run: &Run) -> Result<(), WorkError> {
+    match shared.catalogue().find(project)? {
+        Some(_) => shared.files.run(project, &run.id).remove()?,
+        None => shared.files.remove_project(project)?,
+    }
+    Ok(())
 }
 
 fn compute(
