@@ -408,6 +408,39 @@ async fn a_forked_history_is_noticed_by_both_nodes_at_their_next_contact() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_read_over_the_wire_is_proved_like_a_copied_one() {
+    let world = World::ready().await;
+    let member = &world.members[0];
+    member.node.upload(&Silent).await.unwrap();
+    let home = member.node.home();
+    let read = |path| fs::read_to_string(path).unwrap();
+    let bundle = Bundle::create(&world.dir.path().join("bundle")).unwrap();
+    for role in [Role::Matcher, Role::Resolver] {
+        let addresses = world.federation.addresses();
+        let address = match role {
+            Role::Matcher => addresses.matcher.to_string(),
+            Role::Resolver => addresses.resolver.to_string(),
+        };
+        let identity = wire::NodeIdentity {
+            authority_pem: read(home.authority()),
+            certificate_pem: read(home.certificate()),
+            key: wire::pki::PrivateKeyPem::new(read(home.tls_key())),
+        };
+        let target = wire::Target { address, role };
+        let client = wire::NodeClient::connect(&target, &identity, &SystemClock).await;
+        fetch::role(&bundle, &client.unwrap(), role).await.unwrap();
+    }
+    fetch::node(&bundle, home.root()).unwrap();
+    let (verdict, logs) = verify::verify(&bundle, &[]).unwrap();
+    assert_eq!(verdict.worst(), Severity::Unproved, "{verdict}");
+    assert!(verdict.findings().iter().all(|finding| {
+        finding.severity == Severity::Right || finding.text.contains("its key came with the bundle")
+    }));
+    assert_eq!(logs.len(), 3);
+    world.federation.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_batch_changed_after_it_was_accepted_is_shown_by_replay() {
     let done = World::done().await;
     let batches = done.role(Role::Matcher).join("batches");
