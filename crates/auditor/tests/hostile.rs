@@ -135,7 +135,7 @@ fn the_bundle_itself_is_right_and_a_fetched_copy_too() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn any_changed_byte_is_an_error_or_wrong(file: usize, at: usize, bit in 0u32..8) {

@@ -10,7 +10,7 @@ use service::Exit;
 
 /// What every check takes.
 #[derive(clap::Args)]
-pub(super) struct Args {
+pub(super) struct CheckArgs {
     /// The bundle that `fetch` made.
     bundle: PathBuf,
     /// Keys of logs that came another way than the bundle, one a line as in a log's file `key`.
@@ -25,13 +25,13 @@ pub(super) struct Args {
 #[derive(clap::Args)]
 pub(super) struct ReplayArgs {
     #[command(flatten)]
-    check: Args,
+    check: CheckArgs,
     /// The coordinator's state directory, or a copy of it.
     #[arg(long, value_name = "DIR")]
     coordinator: PathBuf,
 }
 
-impl Args {
+impl CheckArgs {
     /// Verifies the bundle.
     pub(super) fn check(&self) -> anyhow::Result<(Verdict, Vec<CheckedLog>)> {
         let keys = keys(self.keys.as_deref())?;
@@ -67,12 +67,12 @@ pub(super) fn together(verified: &Verdict, more: Vec<Finding>) -> Verdict {
     Verdict::of([verified.findings(), &more].concat())
 }
 
-pub(super) fn verify(args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn verify(args: &CheckArgs) -> anyhow::Result<Exit> {
     let (verdict, _) = args.check()?;
     super::tell(&verdict, args.json)
 }
 
-pub(super) fn reconcile(args: &Args) -> anyhow::Result<Exit> {
+pub(super) fn reconcile(args: &CheckArgs) -> anyhow::Result<Exit> {
     let (verdict, logs) = args.check()?;
     args.tell(&verdict, reconcile::reconcile(&logs))
 }

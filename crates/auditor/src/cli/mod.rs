@@ -28,9 +28,9 @@ enum Command {
     /// Copy logs, receipts and kept checkpoints into a bundle.
     Fetch(fetch::Args),
     /// Check a bundle: signatures, every entry, and what each party was shown.
-    Verify(check::Args),
+    Verify(check::CheckArgs),
     /// Check a bundle, and that what one party says it gave another says it took.
-    Reconcile(check::Args),
+    Reconcile(check::CheckArgs),
     /// Check a bundle, and do the linkage again from the batches the coordinator keeps.
     Replay(check::ReplayArgs),
     /// Cosign the heads of a bundle's logs, if they extend those seen before.

@@ -12,7 +12,7 @@ use super::check;
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    check: check::Args,
+    check: check::CheckArgs,
     /// The coordinator's state directory: the linkage is done again from it, and reported too.
     #[arg(long, value_name = "DIR")]
     coordinator: Option<PathBuf>,

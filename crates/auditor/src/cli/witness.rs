@@ -15,7 +15,7 @@ use super::check;
 #[derive(clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
-    check: check::Args,
+    check: check::CheckArgs,
     /// The witness's own directory: its key and the heads it saw.
     #[arg(long, value_name = "DIR")]
     dir: PathBuf,
