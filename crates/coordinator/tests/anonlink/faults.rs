@@ -106,6 +106,23 @@ fn blocks_number_records_by_their_key_and_keep_all_encodings() {
 }
 
 #[test]
+fn objects_in_a_store_are_nobodys() {
+    let (_dir, service) = start();
+    let project = service.project(&json!({}));
+    let file = json!({"bucket": "anonlink-uploads", "path": format!("{}/1", project.id)});
+    let answer = project.upload(&project.updates[0], &json!({"encodings": {"file": file}}));
+    assert_eq!(
+        told(&answer),
+        (403, "Provided object store path is not allowed".into())
+    );
+    let external = project.get("/authorize-external-upload", &project.updates[0]);
+    assert_eq!(
+        (external.status, &external.json()["title"]),
+        (500, &json!("Feature Disabled"))
+    );
+}
+
+#[test]
 fn bodies_in_chunks_are_taken() {
     use std::io::{Read as _, Write as _};
     let (_dir, service) = start();
