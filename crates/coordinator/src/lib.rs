@@ -29,6 +29,7 @@ mod progress;
 pub mod project;
 pub mod resolver;
 mod rules;
+mod showing;
 pub mod status;
 pub mod store;
 mod sync;

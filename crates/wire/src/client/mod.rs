@@ -2,6 +2,7 @@
 
 mod collect;
 mod error;
+mod log;
 mod retry;
 mod review;
 mod upload;

@@ -3,6 +3,7 @@
 
 mod common;
 pub(crate) mod intake;
+pub(crate) mod log;
 pub(crate) mod place;
 pub(crate) mod results;
 pub(crate) mod review;

@@ -4,6 +4,7 @@ mod contract;
 mod fault;
 mod intake;
 mod limited;
+mod log;
 mod results;
 
 use std::future::Future;
@@ -20,10 +21,11 @@ use crate::identity::party_of;
 use crate::limits;
 use crate::pki::PrivateKeyPem;
 use crate::proto::intake_server::IntakeServer;
+use crate::proto::log_server::LogServer;
 use crate::proto::results_server::ResultsServer;
 use crate::status;
 
-pub use contract::{Admission, Intake, Results, admit_chunk};
+pub use contract::{Admission, Intake, Logs, Results, admit_chunk};
 pub use fault::Fault;
 
 /// What a role listens with.
@@ -50,7 +52,7 @@ pub enum ServeError {
 }
 
 /// Serves calls on `listener` until `shutdown` is ready; calls under way then have
-/// [`limits::SHUTDOWN_GRACE`] to end. Without `results` only [`Intake`] is served.
+/// [`limits::SHUTDOWN_GRACE`] to end. Without `results` only [`Intake`] and its log are served.
 ///
 /// # Errors
 /// [`ServeError`] when TLS cannot be set up or the listener breaks.
@@ -82,6 +84,9 @@ fn router(
     intake: Arc<dyn Intake>,
     results: Option<Arc<dyn Results>>,
 ) -> Result<Router, ServeError> {
+    let log = LogServer::new(log::Service(Arc::clone(&intake)))
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
     let intake = IntakeServer::new(intake::Service(intake))
         .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
@@ -93,7 +98,8 @@ fn router(
     let mut server = transport()
         .tls_config(tls(identity))
         .map_err(|error| ServeError::Identity(status::chain(&error)))?;
-    Ok(server.add_service(intake).add_optional_service(results))
+    let router = server.add_service(intake).add_service(log);
+    Ok(router.add_optional_service(results))
 }
 
 fn transport() -> Server {
