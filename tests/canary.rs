@@ -382,7 +382,7 @@ fn found(world: &World, search: &Search, logged: &[u8]) -> BTreeSet<String> {
         for kept in [
             "outbox/run-1/encodings.bin",
             "vault/run-1.sealed",
-            "log",
+            "log/entries",
             "project.json",
             "review.sealed",
         ] {

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod auditing;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cli;

@@ -197,7 +197,8 @@ impl RoleDir {
         self.path.join("board")
     }
 
-    /// The directory of the role's log.
+    /// The directory of the role's log: see `audit::signed_log`, and `shown/`, what members were shown
+    /// of it.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
     }

@@ -31,6 +31,7 @@ mod progress;
 pub mod project;
 pub mod resolver;
 mod rules;
+mod showing;
 pub mod status;
 pub mod store;
 mod sync;

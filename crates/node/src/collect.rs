@@ -129,6 +129,10 @@ impl Node {
         let manifest = outbox.manifest(BatchKind::HandleMap)?;
         progress.stage("wait for release", 0);
         let client = self.released(outbox.run, options).await?;
+        {
+            let _lock = self.home.lock()?;
+            self.check_log(&client, Role::Resolver, None).await?;
+        }
         let mut results = Pseudonyms::at_most(manifest.records);
         let header = client.collect(outbox.run, &mut results, progress).await?;
         self.keep(&manifest, &header, results, options)

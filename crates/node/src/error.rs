@@ -7,9 +7,9 @@ use sources::SourceError;
 use wire::ClientError;
 
 use crate::{
-    ApproveError, CeremonyError, CollectError, DpoError, EnrolError, FileError, HomeError,
-    InitError, LinkageKeyError, OutboxError, PrepareError, ProjectError, ReviewError, UploadError,
-    VaultError,
+    ApproveError, CeremonyError, CollectError, DpoError, EnrolError, FileError, HeadsError,
+    HomeError, InitError, LinkageKeyError, OutboxError, PrepareError, ProjectError, ReviewError,
+    UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -63,6 +63,9 @@ pub enum NodeError {
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What is kept of the coordinator's logs.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// Uploading.
     #[error(transparent)]
     Upload(#[from] UploadError),
@@ -90,6 +93,7 @@ impl NodeError {
             Self::Vault(error) => error.is_refusal(),
             Self::Collect(error) => error.is_refusal(),
             Self::Review(error) => error.is_refusal(),
+            Self::Client(ClientError::History { .. }) => true,
             Self::Client(error) => error.refusal().is_some(),
             Self::File(error) => error.is_refusal(),
             Self::Agreement(error) => matches!(error, AgreementFault::Refused(_)),
@@ -99,7 +103,7 @@ impl NodeError {
             }
             Self::Dpo(error) => !matches!(error, DpoError::Statement(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
-            Self::Upload(_) => false,
+            Self::Upload(_) | Self::Heads(_) => false,
         }
     }
 

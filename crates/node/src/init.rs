@@ -15,6 +15,7 @@ use wire::pki::{self, PkiError};
 use crate::error::NodeError;
 use crate::files::{io_error, read_text, sync_parent, write};
 use crate::home::Home;
+use crate::log_key;
 use crate::open::{Node, NodeConfig, party_in, read_schema};
 
 /// The name of the schema's copy in the node's directory.
@@ -137,6 +138,8 @@ fn fill(home: &Home, options: &InitOptions, entropy: &mut dyn Entropy) -> Result
         Purpose::Vault,
         &Key32::generate(entropy),
     )?;
+    log_key::make(home, entropy)?;
+    home.make_log(&options.project, &options.party)?;
     write_request(home, &options.party)?;
     let config = NodeConfig {
         party: options.party.clone(),

@@ -206,6 +206,9 @@ impl BatchStore for SqliteStore {
 
     fn accept(&self, receipt: &Receipt) -> Result<(), StoreError> {
         let digest = &receipt.manifest_digest;
+        let manifest = self.known(digest)?.manifest;
+        self.files
+            .describe(digest, &to_json("manifest", &manifest)?)?;
         self.files.finish(digest)?;
         lock(&self.database).execute(
             "INSERT INTO receipt (manifest_digest, receipt) VALUES (?1, ?2) \

@@ -3,6 +3,7 @@
 mod board;
 mod collect;
 mod error;
+mod log;
 mod retry;
 mod review;
 mod upload;

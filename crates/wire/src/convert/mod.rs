@@ -4,6 +4,7 @@
 pub(crate) mod board;
 mod common;
 pub(crate) mod intake;
+pub(crate) mod log;
 pub(crate) mod place;
 pub(crate) mod results;
 pub(crate) mod review;

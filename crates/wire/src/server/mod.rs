@@ -5,6 +5,7 @@ mod contract;
 mod fault;
 mod intake;
 mod limited;
+mod log;
 mod results;
 
 use std::future::Future;
@@ -23,10 +24,11 @@ use crate::limits;
 use crate::pki::PrivateKeyPem;
 use crate::proto::board_server::BoardServer;
 use crate::proto::intake_server::IntakeServer;
+use crate::proto::log_server::LogServer;
 use crate::proto::results_server::ResultsServer;
 use crate::status;
 
-pub use contract::{Admission, Board, Everyone, Gate, Intake, Results, admit_chunk};
+pub use contract::{Admission, Board, Everyone, Gate, Intake, Logs, Results, admit_chunk};
 pub use fault::Fault;
 
 /// What a role listens with.
@@ -99,6 +101,9 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         board,
         gate,
     } = services;
+    let log = LogServer::new(log::Service(Arc::clone(&intake)))
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
     let intake = IntakeServer::new(intake::Service(intake))
         .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
@@ -117,9 +122,11 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         .map_err(|error| ServeError::Identity(status::chain(&error)))?;
     let heard = move |request: Request<()>| admitted(&*gate, request);
     let results = results.map(|results| InterceptedService::new(results, heard.clone()));
+    let log = InterceptedService::new(log, heard.clone());
     let board = board.map(|board| InterceptedService::new(board, heard.clone()));
     Ok(server
         .add_service(InterceptedService::new(intake, heard))
+        .add_service(log)
         .add_optional_service(results)
         .add_optional_service(board))
 }
