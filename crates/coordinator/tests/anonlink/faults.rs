@@ -32,6 +32,8 @@ fn tokens_that_are_no_update_token_of_the_project_are_denied() {
         let external = one.get("/authorize-external-upload", token);
         assert_eq!(told(&external), (403, DENIED.into()));
     }
+    let garbled = Request::get("/projects/%ff%2f/runs").token(&one.owner);
+    assert_eq!(told(&service.send(&garbled)), (403, DENIED.into()));
     one.upload_well(0, &rows);
 }
 
