@@ -261,6 +261,9 @@ async fn an_entry_altered_in_the_published_log_is_shown_by_the_log_itself() {
         None,
         "do not lead to the root it signed",
     );
+    let (verdict, logs) = done.audit();
+    let page = report::page(&verdict, &logs, 1_800_000_000);
+    assert!(page.contains("<strong>disputed</strong>"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

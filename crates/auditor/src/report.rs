@@ -27,7 +27,7 @@ pub fn page(verdict: &Verdict, logs: &[CheckedLog], unix_seconds: u64) -> String
         summary(verdict),
         findings(verdict, Severity::Wrong, "What is wrong"),
         findings(verdict, Severity::Unproved, "What is not proved"),
-        figures(logs),
+        figures(verdict, logs),
         findings(verdict, Severity::Right, "What was checked and is right"),
         heads(logs),
         logs.iter().map(timeline).collect(),
@@ -126,16 +126,22 @@ fn finding_row(finding: &Finding) -> String {
     ])
 }
 
-/// The figures of the linkage, each with the entry it is from.
-fn figures(logs: &[CheckedLog]) -> String {
-    let rows: Vec<String> = logs
-        .iter()
-        .flat_map(|log| {
-            log.entries
-                .iter()
-                .flat_map(move |entry| figures_of(log, entry))
+/// The figures of the linkage, each with the entry it is from. A figure of an entry about which
+/// something is wrong is marked, since it may be the very thing that was altered.
+fn figures(verdict: &Verdict, logs: &[CheckedLog]) -> String {
+    let is_disputed = |log: &CheckedLog, entry: &Entry| {
+        verdict.findings().iter().any(|finding| {
+            finding.severity == Severity::Wrong
+                && finding.log == log.name
+                && finding.entry == Some(entry.sequence)
         })
-        .collect();
+    };
+    let mut rows = Vec::new();
+    for log in logs {
+        for entry in &log.entries {
+            rows.extend(figures_of(log, entry, is_disputed(log, entry)));
+        }
+    }
     if rows.is_empty() {
         return String::new();
     }
@@ -147,7 +153,7 @@ fn figures(logs: &[CheckedLog]) -> String {
     )
 }
 
-fn figures_of(log: &CheckedLog, entry: &Entry) -> Vec<String> {
+fn figures_of(log: &CheckedLog, entry: &Entry, is_disputed: bool) -> Vec<String> {
     let figures: Vec<(String, u64)> = match &entry.event {
         Event::BatchAccepted {
             run,
@@ -181,9 +187,13 @@ fn figures_of(log: &CheckedLog, entry: &Entry) -> Vec<String> {
         _ => Vec::new(),
     };
     let from = link(&log.name, entry.sequence);
+    let (class, mark) = match is_disputed {
+        true => ("wrong", " <strong>disputed</strong>"),
+        false => ("", ""),
+    };
     let figure = |(name, value): (String, u64)| {
         format!(
-            "<tr><td>{}</td><td class=\"number\">{}</td><td>{} {from}</td></tr>\n",
+            "<tr class=\"{class}\"><td>{}</td><td class=\"number\">{}</td><td>{} {from}{mark}</td></tr>\n",
             escape(&name),
             thousands(value),
             escape(&log.name)
