@@ -309,9 +309,10 @@ impl World {
         for member in &self.members {
             member.node.upload(&Silent).await.unwrap();
         }
+        self.federation.approve(&self.members).await.unwrap();
         let options = CollectOptions {
             wait: Duration::from_secs(120),
-            out: None,
+            ..CollectOptions::default()
         };
         let mut pairs = 0;
         for member in &self.members {
@@ -381,7 +382,7 @@ fn found(world: &World, search: &Search, logged: &[u8]) -> BTreeSet<String> {
         for kept in [
             "outbox/run-1/encodings.bin",
             "vault/run-1.sealed",
-            "log",
+            "log/entries",
             "project.json",
             "review.sealed",
         ] {

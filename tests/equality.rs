@@ -149,6 +149,7 @@ async fn a_networked_run_gives_the_clusters_of_one_in_process() {
         member.prepare(&Silent, &mut entropy).await.unwrap();
         member.node.upload(&Silent).await.unwrap();
     }
+    federation.approve(&members).await.unwrap();
     let options = CollectOptions {
         wait: std::time::Duration::from_secs(60),
         ..CollectOptions::default()

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use audit::{Event, FileStore, Log};
 use coordinator::{Coordinator, StateDir};
 use model::manifest::MAX_BATCH_BYTES;
-use model::{BatchKind, BatchManifest, Refusal, RefusalCode, RunNumber, Silent, SystemClock};
+use model::{
+    BatchKind, BatchManifest, Epoch, Refusal, RefusalCode, RunNumber, Silent, SystemClock,
+};
 use node::{Node, NodeError};
 use secret::SeededEntropy;
 use service::Exit;
@@ -306,10 +308,10 @@ async fn nodes_with_different_linkage_keys_do_not_meet() {
     let first = world.ready("crvs", FEW).await;
     first.node.upload(&Silent).await.unwrap();
     let second = world.join("sr", FEW);
-    fs::remove_file(second.node.home().linkage_key()).unwrap();
+    fs::remove_file(second.node.home().linkage_key(Epoch(1))).unwrap();
     let key = world.dir.path().join("other.key");
     node::new_linkage_key(&key, &mut world.entropy).unwrap();
-    second.node.install_linkage_key(&key).unwrap();
+    second.node.install_linkage_key(&key, Epoch(1)).unwrap();
     world.prepare(&second).await;
     let says = [
         "linkage key of sr",

@@ -208,7 +208,8 @@ impl<'a> Round<'a> {
         let mut run = programs().command("symbolon-node");
         run.args(["run", "--wait", "120", "--dir"])
             .arg(self.path(&format!("node-{party}")));
-        run.arg("--input").arg(registry);
+        let key = self.initial.dir.path().join(format!("{party}.dpo"));
+        run.arg("--input").arg(registry).arg("--approve").arg(key);
         let words = self.path(&format!("{party}.words"));
         self.nodes[node] = Some(Running::start(&mut run, &words).unwrap());
     }

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod auditing;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cli;
@@ -13,6 +15,8 @@ mod clkhash;
 mod equality;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod governance;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]

@@ -75,9 +75,10 @@ impl World {
             member.prepare(&Silent, &mut self.entropy).await.unwrap();
             member.node.upload(&Silent).await.unwrap();
         }
+        self.federation.approve(&self.members).await.unwrap();
         let options = CollectOptions {
             wait: Duration::from_secs(120),
-            out: None,
+            ..CollectOptions::default()
         };
         for member in &self.members {
             member.node.collect(&options, &Silent).await.unwrap();

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use model::{LinkageSchema, PartyName, Progress, RecordHandle, RunNumber, Silent, SystemClock};
+use model::{
+    Epoch, LinkageSchema, PartyName, Progress, RecordHandle, RunNumber, Silent, SystemClock,
+};
 use node::{CollectOptions, CollectSummary, PrepareReport, UploadSummary};
 use records::ColumnPlan;
 use secret::SystemEntropy;
@@ -108,15 +110,18 @@ async fn federate(
     let mut members = Vec::new();
     for party in &schema.parties {
         let registry = registries.join(format!("{}.csv.gz", party.name));
-        members.push(federation.join(
+        members.push(federation.join_without_key(
             &party.name,
             &registry,
             federation.addresses(),
             &mut entropy,
         )?);
     }
+    federation
+        .agree_on_key(&members, Epoch(1), &mut entropy)
+        .await?;
     stages.push(Stage {
-        name: "start and enrol",
+        name: "agree, enrol, make a key",
         took: watch.elapsed(),
     });
     let watch = Stopwatch::start();
@@ -138,6 +143,7 @@ async fn federate(
         took: watch.elapsed(),
     });
     let watch = Stopwatch::start();
+    federation.approve(&members).await?;
     let mut collected = Vec::new();
     for member in &members {
         let options = CollectOptions {
@@ -147,7 +153,7 @@ async fn federate(
         collected.push(member.node.collect(&options, &Silent).await?);
     }
     stages.push(Stage {
-        name: "link, release, collect",
+        name: "link, approve, collect",
         took: watch.elapsed(),
     });
     let clusters = everybodys_clusters(&federation, &members, schema)?;

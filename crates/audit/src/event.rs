@@ -4,7 +4,7 @@
 //! tokens or digests of small or guessable values.
 
 use model::agreement::Act;
-use model::{BatchKind, Digest, PartyName, ProjectName, RefusalCode, RunNumber};
+use model::{BatchKind, Digest, Epoch, PartyName, ProjectName, RefusalCode, RunNumber};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -142,6 +142,73 @@ pub enum Event {
         number: u32,
         /// What was said.
         act: Act,
+    },
+    /// A custodian's data protection officer approved what came out of a run.
+    RunApproved {
+        /// Which run.
+        run: RunNumber,
+        /// Whose officer.
+        party: PartyName,
+        /// Digest of the agreement.
+        agreement: Digest,
+        /// Digest of what came out.
+        outcome: Digest,
+    },
+    /// Results may be collected from now on.
+    RunReleased {
+        /// Which run.
+        run: RunNumber,
+        /// Digest of the agreement.
+        agreement: Digest,
+    },
+    /// Counts were published with noise.
+    CountsPublished {
+        /// Of which run.
+        run: RunNumber,
+        /// How many.
+        counts: u64,
+        /// What they cost together, in thousandths of epsilon.
+        epsilon_permille: u64,
+    },
+    /// A run was given up by the programs.
+    RunFailed {
+        /// Which run.
+        run: RunNumber,
+    },
+    /// A run was given up by people.
+    RunCancelled {
+        /// Which run.
+        run: RunNumber,
+    },
+    /// Batches and results of a run were removed; logged before they are.
+    RunDestroyed {
+        /// Which run.
+        run: RunNumber,
+    },
+    /// The resolver's keys were destroyed: handle maps stay closed, pseudonyms cannot be made again.
+    ResolverKeysDestroyed,
+    /// A custodian's node put up a document for the others.
+    DocumentPosted {
+        /// Under which topic.
+        topic: String,
+        /// Whose node.
+        party: PartyName,
+        /// Digest of the document.
+        digest: Digest,
+    },
+    /// The nodes agreed on the linkage key of an epoch.
+    KeyAgreed {
+        /// Which epoch.
+        epoch: Epoch,
+        /// Digest of the agreement.
+        agreement: Digest,
+        /// Digest of all cards and commitments.
+        transcript: Digest,
+    },
+    /// A node destroyed its key of an epoch.
+    KeyDestroyed {
+        /// Which epoch.
+        epoch: Epoch,
     },
     /// A node received its results.
     ResultsReceived {
@@ -334,6 +401,16 @@ mod tests {
             Event::BatchPrepared { run, kind: handle_map, manifest_digest, records, rows, bytes },
             Event::BatchUploaded { run, kind, manifest_digest, receipt_head },
             Event::ResultsReceived { run, rows, digest: digest(7) },
+            Event::RunApproved { run, party: self::party(), agreement: digest(9), outcome: digest(10) },
+            Event::RunReleased { run, agreement: digest(9) },
+            Event::CountsPublished { run, counts: 12, epsilon_permille: 6000 },
+            Event::RunFailed { run },
+            Event::RunCancelled { run },
+            Event::RunDestroyed { run },
+            Event::ResolverKeysDestroyed,
+            Event::KeyAgreed { epoch: Epoch(2), agreement: digest(9), transcript: digest(12) },
+            Event::KeyDestroyed { epoch: Epoch(2) },
+            Event::DocumentPosted { topic: "card-epoch-1".into(), party: self::party(), digest: digest(11) },
             Event::WholeRecordAllowed { by: "A. Person, data protection officer".into() },
             Event::AgreementAdopted { agreement: digest(9), number: 2 },
             Event::AgreementStated { agreement: digest(9), party: self::party(), number: 1, act: Act::Suspend },

@@ -12,7 +12,7 @@ mod record;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -49,6 +49,7 @@ impl FileStore {
             .write(true)
             .create(true)
             .truncate(false)
+            .mode(0o600)
             .open(path);
         let file = opened.map_err(|source| io_error("open", path, source))?;
         lock(&file, path)?;

@@ -13,7 +13,13 @@
 pub mod bundle;
 pub mod fetch;
 pub mod finding;
+pub mod reconcile;
+pub mod replay;
+pub mod report;
 pub mod verify;
+pub mod witness;
+
+mod words;
 
 pub use bundle::{Bundle, BundleError};
 pub use finding::{Finding, Severity, Verdict};

@@ -5,12 +5,11 @@
 //! kept of the log, checkpoints and receipts, against the same tree: a log that told two parties
 //! two stories cannot fit both.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use audit::tiles::{Row, TileError, hash_rows, tiles};
 use audit::tree::{HashTree, leaf_hash};
 use audit::{Checkpoint, Entry, KeyName, TileDir, TreeHead, VerifierKey};
-use wire::{Receipt, Role};
+use model::Digest;
+use wire::Receipt;
 
 use crate::bundle::{Bundle, BundleError, Kept};
 use crate::finding::{Finding, Severity, Verdict};
@@ -23,6 +22,8 @@ pub struct CheckedLog {
     pub entries: Vec<Entry>,
     /// The key that it was checked with.
     pub key: VerifierKey,
+    /// Its head, which that key signed.
+    pub checkpoint: Checkpoint,
     tree: HashTree,
     findings: Vec<Finding>,
 }
@@ -77,6 +78,7 @@ fn check_log(
         name: name.to_owned(),
         entries: Vec::new(),
         key,
+        checkpoint,
         tree: HashTree::default(),
         findings: about_key,
     };
@@ -184,6 +186,11 @@ impl CheckedLog {
         self.entries.iter().find(|entry| entry.sequence == index)
     }
 
+    /// The proof that the entries extend the first `old_size` of them; none if there are fewer.
+    pub fn consistency(&self, old_size: u64) -> Option<Vec<Digest>> {
+        self.tree.consistency_path(old_size)
+    }
+
     /// Whether the log has the history that `head` stands for; if not, in what it differs.
     fn history(&self, head: &TreeHead) -> Result<(), String> {
         match self.tree.head_at(head.size) {
@@ -255,16 +262,4 @@ fn receipt_holds(log: &CheckedLog, receipt: &Receipt) -> Result<(), String> {
 fn unchecked(log: &str, party: &str, what: &str) -> Finding {
     let text = format!("{what} cannot be checked: the bundle does not have the log");
     Finding::new(Severity::Unproved, log, text).shown_by(party)
-}
-
-/// The names that logs of the coordinator's roles have in bundles.
-pub fn role_names() -> BTreeMap<&'static str, Role> {
-    [Role::Matcher, Role::Resolver]
-        .map(|role| (role.as_str(), role))
-        .into()
-}
-
-/// The origins of all logs, to tell whether all are of one project.
-pub fn origins(logs: &[CheckedLog]) -> BTreeSet<&KeyName> {
-    logs.iter().map(|log| &log.key.name).collect()
 }

@@ -16,6 +16,7 @@ use crate::journal::Journal;
 use crate::lifecycle::{Lifecycle, Runs, StageError};
 use crate::log_key;
 use crate::project::Project;
+use crate::showing::Shown;
 use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
 use crate::sync::lock;
 
@@ -58,6 +59,7 @@ pub(crate) struct RoleContext<L> {
     pub(crate) batches: Arc<dyn BatchStore>,
     pub(crate) runs: Runs<L>,
     pub(crate) journal: Journal,
+    pub(crate) shown: Shown,
     agreements: AgreementStore,
     /// The agreement that stands in the log since the program began.
     adopted: Mutex<Option<Digest>>,
@@ -86,6 +88,7 @@ impl<L: Lifecycle> RoleContext<L> {
             batches: store.clone(),
             runs: Runs::new(store),
             journal,
+            shown: Shown::new(directory.log().join("shown")),
             agreements: AgreementStore::new(directory.agreements(), signing::verify),
             adopted: Mutex::new(None),
             clock,
@@ -124,6 +127,11 @@ impl<L: Lifecycle> RoleContext<L> {
         })?;
         *adopted = Some(agreement.digest());
         Ok(agreement)
+    }
+
+    /// Where the runs' directories are.
+    pub(crate) fn all_outputs(&self) -> &Path {
+        &self.outputs
     }
 
     /// Where the role writes what it makes of `run`.

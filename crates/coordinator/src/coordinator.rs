@@ -13,14 +13,14 @@ use service::{DirLock, Shutdown, TaskError, Tasks};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use wire::pki::PrivateKeyPem;
-use wire::{Intake, Results, Role, RoleIdentity};
+use wire::{Board, Gate, Intake, Results, Role, RoleIdentity, Services};
 
 use crate::context::RoleError;
 use crate::directory::{Listen, Settings, SettingsError, StateDir};
 use crate::lifecycle::StageError;
 use crate::matcher::Matcher;
 use crate::project::Project;
-use crate::resolver::{Resolver, ResolverKeys};
+use crate::resolver::{BoardDesk, Resolver, ResolverKeys};
 use crate::worker::{Stages, Worker};
 
 /// Why a coordinator did not start.
@@ -109,6 +109,7 @@ pub struct Coordinator {
     matcher: Arc<Matcher>,
     resolver: Arc<Resolver>,
     desks: Desks,
+    board: Arc<dyn Board>,
     wakes: Wakes,
     identities: [RoleIdentity; 2],
     lock: DirLock,
@@ -125,7 +126,7 @@ impl Coordinator {
         let project = Arc::new(project);
         let at = directory.role(Role::Matcher);
         let matcher = Arc::new(Matcher::open(&at, project.clone(), clock.clone())?);
-        let resolver = open_resolver(&directory, project, matcher.clone(), clock)?;
+        let resolver = Arc::new(open_resolver(&directory, project, matcher.clone(), clock)?);
         let wakes = Wakes::default();
         let identity = |role| identity(&directory, role);
         Ok(Self {
@@ -134,9 +135,10 @@ impl Coordinator {
                 matcher: matcher.intake(wakes.matcher.clone()),
                 resolver: resolver.intake(wakes.resolver.clone()),
             },
+            board: Arc::new(BoardDesk::new(resolver.clone(), wakes.resolver.clone())),
             settings,
             matcher,
-            resolver: Arc::new(resolver),
+            resolver,
             wakes,
             directory,
             lock,
@@ -171,6 +173,11 @@ impl Coordinator {
         self.resolver.clone()
     }
 
+    /// What relays documents, for calls without a connection.
+    pub fn board(&self) -> Arc<dyn Board> {
+        self.board.clone()
+    }
+
     #[cfg(test)]
     pub(crate) fn matcher(&self) -> &Matcher {
         &self.matcher
@@ -199,16 +206,29 @@ impl Coordinator {
         let (matcher_desk, resolver_desk) =
             (self.intake(Role::Matcher), self.intake(Role::Resolver));
         let results = self.results();
+        let board = self.board();
+        let gate: Arc<dyn Gate> = Arc::new(self.directory.revoked());
         let [matcher, resolver] = self.identities;
         let mut tasks = Tasks::new(shutdown.clone());
         let stop = shutdown.requested();
+        let services = Services {
+            intake: matcher_desk,
+            results: None,
+            board: None,
+            gate: gate.clone(),
+        };
         tasks.spawn("the matcher's listener", async move {
-            wire::serve(listeners.matcher, &matcher, matcher_desk, None, stop).await
+            wire::serve(listeners.matcher, &matcher, services, stop).await
         });
         let stop = shutdown.requested();
+        let services = Services {
+            intake: resolver_desk,
+            results: Some(results),
+            board: Some(board),
+            gate,
+        };
         tasks.spawn("the resolver's listener", async move {
-            let results = Some(results);
-            wire::serve(listeners.resolver, &resolver, resolver_desk, results, stop).await
+            wire::serve(listeners.resolver, &resolver, services, stop).await
         });
         let worker = Worker {
             role: self.matcher,

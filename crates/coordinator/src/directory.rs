@@ -5,8 +5,9 @@
 //! schema.toml          the linkage schema
 //! agreements/          the linkage agreements, by number
 //! authority/           ca.pem ca.key
+//! revoked/             fingerprints of certificates that count no more
 //! matcher/             cert.pem key.pem log.key matcher.db batches/ runs/ log/
-//! resolver/            the same, and handle-map.key pseudonym.key
+//! resolver/            the same, and handle-map.key pseudonym.key board/
 //! ```
 
 use std::io::{self, Read as _};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use service::{ConfigError, ConfigFile};
 use wire::Role;
 
+use crate::gate::RevokedCertificates;
 use crate::project::Project;
 
 /// What stands in `coordinator.toml`.
@@ -99,6 +101,11 @@ impl StateDir {
     /// The linkage agreements, by number.
     pub fn agreements(&self) -> PathBuf {
         self.0.join("agreements")
+    }
+
+    /// The nodes' certificates that were revoked.
+    pub fn revoked(&self) -> RevokedCertificates {
+        RevokedCertificates::new(self.0.join("revoked"))
     }
 
     /// The project's certificate authority.
@@ -185,7 +192,13 @@ impl RoleDir {
         self.path.join("runs")
     }
 
-    /// The directory of the role's log.
+    /// The documents custodians put up.
+    pub fn board(&self) -> PathBuf {
+        self.path.join("board")
+    }
+
+    /// The directory of the role's log: see `audit::signed_log`, and `shown/`, what members were shown
+    /// of it.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
     }

@@ -49,6 +49,11 @@ impl<L: Lifecycle> Desk<L> {
         }
     }
 
+    /// What the role works with.
+    pub(crate) fn context(&self) -> &RoleContext<L> {
+        &self.context
+    }
+
     fn enter(&self, party: &PartyName) -> Result<MutexGuard<'_, ()>, Fault> {
         let index = self.context.project.member(party)?;
         Ok(lock(&self.parties[index.index()]))

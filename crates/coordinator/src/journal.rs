@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex};
 
 use audit::{
     Actor, Checkpoint, Entry, Event, FileStore, Log, LogError, NoteSigner, Receipt, SignedLog,
+    TreeHead, VerifierKey,
 };
-use model::Clock;
-use wire::Role;
+use model::{Clock, PartyName};
+use wire::{LogHead, Role};
 
 use crate::log_key::keeper;
 use crate::sync::lock;
@@ -61,6 +62,45 @@ impl Journal {
         self.with(|log| match find(log.log(), &event)? {
             Some(entry) => Ok(proved(log, entry)),
             None => self.append(log, event).map(|entry| proved(log, entry)),
+        })
+    }
+
+    /// The key that the log's checkpoints are checked with.
+    pub(crate) fn key(&self) -> &VerifierKey {
+        self.signer.key()
+    }
+
+    /// Whether the log had this head once.
+    pub(crate) fn has(&self, head: &TreeHead) -> Result<bool, LogError> {
+        self.with(|log| Ok(log.log().head_at(head.size) == Some(*head)))
+    }
+
+    /// What the log shows to one who saw `last`; others say they were shown `seen`.
+    pub(crate) fn show(
+        &self,
+        last: Option<&Checkpoint>,
+        seen: Vec<(PartyName, Checkpoint)>,
+    ) -> Result<LogHead, LogError> {
+        let key = self.key();
+        self.with(|log| Ok(LogHead::of(log.log(), key, log.checkpoint(), last, seen)))
+    }
+
+    /// Entries from number `from` on, in their byte form: as many as take at most `limit` bytes, but
+    /// one if there is one.
+    pub(crate) fn entries(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, LogError> {
+        self.with(|log| {
+            let (mut entries, mut bytes) = (Vec::new(), 0);
+            for index in from..log.log().size() {
+                let Some(entry) = log.log().entry_bytes(index)? else {
+                    break;
+                };
+                bytes += entry.len();
+                if bytes > limit && !entries.is_empty() {
+                    break;
+                }
+                entries.push(entry);
+            }
+            Ok(entries)
         })
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use audit::LogError;
 use model::Refusal;
 use model::RunNumber;
+use model::lifecycle::NotNow;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use service::AgreementFault;
@@ -19,6 +20,9 @@ use crate::store::{RunStore, StoreError};
 pub(crate) trait Lifecycle: Serialize + DeserializeOwned + Default + Send + Sync {
     /// The state as members see it.
     fn run_state(&self) -> RunState;
+
+    /// The state of a run of which nothing is left.
+    fn destroyed() -> Self;
 }
 
 /// A step that the state of the run does not allow.
@@ -55,6 +59,9 @@ pub enum StageError {
     /// The matcher cannot be asked.
     #[error(transparent)]
     Handover(#[from] HandoverError),
+    /// The run's life does not allow it.
+    #[error(transparent)]
+    NotNow(#[from] NotNow),
     /// Two things happened to the run at once.
     #[error(transparent)]
     OutOfTurn(#[from] OutOfTurn),

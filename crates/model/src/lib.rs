@@ -5,13 +5,16 @@
 //! raw identifiers live in `records`, keys in `secret` and `encode`.
 
 pub mod agreement;
+pub mod approval;
 pub mod clock;
 pub mod day;
 pub mod digest;
 mod hex;
 pub mod id;
 pub mod layout;
+pub mod lifecycle;
 pub mod manifest;
+pub mod noise;
 pub mod profile;
 pub mod progress;
 pub mod refusal;

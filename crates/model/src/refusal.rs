@@ -26,6 +26,8 @@ pub enum RefusalCode {
     WrongState,
     /// The message is not understood.
     BadMessage,
+    /// The caller's certificate was revoked.
+    CertificateRevoked,
     /// The linkage agreement does not allow it, or there is none in force. The detail names the
     /// clause.
     OutsideAgreement,
@@ -33,7 +35,7 @@ pub enum RefusalCode {
 
 impl RefusalCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::NotAMember,
         Self::WrongParty,
         Self::WrongRun,
@@ -46,6 +48,7 @@ impl RefusalCode {
         Self::WrongState,
         Self::BadMessage,
         Self::OutsideAgreement,
+        Self::CertificateRevoked,
     ];
 
     /// The code's name on the wire and in logs.
@@ -63,6 +66,7 @@ impl RefusalCode {
             Self::WrongState => "wrong-state",
             Self::BadMessage => "bad-message",
             Self::OutsideAgreement => "outside-agreement",
+            Self::CertificateRevoked => "certificate-revoked",
         }
     }
 
@@ -91,6 +95,9 @@ impl RefusalCode {
             Self::AlreadyAccepted => "collect this run's results, or ask for a new run",
             Self::WrongState => "run `symbolon-node status` to see what the run waits for",
             Self::BadMessage => "use the same version of the programs on both sides",
+            Self::CertificateRevoked => {
+                "make a new key with `symbolon-node renew`, and have the coordinator's operator enrol it"
+            }
             Self::OutsideAgreement => {
                 "read the clause with `symbolon-node agree show`; the custodians may agree anew"
             }

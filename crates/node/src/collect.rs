@@ -91,6 +91,8 @@ pub struct CollectOptions {
     pub wait: Duration,
     /// Where the results go, if not into the node's directory.
     pub out: Option<PathBuf>,
+    /// The officer's key to approve the run with when it is linked, if that was not done yet.
+    pub approve: Option<PathBuf>,
 }
 
 /// What came back.
@@ -126,20 +128,31 @@ impl Node {
         let outbox = Outbox::latest(&self.home)?.ok_or(OutboxError::Empty)?;
         let manifest = outbox.manifest(BatchKind::HandleMap)?;
         progress.stage("wait for release", 0);
-        let client = self.released(outbox.run, options.wait).await?;
+        let client = self.released(outbox.run, options).await?;
+        {
+            let _lock = self.home.lock()?;
+            self.check_log(&client, Role::Resolver, None).await?;
+        }
         let mut results = Pseudonyms::at_most(manifest.records);
         let header = client.collect(outbox.run, &mut results, progress).await?;
         self.keep(&manifest, &header, results, options)
     }
 
     /// Waits until `run` is released. A connection that is cut meanwhile is made anew.
-    async fn released(&self, run: RunNumber, wait: Duration) -> Result<NodeClient, NodeError> {
-        let (mut left, mut pause) = (wait, FIRST_WAIT);
+    async fn released(
+        &self,
+        run: RunNumber,
+        options: &CollectOptions,
+    ) -> Result<NodeClient, NodeError> {
+        let (mut left, mut pause) = (options.wait, FIRST_WAIT);
         loop {
             let error = match self.look(run).await {
                 Ok(client) => return Ok(client),
                 Err(error) => error,
             };
+            if let (Some(key), true) = (&options.approve, is_linked(&error)) {
+                self.approve(key).await?;
+            }
             if left.is_zero() || !may_pass(&error) {
                 return Err(error);
             }
@@ -199,6 +212,14 @@ impl Node {
     }
 }
 
+/// Whether the run waits for approval.
+fn is_linked(error: &NodeError) -> bool {
+    let NodeError::Collect(CollectError::NotReleased { state, .. }) = error else {
+        return false;
+    };
+    *state == RunState::Linked
+}
+
 /// Whether a later look may go better.
 fn may_pass(error: &NodeError) -> bool {
     match error {
@@ -223,9 +244,11 @@ fn check_released(run: RunNumber, status: RunStatus) -> Result<(), CollectError>
         RunState::Destroyed | RunState::Cancelled | RunState::Failed => {
             Err(CollectError::Over { run, state, detail })
         }
-        RunState::Open | RunState::Sealed | RunState::Linking | RunState::Linked => {
-            Err(CollectError::NotReleased { run, state, detail })
-        }
+        RunState::Open
+        | RunState::Sealed
+        | RunState::Linking
+        | RunState::Linked
+        | RunState::Approved => Err(CollectError::NotReleased { run, state, detail }),
     }
 }
 
@@ -276,6 +299,7 @@ mod tests {
             state,
             detail: "waiting for ibr".into(),
             parties: Vec::new(),
+            outcome: None,
         }
     }
 
@@ -288,6 +312,7 @@ mod tests {
             RunState::Sealed,
             RunState::Linking,
             RunState::Linked,
+            RunState::Approved,
         ] {
             let error = outcome(state).unwrap_err();
             assert!(matches!(error, CollectError::NotReleased { .. }));

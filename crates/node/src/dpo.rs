@@ -12,8 +12,12 @@ use secret::{Entropy, Key32, SigningKey, signing};
 use service::AgreementFiles;
 use service::agreement::DOCUMENT;
 
+use crate::ceremony::{Card, Kind};
 use crate::error::NodeError;
-use crate::files::{io_error, write};
+use crate::files::{io_error, read_text, write};
+
+/// The most bytes a card may have.
+const MAX_CARD_BYTES: u64 = 4096;
 
 /// Why a DPO's step was not done.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +28,9 @@ pub enum DpoError {
          `dpo_key` of the member, then sign"
     )]
     NotPinned(Digest),
+    /// Not the card of a node.
+    #[error("not the card of a node: {0}")]
+    NotACard(String),
     /// A statement cannot be written.
     #[error("the statement cannot be written: {0}")]
     Statement(#[from] toml::ser::Error),
@@ -118,6 +125,24 @@ pub fn state(
 pub fn write_draft(directory: &Path, text: &str) -> Result<(), NodeError> {
     fs::create_dir(directory).map_err(io_error("make", directory))?;
     Ok(write(&directory.join(DOCUMENT), text.as_bytes())?)
+}
+
+/// Signs the card of this officer's node in the file `card`, which the agreement lets it agree on a
+/// linkage key by, and puts the signature beside it.
+///
+/// # Errors
+/// [`NodeError`] when the file is no card.
+pub fn sign_card(card: &Path, key: &Path) -> Result<Signature, NodeError> {
+    let key = read_key(key)?;
+    let document = read_text(card, MAX_CARD_BYTES)?;
+    let malformed = |error: toml::de::Error| DpoError::NotACard(error.message().to_owned());
+    let parsed: Card = toml::from_str(&document).map_err(malformed)?;
+    if parsed.head.kind != Kind::NodeCard {
+        return Err(DpoError::NotACard("it is another document".to_owned()).into());
+    }
+    let signature = make(document.as_bytes(), &key);
+    write(&card.with_extension("sig"), signature.to_text().as_bytes())?;
+    Ok(signature)
 }
 
 fn read_key(file: &Path) -> Result<SigningKey, NodeError> {

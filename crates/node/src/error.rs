@@ -7,8 +7,9 @@ use sources::SourceError;
 use wire::ClientError;
 
 use crate::{
-    CollectError, DpoError, EnrolError, FileError, HomeError, InitError, LinkageKeyError,
-    OutboxError, PrepareError, ProjectError, ReviewError, UploadError, VaultError,
+    ApproveError, CeremonyError, CollectError, DpoError, EnrolError, FileError, HeadsError,
+    HomeError, InitError, LinkageKeyError, OutboxError, PrepareError, ProjectError, ReviewError,
+    UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -50,12 +51,21 @@ pub enum NodeError {
     /// What a data protection officer does.
     #[error(transparent)]
     Dpo(#[from] DpoError),
+    /// Approving a run.
+    #[error(transparent)]
+    Approve(#[from] ApproveError),
+    /// Agreeing on a linkage key.
+    #[error(transparent)]
+    Ceremony(#[from] CeremonyError),
     /// The prepared batches.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
     /// The vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// What is kept of the coordinator's logs.
+    #[error(transparent)]
+    Heads(#[from] HeadsError),
     /// Uploading.
     #[error(transparent)]
     Upload(#[from] UploadError),
@@ -83,12 +93,17 @@ impl NodeError {
             Self::Vault(error) => error.is_refusal(),
             Self::Collect(error) => error.is_refusal(),
             Self::Review(error) => error.is_refusal(),
+            Self::Client(ClientError::History { .. }) => true,
             Self::Client(error) => error.refusal().is_some(),
             Self::File(error) => error.is_refusal(),
             Self::Agreement(error) => matches!(error, AgreementFault::Refused(_)),
-            Self::Dpo(error) => matches!(error, DpoError::NotPinned(_)),
+            Self::Approve(error) => !matches!(error, ApproveError::Document(_)),
+            Self::Ceremony(error) => {
+                !matches!(error, CeremonyError::Seal(_) | CeremonyError::Document(_))
+            }
+            Self::Dpo(error) => !matches!(error, DpoError::Statement(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
-            Self::Upload(_) => false,
+            Self::Upload(_) | Self::Heads(_) => false,
         }
     }
 

@@ -1,12 +1,17 @@
 //! The node's directory: where everything is, who may use it, and the node's own log.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use audit::{Actor, Event, FileStore, Log, LogError, StoreError};
+use audit::{Actor, Event, KeyKind, LogError, SignedLog, TileDir};
 use model::schema::SchemaError;
-use model::{BatchKind, Clock, PartyName, RunNumber};
+use model::{BatchKind, Clock, Epoch, PartyName, ProjectName, RunNumber};
+use secret::key_file::KeyFileError;
 use service::files::LockError;
 use service::{ConfigError, DirLock};
+use wire::Role;
+
+use crate::log_key;
 
 /// Why the node's directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +44,12 @@ pub enum HomeError {
     /// The node's log cannot be kept.
     #[error("the node's log: {0}")]
     Log(#[from] LogError),
-    /// The file of the node's log cannot be used.
+    /// There is no log.
+    #[error("{} holds no log; restore the node's directory from a copy", .0.display())]
+    NoLog(PathBuf),
+    /// The log cannot be signed.
     #[error("the node's log: {0}")]
-    Store(#[from] StoreError),
+    LogKey(#[from] KeyFileError),
 }
 
 impl HomeError {
@@ -94,9 +102,35 @@ impl Home {
         self.root.join("identity/ca.pem")
     }
 
-    /// The custodians' shared linkage key.
-    pub fn linkage_key(&self) -> PathBuf {
-        self.root.join("keys/linkage.key")
+    /// What belongs to the linkage key of one epoch.
+    pub fn epoch(&self, epoch: Epoch) -> PathBuf {
+        self.root.join(format!("keys/epoch-{epoch}"))
+    }
+
+    /// The custodians' shared linkage key of an epoch.
+    pub fn linkage_key(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("linkage.key")
+    }
+
+    /// The node's public keys for agreeing on the epoch's key, and beside it the signature of the
+    /// custodian's data protection officer.
+    pub fn card(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("card.toml")
+    }
+
+    /// The private key that signs what the node puts up.
+    pub fn card_signing_key(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("signing.key")
+    }
+
+    /// The private key that opens the others' shares; destroyed once the key is agreed on.
+    pub fn card_sealing_key(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("sealing.key")
+    }
+
+    /// What the node contributes; destroyed once the key is agreed on.
+    pub fn contribution(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("contribution.key")
     }
 
     /// The node's own secret, from which handles, noise and the keys at rest derive.
@@ -149,9 +183,29 @@ impl Home {
         self.root.join(format!("results/run-{run}.json"))
     }
 
-    /// The node's log.
+    /// The directory of the node's log: see `audit::signed_log`.
     pub fn log(&self) -> PathBuf {
         self.root.join("log")
+    }
+
+    /// The key the node signs its log with.
+    pub fn log_key(&self) -> PathBuf {
+        self.root.join("keys/log.key")
+    }
+
+    /// What the node was shown of the log of `role`.
+    pub(crate) fn heads_of(&self, role: Role) -> PathBuf {
+        self.root.join("heads").join(role.as_str())
+    }
+
+    /// The last checkpoint of the log of `role` that the node saw, cosigned.
+    pub fn head(&self, role: Role) -> PathBuf {
+        self.heads_of(role).join("checkpoint")
+    }
+
+    /// The key by which the node knows the log of `role`.
+    pub fn head_key(&self, role: Role) -> PathBuf {
+        self.heads_of(role).join("key")
     }
 
     /// Takes the directory for this program alone.
@@ -167,15 +221,38 @@ impl Home {
         party: &PartyName,
         clock: &dyn Clock,
     ) -> Result<(), HomeError> {
-        let mut log = Log::open(FileStore::open(&self.log())?)?;
-        for index in 0..log.size() {
-            if log.entry(index)?.is_some_and(|entry| entry.event == *event) {
+        let mut log = self.open_log()?;
+        for index in 0..log.log().size() {
+            let entry = log.log().entry(index)?;
+            if entry.is_some_and(|entry| entry.event == *event) {
                 return Ok(());
             }
         }
         let actor = Actor::Node(party.clone());
         log.append(event.clone(), actor, clock.unix_millis())?;
         Ok(())
+    }
+}
+
+impl Home {
+    /// Makes the node's log, empty.
+    pub(crate) fn make_log(
+        &self,
+        project: &ProjectName,
+        party: &PartyName,
+    ) -> Result<(), HomeError> {
+        let name = log_key::name(project, party);
+        let signer = log_key::read(self, name, KeyKind::Log)?;
+        SignedLog::open(&self.log(), Arc::new(signer))?;
+        Ok(())
+    }
+
+    /// Opens the node's log under the name it was made with.
+    fn open_log(&self) -> Result<SignedLog, HomeError> {
+        let key = TileDir::new(&self.log()).key().map_err(LogError::from)?;
+        let key = key.ok_or_else(|| HomeError::NoLog(self.log()))?;
+        let signer = log_key::read(self, key.name, KeyKind::Log)?;
+        Ok(SignedLog::open(&self.log(), Arc::new(signer))?)
     }
 }
 
@@ -210,11 +287,18 @@ mod tests {
             digest: Digest::of(b"rows"),
         };
         let party = "crvs".parse().unwrap();
+        std::fs::create_dir(dir.path().join("keys")).unwrap();
+        log_key::make(&home, &mut secret::SeededEntropy::new(1)).unwrap();
+        home.make_log(&"p".parse().unwrap(), &party).unwrap();
         for rows in [1, 2, 1] {
             home.record(&event(rows), &party, &Still).unwrap();
         }
-        let log = Log::open(FileStore::open(&home.log()).unwrap()).unwrap();
-        assert_eq!(log.size(), 2);
+        let log = home.open_log().unwrap();
+        assert_eq!(log.log().size(), 2);
+        let head = log
+            .checkpoint()
+            .signed_by(TileDir::new(&home.log()).key().unwrap().as_ref().unwrap());
+        assert_eq!(head, Ok(log.log().head()));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use wire::pki::{self, PkiError};
 use crate::error::NodeError;
 use crate::files::{io_error, read_text, sync_parent, write};
 use crate::home::Home;
+use crate::log_key;
 use crate::open::{Node, NodeConfig, party_in, read_schema};
 
 /// The name of the schema's copy in the node's directory.
@@ -137,6 +138,8 @@ fn fill(home: &Home, options: &InitOptions, entropy: &mut dyn Entropy) -> Result
         Purpose::Vault,
         &Key32::generate(entropy),
     )?;
+    log_key::make(home, entropy)?;
+    home.make_log(&options.project, &options.party)?;
     write_request(home, &options.party)?;
     let config = NodeConfig {
         party: options.party.clone(),
@@ -152,6 +155,24 @@ fn fill(home: &Home, options: &InitOptions, entropy: &mut dyn Entropy) -> Result
 
 fn private_dir(path: &Path) -> Result<(), NodeError> {
     Ok(create_dir_private(path).map_err(io_error("make", path))?)
+}
+
+impl Node {
+    /// Makes a new TLS key and the request for its certificate, as when the old one is at its end or
+    /// was stolen. The node cannot dial until it is enrolled again.
+    ///
+    /// # Errors
+    /// [`NodeError`] when a file cannot be written.
+    pub fn renew(&self) -> Result<PathBuf, NodeError> {
+        let _lock = self.home.lock()?;
+        let certificate = self.home.certificate();
+        if certificate.exists() {
+            fs::remove_file(&certificate).map_err(io_error("remove", &certificate))?;
+            sync_parent(&certificate)?;
+        }
+        write_request(&self.home, &self.config.party)?;
+        Ok(self.home.certificate_request())
+    }
 }
 
 fn write_request(home: &Home, party: &PartyName) -> Result<(), NodeError> {

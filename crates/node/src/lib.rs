@@ -6,6 +6,8 @@
 //! be repeated; what it makes is there whole or not at all. Nodes only dial out.
 
 mod agreement;
+mod approve;
+mod ceremony;
 pub mod cli;
 mod collect;
 mod dpo;
@@ -13,9 +15,11 @@ mod enrol;
 mod error;
 mod files;
 mod handle_map;
+mod heads;
 mod home;
 mod init;
 mod linkage_key;
+mod log_key;
 mod open;
 mod outbox;
 mod prepare;
@@ -30,11 +34,18 @@ mod vault;
 #[cfg(test)]
 mod tests;
 
+pub use approve::ApproveError;
+pub use ceremony::{
+    Card, CeremonyError, Commitment, Confirmation, Head, KeyProgress, Kind, Share, Shares,
+};
 pub use collect::{CollectError, CollectOptions, CollectSummary};
-pub use dpo::{DpoError, dpo_public_key, new_dpo_key, sign_agreement, state, write_draft};
+pub use dpo::{
+    DpoError, dpo_public_key, new_dpo_key, sign_agreement, sign_card, state, write_draft,
+};
 pub use enrol::EnrolError;
 pub use error::NodeError;
 pub use files::FileError;
+pub use heads::HeadsError;
 pub use home::{Home, HomeError};
 pub use init::{InitError, InitOptions};
 pub use linkage_key::{Fingerprint, LinkageKeyError, new_linkage_key};

@@ -4,9 +4,12 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use audit::Event;
 use encode::LinkageKey;
-use secret::key_file::{self, KeyFileError, Purpose};
+use model::Epoch;
+use secret::key_file::{self, Purpose};
 use secret::{Entropy, Key32};
+use service::files::create_dir_private;
 
 use crate::error::NodeError;
 use crate::files::{io_error, sync_parent};
@@ -31,10 +34,10 @@ pub enum LinkageKeyError {
     },
     /// None is there.
     #[error(
-        "no linkage key is installed; get it from the custodian who made it and run \
-         `symbolon-node key install`"
+        "no linkage key of epoch {0} is installed; agree on it with the other nodes by \
+         `symbolon-node key agree --epoch {0}`"
     )]
-    None,
+    None(Epoch),
 }
 
 /// What people read to each other to see that they hold the same linkage key. Derived one-way from
@@ -43,7 +46,7 @@ pub enum LinkageKeyError {
 pub struct Fingerprint([u8; 16]);
 
 impl Fingerprint {
-    fn of(key: &Key32) -> Self {
+    pub(crate) fn of(key: &Key32) -> Self {
         let mut bytes = [0; 16];
         key.expand("linkage key fingerprint", &[], &mut bytes);
         Self(bytes)
@@ -72,19 +75,19 @@ pub fn new_linkage_key(out: &Path, entropy: &mut dyn Entropy) -> Result<Fingerpr
 }
 
 impl Node {
-    /// Copies the linkage key in the file `from` into the node's directory. Installing the same key
-    /// again changes nothing.
+    /// Copies the linkage key in the file `from` into the node's directory, for `epoch`. Installing
+    /// the same key again changes nothing.
     ///
     /// # Errors
     /// [`NodeError`] when the file is no linkage key, is open to others, or another key is
     /// installed.
-    pub fn install_linkage_key(&self, from: &Path) -> Result<Fingerprint, NodeError> {
+    pub fn install_linkage_key(&self, from: &Path, epoch: Epoch) -> Result<Fingerprint, NodeError> {
         let _lock = self.home.lock()?;
         let key = key_file::read(from, Purpose::Linkage)?;
         let offered = Fingerprint::of(&key);
-        let path = self.home.linkage_key();
+        let path = self.home.linkage_key(epoch);
         if path.exists() {
-            return match self.linkage_key_fingerprint()? {
+            return match self.linkage_key_fingerprint(epoch)? {
                 installed if installed == offered => Ok(offered),
                 installed => Err(LinkageKeyError::Another {
                     path,
@@ -94,31 +97,74 @@ impl Node {
                 .into()),
             };
         }
-        let draft = path.with_extension("new");
-        // Left by a program that was killed while writing it.
-        drop(fs::remove_file(&draft));
-        key_file::write(&draft, Purpose::Linkage, &key)?;
-        fs::rename(&draft, &path).map_err(io_error("put in place", &path))?;
-        sync_parent(&path)?;
+        self.put_linkage_key(epoch, &key)?;
         Ok(offered)
+    }
+
+    /// Puts the key of `epoch` in its place, whole or not at all.
+    pub(crate) fn put_linkage_key(&self, epoch: Epoch, key: &Key32) -> Result<(), NodeError> {
+        let directory = self.home.epoch(epoch);
+        create_dir_private(&directory).map_err(io_error("make", &directory))?;
+        put(&self.home.linkage_key(epoch), Purpose::Linkage, key)
+    }
+
+    /// Destroys this node's keys of `epoch`: what was encoded under them can then not be made again,
+    /// nor new encodings compared with it.
+    ///
+    /// # Errors
+    /// [`NodeError`] when a file cannot be overwritten.
+    pub fn destroy_keys(&self, epoch: Epoch) -> Result<(), NodeError> {
+        let _lock = self.home.lock()?;
+        for path in [
+            self.home.linkage_key(epoch),
+            self.home.contribution(epoch),
+            self.home.card_sealing_key(epoch),
+            self.home.card_signing_key(epoch),
+        ] {
+            key_file::destroy(&path)?;
+        }
+        let event = Event::KeyDestroyed { epoch };
+        Ok(self.home.record(&event, &self.config.party, &*self.clock)?)
     }
 
     /// The fingerprint of the installed linkage key.
     ///
     /// # Errors
-    /// [`NodeError`] when none is installed or its file cannot be used.
-    pub fn linkage_key_fingerprint(&self) -> Result<Fingerprint, NodeError> {
-        Ok(Fingerprint::of(&self.linkage_key_bytes()?))
+    /// [`NodeError`] when none is installed.
+    pub fn linkage_key_fingerprint(&self, epoch: Epoch) -> Result<Fingerprint, NodeError> {
+        Ok(Fingerprint::of(&self.read_linkage_key(epoch)?))
     }
 
-    pub(crate) fn linkage_key(&self) -> Result<LinkageKey, NodeError> {
-        Ok(LinkageKey::new(self.linkage_key_bytes()?))
+    /// The latest epoch whose linkage key is installed.
+    pub(crate) fn latest_epoch(&self) -> Option<Epoch> {
+        let entries = fs::read_dir(self.home.root().join("keys")).ok()?;
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let epoch = |name: std::ffi::OsString| name.to_str()?.strip_prefix("epoch-")?.parse().ok();
+        let epochs = names.filter_map(epoch).map(Epoch);
+        epochs
+            .filter(|epoch| self.home.linkage_key(*epoch).exists())
+            .max()
     }
 
-    fn linkage_key_bytes(&self) -> Result<Key32, NodeError> {
-        key_file::read(&self.home.linkage_key(), Purpose::Linkage).map_err(|error| match error {
-            KeyFileError::Missing(_) => LinkageKeyError::None.into(),
-            other => other.into(),
-        })
+    pub(crate) fn linkage_key(&self, epoch: Epoch) -> Result<LinkageKey, NodeError> {
+        Ok(LinkageKey::new(self.read_linkage_key(epoch)?))
     }
+
+    fn read_linkage_key(&self, epoch: Epoch) -> Result<Key32, NodeError> {
+        let path = self.home.linkage_key(epoch);
+        if !path.exists() {
+            return Err(LinkageKeyError::None(epoch).into());
+        }
+        Ok(key_file::read(&path, Purpose::Linkage)?)
+    }
+}
+
+/// Writes a key file under another name and renames it: it is there whole or not at all.
+pub(crate) fn put(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), NodeError> {
+    let draft = path.with_extension("new");
+    // Left by a program that was killed while writing it.
+    drop(fs::remove_file(&draft));
+    key_file::write(&draft, purpose, key)?;
+    fs::rename(&draft, path).map_err(io_error("put in place", path))?;
+    Ok(sync_parent(path)?)
 }

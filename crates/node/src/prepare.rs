@@ -125,7 +125,7 @@ impl Node {
         progress: &dyn Progress,
     ) -> Result<(Prepared, KeyCheck), NodeError> {
         let (name, epoch) = (&project.project, project.epoch);
-        let epoch_keys = self.linkage_key()?.epoch(name, epoch, &self.schema);
+        let epoch_keys = self.linkage_key(epoch)?.epoch(name, epoch, &self.schema);
         let node_keys = NodeKeys::derive(&self.secret()?, name, epoch, project.run);
         let plan = ColumnPlan::of(&self.schema, self.party);
         let layout = Layout::of(&self.schema);

@@ -90,10 +90,10 @@ impl Node {
     /// no batches while nothing is prepared for its run.
     pub async fn ask_project(&self) -> Result<Project, NodeError> {
         let description = self.connect(Role::Resolver).await?.describe().await?;
-        self.check_same_agreement(description.agreement)?;
-        let state = description.state;
+        let (state, agreement) = (description.state, description.agreement);
         let project = Project::try_from(description)?;
         self.check_project(&project)?;
+        self.check_same_agreement(agreement)?;
         if state != RunState::Open && !self.home.outbox_of(project.run).exists() {
             let run = project.run;
             return Err(ProjectError::NotOpen { run, state }.into());

@@ -68,9 +68,9 @@ impl Node {
     /// # Errors
     /// [`NodeError`] when the node's own files cannot be read.
     pub fn local_status(&self) -> Result<Status, NodeError> {
-        let linkage_key = match self.home.linkage_key().exists() {
-            true => Some(self.linkage_key_fingerprint()?.to_string()),
-            false => None,
+        let linkage_key = match self.latest_epoch() {
+            Some(epoch) => Some(self.linkage_key_fingerprint(epoch)?.to_string()),
+            None => None,
         };
         let until = self.certificate_until()?;
         let now = (self.clock.unix_millis() / 1000) as i64;

@@ -6,7 +6,7 @@ use std::fs::File;
 use audit::Event;
 use model::{BatchKind, BatchManifest, Progress, RunNumber};
 use serde::Serialize;
-use wire::{Receipt, ReceiptError, Role};
+use wire::{ClientError, Receipt, ReceiptError, Role};
 
 use crate::error::NodeError;
 use crate::files::io_error;
@@ -83,7 +83,7 @@ impl Node {
         let kept = outbox.receipt(kind)?;
         let before = kept.is_some();
         let receipt = match kept {
-            Some(receipt) => checked(receipt, &manifest)?,
+            Some(receipt) => self.checked(receipt, &manifest, role)?,
             None => self.send(outbox, &manifest, role, progress).await?,
         };
         Ok(BatchUpload {
@@ -105,7 +105,12 @@ impl Node {
         let path = self.home.batch(outbox.run, manifest.kind);
         let file = File::open(&path).map_err(io_error("read", &path))?;
         let client = self.connect(role).await?;
+        let key = self.check_log(&client, role, None).await?;
         let receipt = client.upload(manifest, file, progress).await?;
+        let signed = receipt.check_signed(&manifest.digest(), &key);
+        signed.map_err(ClientError::from)?;
+        self.check_log(&client, role, Some(&receipt.checkpoint))
+            .await?;
         self.record_upload(manifest, &receipt)?;
         outbox.keep_receipt(manifest.kind, &receipt)?;
         tracing::info!(run = %manifest.run, kind = manifest.kind.as_str(), "accepted");
@@ -121,16 +126,25 @@ impl Node {
         };
         Ok(self.home.record(&event, &self.config.party, &*self.clock)?)
     }
-}
 
-/// Receipts were checked when they came; one that was kept may have been damaged since.
-fn checked(receipt: Receipt, manifest: &BatchManifest) -> Result<Receipt, UploadError> {
-    match receipt.check(&manifest.digest()) {
-        Ok(()) => Ok(receipt),
-        Err(source) => Err(UploadError::KeptReceipt {
+    /// Receipts were checked when they came; one that was kept may have been damaged since.
+    fn checked(
+        &self,
+        receipt: Receipt,
+        manifest: &BatchManifest,
+        role: Role,
+    ) -> Result<Receipt, NodeError> {
+        let digest = manifest.digest();
+        let checked = match self.log_key_of(role)? {
+            Some(key) => receipt.check_signed(&digest, &key),
+            None => receipt.check(&digest),
+        };
+        let damaged = |source| UploadError::KeptReceipt {
             run: manifest.run,
             kind: manifest.kind,
             source,
-        }),
+        };
+        checked.map_err(damaged)?;
+        Ok(receipt)
     }
 }

@@ -35,6 +35,19 @@ impl Key32 {
         key
     }
 
+    /// Makes a key from several secrets, none of which alone decides it: HKDF-SHA256 with `salt`, the
+    /// secrets one after the other as input keying material, and `label` as info.
+    pub fn extract(salt: &[u8], secrets: &[&Key32], label: &str) -> Key32 {
+        let mut input = Zeroizing::new(Vec::with_capacity(secrets.len() * KEY_BYTES));
+        for secret in secrets {
+            input.extend_from_slice(secret.bytes());
+        }
+        let extract = hkdf::Salt::new(hkdf::HKDF_SHA256, salt);
+        let mut key = Self::zero();
+        Expander(extract.extract(&input)).fill(label.as_bytes(), &mut key.0[..]);
+        key
+    }
+
     /// Derives another key, for the use named by `label` and the parts of `context`.
     ///
     /// HKDF-SHA256 with an empty salt; the info is label and context, each part behind its length.
@@ -226,6 +239,18 @@ mod tests {
         let info = [&[3, 0, 0, 0][..], b"use", &[2, 0, 0, 0], b"it"].concat();
         expander(prk.as_ref().try_into().unwrap()).fill(&info, &mut expected);
         assert_eq!(key(5).derive("use", &[b"it"]).bytes(), &expected);
+    }
+
+    #[test]
+    fn an_extracted_key_is_extract_then_expand_of_all_secrets() {
+        let all = [[1; 32], [2; 32]].concat();
+        let prk = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"salt"), &all);
+        let mut expected = [0; 32];
+        expander(prk.as_ref().try_into().unwrap()).fill(b"use", &mut expected);
+        let found = Key32::extract(b"salt", &[&key(1), &key(2)], "use");
+        assert_eq!(found.bytes(), &expected);
+        let other = Key32::extract(b"salt", &[&key(2), &key(1)], "use");
+        assert_ne!(found.bytes(), other.bytes());
     }
 
     #[test]

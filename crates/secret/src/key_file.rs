@@ -33,18 +33,21 @@ pub enum Purpose {
     Pseudonym,
     /// A node's HPKE private key, to which its results and its share of the linkage key are sealed.
     Results,
+    /// What a node contributes to a linkage key that is being agreed on.
+    Contribution,
     /// The seed of a signing key for checkpoints and agreements.
     Signing,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Purpose; 6] = [
+    pub const ALL: [Purpose; 7] = [
         Self::Linkage,
         Self::Vault,
         Self::HandleMap,
         Self::Pseudonym,
         Self::Results,
+        Self::Contribution,
         Self::Signing,
     ];
 
@@ -56,6 +59,7 @@ impl Purpose {
             Self::HandleMap => "handle-map",
             Self::Pseudonym => "pseudonym",
             Self::Results => "results",
+            Self::Contribution => "contribution",
             Self::Signing => "signing",
         }
     }
@@ -169,6 +173,37 @@ pub fn read(path: &Path, purpose: Purpose) -> Result<Key32, KeyFileError> {
         });
     }
     Ok(key)
+}
+
+/// Destroys the key file at `path`, if it is there: overwrites it, makes that durable, and removes it.
+///
+/// File systems and disks may keep an older copy of a block; a disk that is encrypted as a whole
+/// takes care of those.
+///
+/// # Errors
+/// [`KeyFileError::NotPlain`] and [`KeyFileError::Io`].
+pub fn destroy(path: &Path) -> Result<(), KeyFileError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error("look at", path, error)),
+        Ok(metadata) if !metadata.is_file() => return Err(KeyFileError::NotPlain(path.to_owned())),
+        Ok(metadata) => overwrite(path, metadata.len()),
+    }
+    .and_then(|()| fs::remove_file(path))
+    .and_then(|()| sync_directory_of(path))
+    .map_err(|source| io_error("destroy", path, source))
+}
+
+fn overwrite(path: &Path, length: u64) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let zeros = vec![
+        0;
+        usize::try_from(length)
+            .unwrap_or(MAX_FILE_BYTES)
+            .min(MAX_FILE_BYTES)
+    ];
+    file.write_all(&zeros)?;
+    file.sync_all()
 }
 
 fn create(path: &Path) -> Result<File, KeyFileError> {
@@ -310,6 +345,32 @@ mod tests {
         write(&path, Purpose::HandleMap, &key()).unwrap();
         let expected = format!("symbolon-key-v1 handle-map {}\n", "ab".repeat(32));
         assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_destroyed_key_is_gone_and_stays_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.key");
+        write(
+            &path,
+            Purpose::Linkage,
+            &Key32::generate(&mut crate::SeededEntropy::new(1)),
+        )
+        .unwrap();
+        // A second name for the same file shows what became of its bytes.
+        let copy = dir.path().join("copy");
+        std::fs::hard_link(&path, &copy).unwrap();
+        destroy(&path).unwrap();
+        assert!(std::fs::read(&copy).unwrap().iter().all(|byte| *byte == 0));
+        assert!(matches!(
+            read(&path, Purpose::Linkage),
+            Err(KeyFileError::Missing(_))
+        ));
+        destroy(&path).unwrap();
+        assert!(matches!(
+            destroy(dir.path()),
+            Err(KeyFileError::NotPlain(_))
+        ));
     }
 
     #[test]

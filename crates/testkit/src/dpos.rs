@@ -9,8 +9,11 @@ use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
 use secret::Entropy;
 
-/// How long an agreement of a rehearsal holds, in days.
+/// How long an agreement of a rehearsal holds before and after the day it is made, in days: tests
+/// have clocks that are behind.
 const DAYS: u32 = 365;
+/// Milliseconds of that.
+const DAYS_MILLIS: u64 = DAYS as u64 * 86_400_000;
 /// How many runs a rehearsal may make.
 const RUNS: u32 = 100;
 /// How long its results may be kept, in days.
@@ -22,8 +25,8 @@ pub struct Dpos {
 }
 
 impl Dpos {
-    /// Draws the officers' keys into `dir`, which they make, and drafts an agreement that holds from
-    /// `today` on.
+    /// Draws the officers' keys into `dir`, which they make, and drafts an agreement that holds a year
+    /// before and after `today`.
     ///
     /// # Errors
     /// [`NodeError`] when a file cannot be written.
@@ -49,7 +52,7 @@ impl Dpos {
             project: project.clone(),
             purpose: "A rehearsal with made-up people".to_owned(),
             legal_basis: "None is needed: nobody in these registries exists".to_owned(),
-            starts: today,
+            starts: Day::of_millis(today.start_millis().saturating_sub(DAYS_MILLIS)),
             expires: today.plus(DAYS),
             runs: RUNS,
             retention_days: RETENTION,

@@ -8,6 +8,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use coordinator::resolver::clusters::{ClusterRow, NotClusters, decode};
 use coordinator::{Coordinator, Listeners, Setup, StateDir};
@@ -15,15 +16,20 @@ use encode::NodeKeys;
 use model::{
     Clock, Day, Epoch, LinkageSchema, PartyName, Progress, ProjectName, RecordHandle, RunNumber,
 };
-use node::{InitOptions, Node, PrepareReport};
+use node::{InitOptions, KeyProgress, Node, PrepareReport};
 use records::LocalKey;
 use secret::Entropy;
 use secret::key_file::{self, Purpose};
 use service::Shutdown;
 use tokio::task::JoinHandle;
-use wire::Role;
+use wire::{Role, RunState};
 
 use crate::dpos::Dpos;
+
+/// How often is looked whether a run is linked.
+const LOOKS: u32 = 36_000;
+/// How long apart.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Why a federation did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -188,12 +194,96 @@ impl Federation {
         self.dir.join("linkage.key")
     }
 
-    /// Makes a node for `party`, enrols it and gives it the linkage key. It dials `addresses`, which
+    /// Has the officers of all members approve the open run as soon as it is linked.
+    ///
+    /// # Errors
+    /// [`FederationError::Node`] when it will not be linked, or not within the patience.
+    pub async fn approve(&self, members: &[Member]) -> Result<(), FederationError> {
+        for member in members {
+            self.approve_as(member).await?;
+        }
+        Ok(())
+    }
+
+    async fn approve_as(&self, member: &Member) -> Result<(), FederationError> {
+        let key = self.dpos().key(&member.party);
+        let mut looks = 0;
+        loop {
+            match member.node.approve(&key).await {
+                Err(error) if looks < LOOKS && is_on_its_way(&error) => looks += 1,
+                outcome => return of(&member.party, outcome.map(drop)),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Has the nodes of all members agree on the linkage key of `epoch`, each officer signing the
+    /// card of its node.
+    ///
+    /// # Errors
+    /// [`FederationError::Node`] when a node refuses to go on.
+    pub async fn agree_on_key(
+        &self,
+        members: &[Member],
+        epoch: Epoch,
+        entropy: &mut (dyn Entropy + Send),
+    ) -> Result<(), FederationError> {
+        self.make_cards(members, epoch, entropy)?;
+        let mut waiting = members.len();
+        while waiting > 0 {
+            waiting = 0;
+            for member in members {
+                let made = member.node.agree_on_key(epoch, entropy).await;
+                let is_agreed = matches!(of(&member.party, made)?, KeyProgress::Agreed(_));
+                waiting += usize::from(!is_agreed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the nodes' cards for `epoch`, and has their officers sign them.
+    ///
+    /// # Errors
+    /// [`FederationError::Node`] when there is a card already.
+    pub fn make_cards(
+        &self,
+        members: &[Member],
+        epoch: Epoch,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), FederationError> {
+        for member in members {
+            let card = of(&member.party, member.node.new_card(epoch, entropy))?;
+            let key = self.dpos().key(&member.party);
+            of(&member.party, node::sign_card(&card, &key))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a node for `party`, enrols it and gives it the linkage key that one custodian made. It dials `addresses`, which
     /// may be those of something that stands between.
     ///
     /// # Errors
     /// [`FederationError`] when a step of joining fails.
     pub fn join(
+        &self,
+        party: &PartyName,
+        registry: &Path,
+        addresses: Addresses,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Member, FederationError> {
+        let member = self.join_without_key(party, registry, addresses, entropy)?;
+        let installed = member
+            .node
+            .install_linkage_key(&self.linkage_key(), Epoch(1));
+        of(party, installed)?;
+        Ok(member)
+    }
+
+    /// As [`Self::join`], without a linkage key: the nodes agree on one later.
+    ///
+    /// # Errors
+    /// [`FederationError`] when a step of joining fails.
+    pub fn join_without_key(
         &self,
         party: &PartyName,
         registry: &Path,
@@ -215,7 +305,6 @@ impl Federation {
         )?;
         self.enrol(&node, party)?;
         of(party, node.install_agreement(&self.dpos().agreement()))?;
-        of(party, node.install_linkage_key(&self.linkage_key()))?;
         Ok(Member {
             node,
             party: party.clone(),
@@ -257,6 +346,14 @@ impl Federation {
         self.shutdown.request();
         Ok(self.served.await??)
     }
+}
+
+/// Whether the run is not linked yet, and may be later.
+fn is_on_its_way(error: &node::NodeError) -> bool {
+    let node::NodeError::Approve(node::ApproveError::NotLinked { state, .. }) = error else {
+        return false;
+    };
+    matches!(state, RunState::Open | RunState::Sealed | RunState::Linking)
 }
 
 fn officers(dir: &Path) -> PathBuf {

@@ -1,13 +1,15 @@
 //! Protobuf at the edge: mutual TLS identity, typed client and server.
 //!
 //! Nodes only dial out. The coordinator's two roles each listen under a certificate of their own
-//! and serve [`Intake`]; the resolver serves [`Results`] too. A [`NodeClient`] checks the role's
+//! and serve [`Intake`] and their logs; the resolver serves [`Results`] too. A [`NodeClient`] checks the role's
 //! name in the certificate, whatever host it dials, so roles cannot be swapped; the server takes
 //! the calling party from the client's certificate and nothing else. Generated protobuf types stay
 //! inside this crate, and so does everything about gRPC.
 
+mod board;
 mod client;
 mod convert;
+mod history;
 pub mod identity;
 pub mod limits;
 mod messages;
@@ -18,8 +20,10 @@ mod review;
 mod server;
 mod status;
 
+pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
 pub use client::{ClientError, NodeClient, NodeIdentity, ResultsSink, Retry, Target};
 pub use convert::{MessageError, Problem};
+pub use history::{HistoryError, LogHead, SeenHead};
 pub use messages::{
     Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,
     RunState, RunStatus, UploadState,
@@ -29,7 +33,10 @@ pub use review::{
     Review, ReviewExplanation, ReviewHeader, ReviewPair, ReviewStep, VERDICTS_MAGIC, Verdict,
     VerdictEntry, review_digest,
 };
-pub use server::{Admission, Fault, Intake, Results, RoleIdentity, ServeError, admit_chunk, serve};
+pub use server::{
+    Admission, Board, Everyone, Fault, Gate, Intake, Logs, Results, RoleIdentity, ServeError,
+    Services, admit_chunk, serve,
+};
 
 /// Has TLS use ring, the one provider in this workspace.
 fn use_ring() {

@@ -12,6 +12,8 @@ pub const MAX_PARTIES: usize = model::schema::MAX_PARTIES;
 pub const MAX_PROOF_HASHES: usize = 64;
 /// The most bytes of a signed checkpoint: head and some cosignatures.
 pub const MAX_CHECKPOINT_BYTES: usize = 8 << 10;
+/// The most bytes of log entries in one answer.
+pub const MAX_ENTRIES_BYTES: usize = 1 << 20;
 /// The most rows of results in one page.
 pub const MAX_PAGE_ROWS: usize = 8192;
 /// The most rows of results one party may have in one run.
@@ -28,6 +30,8 @@ pub const MAX_STEP_TEXT: usize = 160;
 pub const MAX_VERDICTS: usize = 100_000;
 /// The most bytes of a certificate, key or certificate request in PEM.
 pub const MAX_PEM_BYTES: usize = 64 << 10;
+/// The most bytes of all documents under one topic.
+pub const MAX_BOARD_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
 /// The most bytes of headers in one request or response.
 pub const MAX_HEADER_BYTES: u32 = 16 << 10;
 

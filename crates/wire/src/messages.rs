@@ -50,8 +50,10 @@ pub enum RunState {
     Sealed,
     /// Is being linked.
     Linking,
-    /// Is linked, not yet released.
+    /// Is linked; waits for the custodians' approval.
     Linked,
+    /// Every custodian approved, and results are being written.
+    Approved,
     /// Results can be collected.
     Released,
     /// Batches and results are gone.
@@ -64,11 +66,12 @@ pub enum RunState {
 
 impl RunState {
     /// Every state, in the order a run passes them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Open,
         Self::Sealed,
         Self::Linking,
         Self::Linked,
+        Self::Approved,
         Self::Released,
         Self::Destroyed,
         Self::Cancelled,
@@ -82,6 +85,7 @@ impl RunState {
             Self::Sealed => "sealed",
             Self::Linking => "linking",
             Self::Linked => "linked",
+            Self::Approved => "approved",
             Self::Released => "released",
             Self::Destroyed => "destroyed",
             Self::Cancelled => "cancelled",
@@ -139,6 +143,8 @@ pub struct RunStatus {
     pub detail: String,
     /// Which batches were accepted, in the linkage schema's order of parties.
     pub parties: Vec<PartyProgress>,
+    /// What custodians approve; see [`model::approval::outcome`]. None before the run is linked.
+    pub outcome: Option<Digest>,
 }
 
 /// Which batches of one party were accepted.
@@ -150,6 +156,8 @@ pub struct PartyProgress {
     pub encodings: bool,
     /// Whether the resolver has its handle map.
     pub handle_map: bool,
+    /// Whether its data protection officer approved what came out.
+    pub approved: bool,
 }
 
 /// A count as a member may know it.
@@ -160,6 +168,10 @@ pub enum Count {
     Exact(u64),
     /// The number is below this floor.
     FewerThan(u32),
+    /// The number with noise.
+    About(u64),
+    /// The agreement does not allow it to be told.
+    Withheld,
 }
 
 impl Count {
@@ -178,6 +190,8 @@ impl fmt::Display for Count {
         match self {
             Self::Exact(value) => value.fmt(f),
             Self::FewerThan(floor) => write!(f, "fewer than {floor}"),
+            Self::About(value) => write!(f, "about {value}"),
+            Self::Withheld => f.write_str("withheld"),
         }
     }
 }

@@ -16,7 +16,9 @@ const FAILURE: &str = "symbolon-failure";
 /// travels beside it.
 const fn grpc_code(code: RefusalCode) -> Code {
     match code {
-        RefusalCode::NotAMember | RefusalCode::WrongParty => Code::PermissionDenied,
+        RefusalCode::NotAMember | RefusalCode::WrongParty | RefusalCode::CertificateRevoked => {
+            Code::PermissionDenied
+        }
         RefusalCode::WrongRun
         | RefusalCode::SchemaDiffers
         | RefusalCode::KeyDiffers

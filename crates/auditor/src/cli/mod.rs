@@ -1,7 +1,9 @@
 //! The command line: what is typed, and how verdicts become text and exit codes.
 
+mod check;
 mod fetch;
-mod verify;
+mod report;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -26,7 +28,15 @@ enum Command {
     /// Copy logs, receipts and kept checkpoints into a bundle.
     Fetch(fetch::Args),
     /// Check a bundle: signatures, every entry, and what each party was shown.
-    Verify(verify::Args),
+    Verify(check::CheckArgs),
+    /// Check a bundle, and that what one party says it gave another says it took.
+    Reconcile(check::CheckArgs),
+    /// Check a bundle, and do the linkage again from the batches the coordinator keeps.
+    Replay(check::ReplayArgs),
+    /// Cosign the heads of a bundle's logs, if they extend those seen before.
+    Witness(witness::Args),
+    /// Write what was found as a dated page for the file.
+    Report(report::Args),
 }
 
 /// Runs the program.
@@ -48,7 +58,11 @@ impl Cli {
     fn run(self) -> anyhow::Result<Exit> {
         match self.command {
             Command::Fetch(args) => fetch::run(&args),
-            Command::Verify(args) => verify::run(&args),
+            Command::Verify(args) => check::verify(&args),
+            Command::Reconcile(args) => check::reconcile(&args),
+            Command::Replay(args) => check::replay(&args),
+            Command::Witness(args) => witness::run(&args),
+            Command::Report(args) => report::run(&args),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The command line: what is typed, and how outcomes become text and exit codes.
 
 mod agree;
+mod destroy;
 mod enrol;
 mod init;
+mod revoke;
 mod run;
 mod status;
 
@@ -37,8 +39,14 @@ enum Command {
     Init(init::Args),
     /// Issue the certificate of a party's node from its request.
     Enrol(enrol::Args),
+    /// Refuse a node's certificate from now on, as when it was stolen.
+    Revoke(revoke::Args),
     /// Take up a linkage agreement, its amendment, or what was stated of it.
     Agree(agree::Args),
+    /// Remove the open run's batches and results in both roles. The program must not run.
+    Destroy(destroy::DestroyArgs),
+    /// Show what of the open run can still be read; refused while anything can.
+    VerifyDestroyed(destroy::VerifyArgs),
     /// Serve both roles until SIGTERM or ctrl-c.
     Run(run::Args),
     /// Show what has come and where the run stands.
@@ -85,7 +93,10 @@ impl Cli {
         match self.command {
             Command::Init(args) => init::run(&args),
             Command::Enrol(args) => enrol::run(&args),
+            Command::Revoke(args) => revoke::run(&args),
             Command::Agree(args) => agree::run(&args),
+            Command::Destroy(args) => destroy::run(&args),
+            Command::VerifyDestroyed(args) => destroy::verify(&args),
             Command::Run(args) => run::run(&args),
             Command::Status(args) => status::run(&args),
         }
@@ -110,7 +121,8 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         || error.is::<run::NotAllowed>()
         || error
             .downcast_ref()
-            .is_some_and(|error: &AdoptError| error.is_refusal());
+            .is_some_and(|error: &AdoptError| error.is_refusal())
+        || error.downcast_ref::<destroy::Readable>().is_some();
     if refused { Exit::Refused } else { Exit::Failed }
 }
 

@@ -69,7 +69,9 @@ impl Stages for Matcher {
         let step = match &state {
             MatcherState::Open => self.seal(),
             MatcherState::Sealed { manifests } => self.compare(manifests, shutdown).map(Some),
-            MatcherState::Matched { .. } | MatcherState::Failed { .. } => Ok(None),
+            MatcherState::Matched { .. }
+            | MatcherState::Failed { .. }
+            | MatcherState::Destroyed => Ok(None),
         };
         let step = match step {
             Err(StageError::Input(reason)) => Some(MatcherStep::Fail { reason }),
@@ -94,6 +96,7 @@ impl Handover for Matcher {
         Ok(match self.context.runs.state(run).map_err(no_answer)? {
             MatcherState::Open | MatcherState::Sealed { .. } => Outcome::Pending,
             MatcherState::Failed { reason } => Outcome::Failed(reason),
+            MatcherState::Destroyed => Outcome::Failed("the run was destroyed".to_owned()),
             MatcherState::Matched {
                 comparisons,
                 pairs,

@@ -34,6 +34,8 @@ pub enum MatcherState {
         /// Why, for people.
         reason: String,
     },
+    /// Nothing of it is left.
+    Destroyed,
 }
 
 /// What can happen to a run with the matcher.
@@ -122,7 +124,12 @@ impl Lifecycle for MatcherState {
             // What is left to do is the resolver's.
             Self::Matched { .. } => RunState::Linking,
             Self::Failed { .. } => RunState::Failed,
+            Self::Destroyed => RunState::Destroyed,
         }
+    }
+
+    fn destroyed() -> Self {
+        Self::Destroyed
     }
 }
 

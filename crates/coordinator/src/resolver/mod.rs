@@ -1,7 +1,9 @@
 //! The resolver: opens handle maps, joins comparisons to records, forms clusters, and serves each
 //! party its pseudonyms. It never sees an encoding or a block token.
 
+mod board;
 pub mod clusters;
+mod counts;
 pub mod handle_map;
 mod link_stage;
 mod pseudonym;
@@ -13,16 +15,20 @@ mod verdicts;
 
 use std::sync::Arc;
 
-use model::Clock;
+use audit::Event;
+use model::lifecycle::{self, Command, NotNow, RunLife};
+use model::{Clock, Digest, approval};
 use secret::key_file::{self, KeyFileError, Purpose};
 use secret::{Key32, RecipientSecret};
 use service::Shutdown;
 use tokio::sync::Notify;
 use wire::{Intake, Role};
 
+pub(crate) use board::BoardDesk;
 pub use state::{ResolverState, ResolverStep, ReviewTotals, Totals};
 pub use verdicts::VerdictsError;
 
+use self::board::BoardFiles;
 use crate::context::{RoleContext, RoleError};
 use crate::directory::RoleDir;
 use crate::handover::{Handover, Outcome};
@@ -56,6 +62,7 @@ pub struct Resolver {
     context: Arc<RoleContext<ResolverState>>,
     keys: ResolverKeys,
     handover: Arc<dyn Handover>,
+    board: BoardFiles,
 }
 
 impl Resolver {
@@ -75,6 +82,7 @@ impl Resolver {
             context: Arc::new(context),
             keys,
             handover,
+            board: BoardFiles::new(directory.board()),
         })
     }
 
@@ -95,9 +103,77 @@ impl Resolver {
                 Outcome::Pending => Ok(None),
                 Outcome::Ready(comparisons) => self.link(manifests, comparisons).map(Some),
             },
-            ResolverState::Linked { totals, .. } => self.release(totals).map(Some),
-            ResolverState::Released { .. } | ResolverState::Failed { .. } => Ok(None),
+            ResolverState::Linked { totals, .. } => match self.may_release(state)? {
+                true => self.release(totals).map(Some),
+                false => Ok(None),
+            },
+            ResolverState::Released { .. }
+            | ResolverState::Failed { .. }
+            | ResolverState::Destroyed => Ok(None),
         }
+    }
+
+    /// The run's life so far, by its state and the approvals on the board.
+    fn life(&self, state: &ResolverState) -> Result<RunLife, StageError> {
+        let agreement = self.context.agreement()?;
+        let custodians = agreement.terms().custodians();
+        let mut life = RunLife::new(custodians.map(|member| member.name.clone()));
+        let approvals = self.approvals(self.context.project.run, &agreement)?;
+        for command in state.commands(approvals) {
+            life = lifecycle::apply(&life, &command)?;
+        }
+        Ok(life)
+    }
+
+    /// Whether every custodian has approved.
+    fn may_release(&self, state: &ResolverState) -> Result<bool, StageError> {
+        match lifecycle::apply(&self.life(state)?, &Command::Release) {
+            Ok(_) => Ok(true),
+            Err(NotNow::NotApproved(_)) => Ok(false),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Holds a step to the run's life, and logs it where nothing else has.
+    fn follow(&self, state: &ResolverState, step: &ResolverStep) -> Result<(), StageError> {
+        let run = self.context.project.run;
+        let event = match step {
+            ResolverStep::Seal { .. } | ResolverStep::Link { .. } => None,
+            ResolverStep::Release => Some(Event::RunReleased {
+                run,
+                agreement: self.context.agreement()?.digest(),
+            }),
+            // Also a run whose agreement cannot be read any more may fail.
+            ResolverStep::Fail { .. } => {
+                self.context.journal.record_once(Event::RunFailed { run })?;
+                return Ok(());
+            }
+        };
+        let mut life = self.life(state)?;
+        for command in step.commands() {
+            life = lifecycle::apply(&life, &command)?;
+        }
+        if let Some(event) = event {
+            self.context.journal.record_once(event)?;
+        }
+        Ok(())
+    }
+
+    /// What custodians approve, once the run is linked.
+    fn outcome_of(&self, state: &ResolverState) -> Option<Digest> {
+        let (manifests, totals) = match state {
+            ResolverState::Linked { manifests, totals }
+            | ResolverState::Released { manifests, totals } => (manifests, totals),
+            _ => return None,
+        };
+        let project = &self.context.project;
+        let clusters = &totals.clusters_digest;
+        Some(approval::outcome(
+            &project.name,
+            project.run,
+            manifests,
+            clusters,
+        ))
     }
 
     /// What became of the matcher's part.
@@ -125,6 +201,7 @@ impl Stages for Resolver {
             other => other?,
         };
         let Some(step) = step else { return Ok(false) };
+        self.follow(&state, &step)?;
         let state = state.apply(step)?;
         self.context.runs.save(self.context.project.run, &state)?;
         state.tell();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use wire::{Count, ResultsRow, RowsDigester};
 
 use super::clusters::{self, ClusterRow};
+use super::counts::Counting;
 use super::pseudonym::{LinkageIds, Pseudonyms};
 use super::review::{self, PartyReview};
 use super::state::Totals;
@@ -58,7 +59,17 @@ impl Resolver {
         }
         let rows = clusters::decode(&bytes).map_err(|_| damaged())?;
         let floor = agreement.terms().count_floor;
-        let release = Release::new(self, project, &rows, floor);
+        let parties = project.schema.parties.len() as u64;
+        // Of each party its persons, and its records at each other party.
+        let counting = Counting::new(
+            &agreement,
+            project.run,
+            parties * parties,
+            self.context.all_outputs(),
+            &self.context.journal,
+            &self.keys.pseudonym,
+        )?;
+        let release = Release::new(self, project, &rows, &counting);
         let kept = review::load(&outputs, &totals.review)?;
         for party in project.schema.party_indices() {
             release.write(&outputs, party)?;
@@ -82,8 +93,7 @@ struct Release<'a> {
     project: &'a Project,
     ids: LinkageIds<'a>,
     rows: &'a [ClusterRow],
-    /// Counts below this are told as "fewer than".
-    floor: u32,
+    counting: &'a Counting<'a>,
     /// By first record of a cluster: the parties with a record in it, by bit.
     parties: Vec<u32>,
 }
@@ -93,7 +103,7 @@ impl<'a> Release<'a> {
         resolver: &'a Resolver,
         project: &'a Project,
         rows: &'a [ClusterRow],
-        floor: u32,
+        counting: &'a Counting<'a>,
     ) -> Self {
         let mut parties = vec![0; rows.len()];
         for row in rows {
@@ -104,7 +114,7 @@ impl<'a> Release<'a> {
             project,
             ids: LinkageIds::new(&resolver.keys.pseudonym, project),
             rows,
-            floor,
+            counting,
             parties,
         }
     }
@@ -147,7 +157,7 @@ impl<'a> Release<'a> {
             .map(|other| self.found(party, other));
         PartyTotals {
             rows: digester.rows(),
-            clusters: self.floored(clusters.len() as u64),
+            clusters: self.told(party, clusters.len() as u64, "persons"),
             found: found.collect(),
             rows_digest: digester.finish(),
         }
@@ -158,10 +168,12 @@ impl<'a> Release<'a> {
         let is_there = |row: &&ClusterRow| self.parties[row.first as usize] >> other.0 & 1 == 1;
         let count = self.own(party).filter(is_there).count() as u64;
         let name = self.project.schema.party(other).name.clone();
-        (name, self.floored(count))
+        let told = self.told(party, count, &format!("found at {name}"));
+        (name, told)
     }
 
-    fn floored(&self, count: u64) -> Count {
-        Count::floored(count, self.floor)
+    fn told(&self, party: PartyIndex, count: u64, name: &str) -> Count {
+        let party = &self.project.schema.party(party).name;
+        self.counting.told(count, party, name)
     }
 }

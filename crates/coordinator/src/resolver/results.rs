@@ -29,6 +29,7 @@ impl Results for Resolver {
         let state = self.context.state().map_err(failed)?;
         let parties = self.progress()?;
         let shown = shown(&state, &parties);
+        let outcome = self.outcome_of(&state);
         let mut detail = detail(&state, &parties);
         if let Err(StageError::Agreement(AgreementFault::Refused(refusal))) =
             self.context.agreed(self.context.project.run)
@@ -41,6 +42,7 @@ impl Results for Resolver {
             state: shown,
             detail,
             parties,
+            outcome,
         })
     }
 
@@ -111,7 +113,6 @@ impl Resolver {
         self.released(party, run)?;
         let agreement = self.context.agreement()?;
         agreement.check_output(party, Output::OwnPseudonyms)?;
-        agreement.check_output(party, Output::Counts)?;
         let text = std::fs::read(self.release_files(run, party).totals)?;
         serde_json::from_slice(&text).map_err(failed)
     }
@@ -169,7 +170,12 @@ impl Resolver {
             .filter(StoredBatch::is_accepted)
             .map(|batch| batch.manifest.party)
             .collect();
+        let approvals = match self.context.agreement() {
+            Ok(agreement) => self.approvals(project.run, &agreement)?,
+            Err(_) => Vec::new(),
+        };
         let progress = |party: PartyName| PartyProgress {
+            approved: approvals.contains(&party),
             encodings: encodings.contains(&party),
             handle_map: handle_maps.contains(&party),
             party,
@@ -183,6 +189,9 @@ fn shown(state: &ResolverState, parties: &[PartyProgress]) -> RunState {
     let complete = parties.iter().all(|party| party.encodings);
     match state {
         ResolverState::Sealed { .. } if complete => RunState::Linking,
+        ResolverState::Linked { .. } if parties.iter().all(|party| party.approved) => {
+            RunState::Approved
+        }
         other => other.run_state(),
     }
 }
@@ -190,9 +199,19 @@ fn shown(state: &ResolverState, parties: &[PartyProgress]) -> RunState {
 fn detail(state: &ResolverState, parties: &[PartyProgress]) -> String {
     match state {
         ResolverState::Open | ResolverState::Sealed { .. } => waits_for(parties),
-        ResolverState::Linked { .. } => "results are being written".to_owned(),
+        ResolverState::Linked { .. } => waits_for_approval(parties),
         ResolverState::Released { .. } => "results can be collected".to_owned(),
         ResolverState::Failed { reason } => reason.clone(),
+        ResolverState::Destroyed => "nothing of it is left".to_owned(),
+    }
+}
+
+fn waits_for_approval(parties: &[PartyProgress]) -> String {
+    let missing = parties.iter().filter(|party| !party.approved);
+    let missing: Vec<&str> = missing.map(|party| party.party.as_str()).collect();
+    match missing.is_empty() {
+        true => "results are being written".to_owned(),
+        false => format!("waits for the approval of {}", missing.join(", ")),
     }
 }
 

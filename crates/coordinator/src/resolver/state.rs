@@ -1,6 +1,7 @@
 //! Where a run stands with the resolver: a pure state machine.
 
-use model::Digest;
+use model::lifecycle::Command;
+use model::{Digest, PartyName};
 use serde::{Deserialize, Serialize};
 use wire::RunState;
 
@@ -74,6 +75,8 @@ pub enum ResolverState {
         /// Why, for people.
         reason: String,
     },
+    /// Nothing of it is left.
+    Destroyed,
 }
 
 /// What can happen to a run with the resolver.
@@ -124,6 +127,28 @@ impl ResolverState {
         }
     }
 
+    /// The run's life up to here, with the approvals there are.
+    pub(super) fn commands(&self, approvals: Vec<PartyName>) -> Vec<Command> {
+        let mut commands = vec![Command::Sign, Command::Open];
+        let linked = [Command::Seal, Command::Link, Command::Finish];
+        match self {
+            Self::Open => {}
+            Self::Sealed { .. } => commands.push(Command::Seal),
+            Self::Linked { .. } => {
+                commands.extend(linked);
+                commands.extend(approvals.into_iter().map(Command::Approve));
+            }
+            Self::Released { .. } => {
+                commands.extend(linked);
+                commands.extend(approvals.into_iter().map(Command::Approve));
+                commands.push(Command::Release);
+            }
+            Self::Failed { .. } => commands.push(Command::Fail),
+            Self::Destroyed => commands.extend([Command::Cancel, Command::Destroy]),
+        }
+        commands
+    }
+
     /// What linking gave, once it is done.
     pub fn totals(&self) -> Option<&Totals> {
         match self {
@@ -146,6 +171,16 @@ impl ResolverState {
 }
 
 impl ResolverStep {
+    /// What happens in the run's life by this step.
+    pub(super) fn commands(&self) -> Vec<Command> {
+        match self {
+            Self::Seal { .. } => vec![Command::Seal],
+            Self::Link { .. } => vec![Command::Link, Command::Finish],
+            Self::Release => vec![Command::Release],
+            Self::Fail { .. } => vec![Command::Fail],
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Seal { .. } => "sealed",
@@ -164,7 +199,12 @@ impl Lifecycle for ResolverState {
             Self::Linked { .. } => RunState::Linked,
             Self::Released { .. } => RunState::Released,
             Self::Failed { .. } => RunState::Failed,
+            Self::Destroyed => RunState::Destroyed,
         }
+    }
+
+    fn destroyed() -> Self {
+        Self::Destroyed
     }
 }
 

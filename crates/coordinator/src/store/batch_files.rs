@@ -1,4 +1,5 @@
-//! The bytes of batches: a file each, `.part` while it grows and `.batch` once it is whole.
+//! The bytes of batches: a file each, `.part` while it grows and `.batch` once it is whole,
+//! with its `.manifest` beside it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -6,7 +7,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use model::Digest;
-use service::files::{create_dir_private, sync_dir};
+use service::files::{create_dir_private, sync_dir, write_atomic_private};
 
 use super::StoreError;
 
@@ -66,6 +67,13 @@ impl BatchFiles {
         let path = self.path(digest);
         let file = File::open(&path).map_err(|source| failed("open", &path, source))?;
         Ok(Box::new(file.take(length)))
+    }
+
+    /// Writes the manifest beside the batch, for those who replay the run.
+    pub(super) fn describe(&self, digest: &Digest, manifest: &str) -> Result<(), StoreError> {
+        let path = self.0.join(format!("{digest}.manifest"));
+        let written = write_atomic_private(&path, manifest.as_bytes());
+        written.map_err(|source| failed("write", &path, source))
     }
 
     /// Gives the file its final name. Again changes nothing.

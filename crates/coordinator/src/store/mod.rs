@@ -104,6 +104,12 @@ pub trait BatchStore: Send + Sync {
     /// As for [`BatchStore::open`].
     fn read(&self, manifest_digest: &Digest) -> Result<Box<dyn Read + Send>, StoreError>;
 
+    /// Forgets a batch whether or not it is accepted, at the end of its run.
+    ///
+    /// # Errors
+    /// As for [`BatchStore::open`].
+    fn forget(&self, manifest_digest: &Digest) -> Result<(), StoreError>;
+
     /// Forgets a batch that is not accepted.
     ///
     /// # Errors

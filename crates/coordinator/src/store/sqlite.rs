@@ -188,6 +188,14 @@ impl BatchStore for SqliteStore {
         self.files.read(manifest_digest, durable)
     }
 
+    fn forget(&self, manifest_digest: &Digest) -> Result<(), StoreError> {
+        lock(&self.database).execute(
+            "DELETE FROM receipt WHERE manifest_digest = ?1",
+            params![manifest_digest.as_bytes()],
+        )?;
+        self.discard(manifest_digest)
+    }
+
     fn discard(&self, manifest_digest: &Digest) -> Result<(), StoreError> {
         lock(&self.database).execute(
             "DELETE FROM batch WHERE manifest_digest = ?1",
@@ -198,6 +206,9 @@ impl BatchStore for SqliteStore {
 
     fn accept(&self, receipt: &Receipt) -> Result<(), StoreError> {
         let digest = &receipt.manifest_digest;
+        let manifest = self.known(digest)?.manifest;
+        self.files
+            .describe(digest, &to_json("manifest", &manifest)?)?;
         self.files.finish(digest)?;
         lock(&self.database).execute(
             "INSERT INTO receipt (manifest_digest, receipt) VALUES (?1, ?2) \

@@ -83,7 +83,7 @@ fn a_run_stops_where_it_is_when_an_officer_suspends_and_goes_on_when_he_resumes(
     let told = coordinator.results().run_status(&name("a")).unwrap();
     assert_eq!((told.state, told.detail), (RunState::Open, refusal.detail));
     say(&world, "b", 2, Act::Resume);
-    coordinator.advance(&Shutdown::new()).unwrap();
+    world.finish(&coordinator);
     header(&coordinator, "a").unwrap();
 }
 
@@ -133,7 +133,7 @@ fn a_party_gets_what_its_outputs_allow() {
     for registry in &REGISTRIES {
         world.deliver_under(&coordinator, registry, agreed.digest());
     }
-    coordinator.advance(&Shutdown::new()).unwrap();
+    world.finish(&coordinator);
     names(Clause::Outputs, header(&coordinator, "a"));
     header(&coordinator, "b").unwrap();
     assert_eq!(rows(&coordinator, "b").len(), 60);

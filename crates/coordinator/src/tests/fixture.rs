@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use audit::{Actor, Checkpoint, Event, Log, MemoryStore, NoteSigner};
 use model::agreement::{Act, Draft, DraftMember, Statement};
+use model::approval::Approval;
 use model::layout::{ROW_HEADER, write_header};
 use model::signature::{PublicKey, Signature};
 use model::{
@@ -12,7 +13,7 @@ use model::{
     PassHandle, PassIndex, RecordHandle, RunNumber,
 };
 use secret::{Key32, RecipientKey, SeededEntropy, SigningKey, StreamWriter};
-use wire::{Intake, Receipt, Role};
+use wire::{Intake, Posting, Receipt, Role, RunStatus};
 
 use crate::directory::StateDir;
 use crate::log_key;
@@ -137,6 +138,30 @@ impl Agreed {
         self.sign(offer, party, &format!("{stem}.toml"), &stem);
     }
 
+    /// What the officer of `party` signs to approve what is told of a run.
+    pub(crate) fn approval(&self, party: &str, told: &RunStatus) -> Posting {
+        let approval = Approval::new(
+            "p".parse().unwrap(),
+            told.run,
+            party.parse().unwrap(),
+            self.digest(),
+            told.outcome.unwrap(),
+        );
+        Self::posting(party, toml::to_string(&approval).unwrap().into_bytes())
+    }
+
+    /// A document signed by the officer of `party`.
+    pub(crate) fn posting(party: &str, document: Vec<u8>) -> Posting {
+        let party = party.parse().unwrap();
+        let key = Self::key(&party);
+        let signature = Signature::make(&document, key.public(), |bytes| key.sign(bytes));
+        Posting {
+            party,
+            document,
+            signature,
+        }
+    }
+
     /// Puts it where a coordinator at `root` looks for it.
     pub(crate) fn install(&self, root: &Path) {
         std::fs::create_dir(root.join("agreements")).unwrap();
@@ -213,6 +238,7 @@ pub(crate) fn upload(intake: &dyn Intake, manifest: &BatchManifest, payload: &[u
 }
 
 /// Persons whose records are in the registry of a party, by number.
+#[derive(Clone)]
 pub(crate) struct Registry {
     pub(crate) party: &'static str,
     pub(crate) persons: std::ops::Range<u64>,

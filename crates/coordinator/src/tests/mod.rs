@@ -1,6 +1,8 @@
 //! Tests of the roles together: a run from batches to results, cut off and taken up again.
 
 mod agreement;
+mod approval;
+mod destroy;
 pub(crate) mod fixture;
 mod over_tls;
 mod restart;

@@ -4,14 +4,16 @@ use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{RunNumber, Silent, SystemClock};
+use model::{RefusalCode, RunNumber, Silent, SystemClock};
 use service::Shutdown;
+use wire::identity::CertificateFacts;
 use wire::pki::{self, PrivateKeyPem};
 use wire::{
-    NodeClient, NodeIdentity, ResultsHeader, ResultsRow, ResultsSink, Role, RunState, Target,
+    ClientError, NodeClient, NodeIdentity, ResultsHeader, ResultsRow, ResultsSink, Role, RunState,
+    Target, Topic,
 };
 
-use super::fixture::Registry;
+use super::fixture::{Agreed, Registry};
 use super::world::{REGISTRIES, World, name};
 use crate::directory::Listen;
 use crate::{Listeners, enrol};
@@ -61,6 +63,27 @@ impl Node {
         receipt.unwrap().check(&manifest.digest()).unwrap();
     }
 
+    /// Approves the run as soon as it is linked, twice.
+    async fn approve(&self, party: &str) {
+        let resolver = self.dial(Role::Resolver).await;
+        let told = loop {
+            let told = resolver.run_status().await.unwrap();
+            if told.outcome.is_some() {
+                break told;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let (topic, posting) = (
+            Topic::Approval(told.run),
+            Agreed::new().approval(party, &told),
+        );
+        for _ in 0..2 {
+            resolver.post(topic, &posting).await.unwrap();
+        }
+        let read = resolver.read(topic).await.unwrap();
+        assert!(read.contains(&posting));
+    }
+
     async fn collect(&self) -> (ResultsHeader, u64) {
         let resolver = self.dial(Role::Resolver).await;
         while resolver.run_status().await.unwrap().state != RunState::Released {
@@ -95,9 +118,12 @@ async fn a_run_from_enrolling_to_collecting() {
     let at = listeners.addresses().unwrap();
     let shutdown = Shutdown::new();
     let serving = tokio::spawn(coordinator.serve(listeners, shutdown.clone()));
-    for registry in &REGISTRIES {
-        let node = Node::enrol(&world, registry.party, at);
+    let nodes = REGISTRIES.map(|registry| (Node::enrol(&world, registry.party, at), registry));
+    for (node, registry) in &nodes {
         node.deliver(registry).await;
+    }
+    for (node, registry) in &nodes {
+        node.approve(registry.party).await;
     }
     let node = Node::enrol(&world, "b", at);
     let (header, rows) = node.collect().await;
@@ -105,4 +131,44 @@ async fn a_run_from_enrolling_to_collecting() {
     shutdown.request();
     serving.await.unwrap().unwrap();
     world.open();
+}
+
+/// Every call under a certificate that was revoked is refused from that moment on, on the same
+/// connection too, and the same party's other certificate goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_coordinator_refuses_a_revoked_certificate_from_the_next_call_on() {
+    let world = World::at(Arc::new(SystemClock));
+    let coordinator = world.open();
+    let listeners = Listeners::bind(&coordinator.settings().listen)
+        .await
+        .unwrap();
+    let at = listeners.addresses().unwrap();
+    let shutdown = Shutdown::new();
+    let serving = tokio::spawn(coordinator.serve(listeners, shutdown.clone()));
+    let (stolen, anew) = (Node::enrol(&world, "a", at), Node::enrol(&world, "a", at));
+    let clients = [
+        stolen.dial(Role::Matcher).await,
+        stolen.dial(Role::Resolver).await,
+    ];
+    clients[1].run_status().await.unwrap();
+    let facts = CertificateFacts::read(&stolen.identity.certificate_pem).unwrap();
+    let revoked = world.directory().revoked();
+    revoked
+        .revoke(&facts.fingerprint, "a laptop was stolen")
+        .unwrap();
+    let refused = |error: ClientError| error.refusal().unwrap().code;
+    for client in &clients {
+        let error = client.describe().await.unwrap_err();
+        assert_eq!(refused(error), RefusalCode::CertificateRevoked);
+    }
+    let error = clients[1].run_status().await.unwrap_err();
+    assert_eq!(refused(error), RefusalCode::CertificateRevoked);
+    let error = clients[1]
+        .read(Topic::Approval(RunNumber(1)))
+        .await
+        .unwrap_err();
+    assert_eq!(refused(error), RefusalCode::CertificateRevoked);
+    anew.dial(Role::Resolver).await.run_status().await.unwrap();
+    shutdown.request();
+    serving.await.unwrap().unwrap();
 }

@@ -121,7 +121,7 @@ impl Runs {
             let (manifest, sealed) = self.handle_map(registry, run, key.unwrap(), &entries);
             upload(&*intake, &manifest, &sealed);
         }
-        coordinator.advance(&Shutdown::new()).unwrap();
+        self.world.finish(&coordinator);
         coordinator
     }
 

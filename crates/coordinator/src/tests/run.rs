@@ -65,6 +65,14 @@ fn states_and_waits_are_told() {
     assert_eq!(told().state, RunState::Open);
     world.deliver(&coordinator, &REGISTRIES[1]);
     coordinator.advance(&Shutdown::new()).unwrap();
+    let approval = (
+        RunState::Linked,
+        "waits for the approval of a, b".to_owned(),
+    );
+    assert_eq!((told().state, told().detail), approval);
+    world.approve(&coordinator);
+    assert_eq!(told().state, RunState::Approved);
+    coordinator.advance(&Shutdown::new()).unwrap();
     assert_eq!(told().state, RunState::Released);
 }
 
@@ -110,6 +118,9 @@ fn everything_that_counts_stands_in_the_logs_in_order() {
             "accepted",
             "sealed",
             "resolved",
+            "approved",
+            "approved",
+            "released",
             "collected"
         ]
     );
@@ -119,6 +130,8 @@ fn kind(event: &Event) -> &'static str {
     match event {
         Event::ProjectOpened { .. } => "opened",
         Event::AgreementAdopted { .. } => "agreed",
+        Event::RunApproved { .. } => "approved",
+        Event::RunReleased { .. } => "released",
         Event::BatchAccepted { .. } => "accepted",
         Event::RunSealed { .. } => "sealed",
         Event::RunMatched { .. } => "matched",

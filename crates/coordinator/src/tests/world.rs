@@ -7,7 +7,7 @@ use model::{Clock, Digest, PartyName};
 use secret::SeededEntropy;
 use service::Shutdown;
 use tempfile::TempDir;
-use wire::{ResultsRow, Role};
+use wire::{ResultsRow, Role, Topic};
 
 use super::fixture::{self, Agreed, Registry, SCHEMA, upload};
 use crate::directory::{Listen, StateDir};
@@ -111,13 +111,39 @@ impl World {
         upload(&*intake, &manifest, &sealed);
     }
 
+    /// Has both officers approve the open run, which is linked.
+    pub(super) fn approve(&self, coordinator: &Coordinator) {
+        let told = coordinator.results().run_status(&name("a")).unwrap();
+        let agreed = self.agreed();
+        for party in ["a", "b"] {
+            let posting = agreed.approval(party, &told);
+            coordinator
+                .board()
+                .post(Topic::Approval(told.run), &posting)
+                .unwrap();
+        }
+    }
+
+    /// The agreement as it was offered.
+    pub(super) fn agreed(&self) -> Agreed {
+        let text = std::fs::read_to_string(self.offer().join("agreement.toml")).unwrap();
+        Agreed { text }
+    }
+
+    /// Links the run, has it approved, and releases it.
+    pub(super) fn finish(&self, coordinator: &Coordinator) {
+        coordinator.advance(&Shutdown::new()).unwrap();
+        self.approve(coordinator);
+        coordinator.advance(&Shutdown::new()).unwrap();
+    }
+
     /// A whole run, without a restart.
     pub(super) fn run(&self) -> Coordinator {
         let coordinator = self.open();
         for registry in &REGISTRIES {
             self.deliver(&coordinator, registry);
         }
-        coordinator.advance(&Shutdown::new()).unwrap();
+        self.finish(&coordinator);
         coordinator
     }
 }

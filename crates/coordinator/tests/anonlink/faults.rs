@@ -32,6 +32,8 @@ fn tokens_that_are_no_update_token_of_the_project_are_denied() {
         let external = one.get("/authorize-external-upload", token);
         assert_eq!(told(&external), (403, DENIED.into()));
     }
+    let garbled = Request::get("/projects/%ff%2f/runs").token(&one.owner);
+    assert_eq!(told(&service.send(&garbled)), (403, DENIED.into()));
     one.upload_well(0, &rows);
 }
 
@@ -103,6 +105,23 @@ fn blocks_number_records_by_their_key_and_keep_all_encodings() {
     let answer = told(&project.upload(&project.updates[0], &stray));
     assert_eq!(answer.0, 400);
     assert!(answer.1.contains("record `4`"), "{}", answer.1);
+}
+
+#[test]
+fn objects_in_a_store_are_nobodys() {
+    let (_dir, service) = start();
+    let project = service.project(&json!({}));
+    let file = json!({"bucket": "anonlink-uploads", "path": format!("{}/1", project.id)});
+    let answer = project.upload(&project.updates[0], &json!({"encodings": {"file": file}}));
+    assert_eq!(
+        told(&answer),
+        (403, "Provided object store path is not allowed".into())
+    );
+    let external = project.get("/authorize-external-upload", &project.updates[0]);
+    assert_eq!(
+        (external.status, &external.json()["title"]),
+        (500, &json!("Feature Disabled"))
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::commands::{Done, open};
 use super::tell::{json, line};
 use crate::error::NodeError;
 use crate::open::read_schema;
-use crate::{dpo_public_key, new_dpo_key, sign_agreement, state, write_draft};
+use crate::{dpo_public_key, new_dpo_key, sign_agreement, sign_card, state, write_draft};
 
 /// What can be done with an agreement.
 #[derive(Debug, Subcommand)]
@@ -40,6 +40,15 @@ pub(super) enum AgreeCommand {
         /// The directory with the agreement.
         #[arg(value_name = "DIR")]
         agreement: PathBuf,
+        /// The officer's signing key.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
+    /// Sign the card of your node, by which it agrees on a linkage key; the signature goes beside it.
+    Card {
+        /// The card, in keys/epoch-N of the node's directory.
+        #[arg(value_name = "FILE")]
+        card: PathBuf,
         /// The officer's signing key.
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
@@ -149,6 +158,10 @@ pub(super) fn run(command: &AgreeCommand) -> Done {
                 "signed  {}\nkey     {}",
                 signature.document, signature.fingerprint
             ))
+        }
+        AgreeCommand::Card { card, key } => {
+            let signature = sign_card(card, key)?;
+            line(&format_args!("signed  {}", words(&signature.document)))
         }
         AgreeCommand::Show { agreement, json } => show(agreement, *json),
         AgreeCommand::Check { agreement, schema } => check(agreement, schema.as_ref()),

@@ -26,15 +26,15 @@ A whole run, at the civil registry (`crvs`):
   symbolon-node agree sign agreement --key dpo.key
   symbolon-node agree install --dir /srv/node agreement
 
-  # once, at one custodian only: make the linkage key, hand it over to the others in person
-  symbolon-node key new --out linkage.key
-  # once, at every custodian: install it, then compare fingerprints by telephone
-  symbolon-node key install --dir /srv/node --from linkage.key
-  symbolon-node key check --dir /srv/node
+  # once an epoch, at every custodian at about the same time: agree on a linkage key
+  symbolon-node key card --dir /srv/node
+  symbolon-node agree card /srv/node/keys/epoch-1/card.toml --key dpo.key
+  symbolon-node key agree --dir /srv/node --wait 86400
 
   # every run: prepare, upload, and collect the results when they are released
   symbolon-node prepare --dir /srv/node --input births.csv.gz
   symbolon-node upload  --dir /srv/node
+  symbolon-node approve --dir /srv/node --key dpo.key --wait 86400
   symbolon-node collect --dir /srv/node --wait 86400 --out pseudonyms.csv
   # or all three at once
   symbolon-node run --dir /srv/node --input births.csv.gz --wait 86400
@@ -76,10 +76,18 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: AgreeCommand,
     },
+    /// Make a new TLS key and the request for its certificate; the node has to be enrolled again.
+    Renew {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+    },
     /// Turn the registry's file into the batches of the current run.
     Prepare(Prepare),
     /// Send the prepared batches: encodings to the matcher, the handle map to the resolver.
     Upload(Upload),
+    /// Approve what came out of the current run, as the data protection officer.
+    Approve(Approve),
     /// Fetch the released results and lead them back to the registry's record ids.
     Collect(Collect),
     /// Prepare if that is not done yet, upload, and collect.
@@ -136,12 +144,49 @@ pub(super) enum KeyCommand {
         /// The key file another custodian handed over.
         #[arg(long, value_name = "FILE")]
         from: PathBuf,
+        /// The epoch it is for.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        epoch: u32,
+    },
+    /// Make this node's card for an epoch: public keys, which the data protection officer signs.
+    Card {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The epoch.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        epoch: u32,
+    },
+    /// Agree on an epoch's linkage key with the other nodes, over the coordinator, which cannot read
+    /// it.
+    Agree {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The epoch.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        epoch: u32,
+        /// How long to wait for the other nodes.
+        #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+        wait: u64,
+    },
+    /// Destroy this node's keys of an epoch.
+    Destroy {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The epoch.
+        #[arg(long, value_name = "NUMBER")]
+        epoch: u32,
     },
     /// Print the linkage key's fingerprint, to compare with the other custodians.
     Check {
         /// The node's directory.
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
+        /// The epoch.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        epoch: u32,
     },
 }
 
@@ -187,6 +232,20 @@ pub(super) struct Upload {
     pub(super) dir: PathBuf,
 }
 
+/// `approve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Approve {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The officer's signing key.
+    #[arg(long, value_name = "FILE")]
+    pub(super) key: PathBuf,
+    /// How long to wait for the run to be linked.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) wait: u64,
+}
+
 /// `collect`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Collect {
@@ -199,6 +258,9 @@ pub(super) struct Collect {
     /// Where the results go; results/run-N.csv in the node's directory if not given.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Approve the run with this signing key of the officer when it is linked, and wait for the others.
+    #[arg(long, value_name = "FILE")]
+    pub(super) approve: Option<PathBuf>,
     /// Print the summary as JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -219,6 +281,9 @@ pub(super) struct Run {
     /// Where the results go; results/run-N.csv in the node's directory if not given.
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Approve the run with this signing key of the officer when it is linked, and wait for the others.
+    #[arg(long, value_name = "FILE")]
+    pub(super) approve: Option<PathBuf>,
 }
 
 /// `review`.
@@ -298,12 +363,12 @@ mod tests {
     fn help_has_a_whole_worked_example_and_every_command() {
         let help = Args::command().render_long_help().to_string();
         for command in [
-            "init", "key", "enrol", "agree", "prepare", "upload", "collect", "run", "review",
-            "status",
+            "init", "key", "enrol", "agree", "approve", "prepare", "upload", "collect", "run",
+            "review", "status",
         ] {
             assert!(help.contains(&format!("\n  {command}")), "{command}");
         }
-        assert!(help.contains("symbolon-node key new --out linkage.key"));
+        assert!(help.contains("symbolon-node key agree --dir /srv/node"));
         assert!(help.contains("Exit codes: 0 done"));
     }
 
@@ -315,7 +380,7 @@ mod tests {
         let commands: Vec<_> = lines
             .filter(|line| line.starts_with("symbolon-node"))
             .collect();
-        assert_eq!(commands.len(), 12);
+        assert_eq!(commands.len(), 13);
         for command in commands {
             let parsed = Args::try_parse_from(command.split_whitespace());
             assert!(parsed.is_ok(), "{command}: {parsed:?}");

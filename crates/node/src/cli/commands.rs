@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::SystemClock;
+use model::{Epoch, SystemClock};
 use secret::SystemEntropy;
 use tokio::runtime::Runtime;
+use wire::RunState;
 
 use super::args::{
-    Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand, Run, StatusArgs,
+    Approve, Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand, Run,
+    StatusArgs,
 };
 use super::progress::listener;
 use super::{CliError, agree, tell, tell_review, walk};
 use crate::error::NodeError;
 use crate::{
-    CollectOptions, CollectSummary, InitOptions, Node, ReviewSummary, UploadSummary,
-    new_linkage_key,
+    ApproveError, CollectOptions, CollectSummary, InitOptions, KeyProgress, Node, ReviewSummary,
+    UploadSummary, new_linkage_key,
 };
 
 pub(super) type Done = Result<(), CliError>;
@@ -28,6 +30,8 @@ pub(super) fn run(command: &Command) -> Done {
         Command::Key { command } => key(command),
         Command::Enrol(args) => enrol(args),
         Command::Agree { command } => agree::run(command),
+        Command::Approve(args) => approve(args),
+        Command::Renew { dir } => tell::renewed(&open(dir)?.renew()?),
         Command::Prepare(args) => prepare(args),
         Command::Upload(args) => tell::upload(&upload(&open(&args.dir)?)?),
         Command::Collect(args) => collect(args),
@@ -65,11 +69,58 @@ fn key(command: &KeyCommand) -> Done {
             let fingerprint = new_linkage_key(out, &mut SystemEntropy::new())?;
             tell::new_key(out, fingerprint)
         }
-        KeyCommand::Install { dir, from } => {
-            tell::installed_key(open(dir)?.install_linkage_key(from)?)
+        KeyCommand::Install { dir, from, epoch } => {
+            tell::installed_key(open(dir)?.install_linkage_key(from, Epoch(*epoch))?)
         }
-        KeyCommand::Check { dir } => tell::line(&open(dir)?.linkage_key_fingerprint()?),
+        KeyCommand::Check { dir, epoch } => {
+            tell::line(&open(dir)?.linkage_key_fingerprint(Epoch(*epoch))?)
+        }
+        KeyCommand::Card { dir, epoch } => {
+            let card = open(dir)?.new_card(Epoch(*epoch), &mut SystemEntropy::new())?;
+            tell::new_card(&card)
+        }
+        KeyCommand::Agree { dir, epoch, wait } => agree_on_key(&open(dir)?, Epoch(*epoch), *wait),
+        KeyCommand::Destroy { dir, epoch } => {
+            open(dir)?.destroy_keys(Epoch(*epoch))?;
+            tell::line(&format_args!("destroyed the keys of epoch {epoch}"))
+        }
     }
+}
+
+/// Asks again every second until the key is there or the wait is over.
+fn agree_on_key(node: &Node, epoch: Epoch, wait: u64) -> Done {
+    let (runtime, mut entropy) = (runtime()?, SystemEntropy::new());
+    for left in (0..=wait).rev() {
+        match runtime.block_on(node.agree_on_key(epoch, &mut entropy))? {
+            KeyProgress::Agreed(fingerprint) => return tell::agreed_key(fingerprint),
+            KeyProgress::Waiting { what, missing } if left == 0 => {
+                return tell::waiting_for_key(what, &missing);
+            }
+            KeyProgress::Waiting { .. } => std::thread::sleep(Duration::from_secs(1)),
+        }
+    }
+    Ok(())
+}
+
+/// Tries again every second while the run is on its way to be linked.
+fn approve(args: &Approve) -> Done {
+    let (node, runtime) = (open(&args.dir)?, runtime()?);
+    let mut left = args.wait;
+    loop {
+        match runtime.block_on(node.approve(&args.key)) {
+            Ok(approval) => return tell::approved(&approval),
+            Err(error) if left > 0 && may_be_linked_later(&error) => left -= 1,
+            Err(error) => return Err(error.into()),
+        }
+        std::thread::sleep(Duration::from_secs(1));
+    }
+}
+
+fn may_be_linked_later(error: &NodeError) -> bool {
+    let NodeError::Approve(ApproveError::NotLinked { state, .. }) = error else {
+        return false;
+    };
+    matches!(state, RunState::Open | RunState::Sealed | RunState::Linking)
 }
 
 fn enrol(args: &Enrol) -> Done {
@@ -108,6 +159,7 @@ fn collect(args: &Collect) -> Done {
     let options = CollectOptions {
         wait: Duration::from_secs(args.wait),
         out: args.out.clone(),
+        approve: args.approve.clone(),
     };
     let node = open(&args.dir)?;
     let summary = fetch(&node, &options)?;
@@ -175,6 +227,7 @@ fn all(args: &Run) -> Done {
     let options = CollectOptions {
         wait: Duration::from_secs(args.wait),
         out: args.out.clone(),
+        approve: args.approve.clone(),
     };
     tell::collected(&fetch(&node, &options)?)?;
     tell_review::fetched(fetch_review(&node)?.as_ref())

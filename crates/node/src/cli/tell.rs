@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
 
+use model::PartyName;
+use model::approval::Approval;
 use serde::Serialize;
 
 use super::CliError;
@@ -33,8 +35,10 @@ pub(super) fn init(node: &Node) -> Done {
          next:\n\
          1. send {request} to the coordinator's operator, and install what comes back:\n   \
          symbolon-node enrol --dir {dir} --certificate {party}.pem --authority ca.pem\n\
-         2. install the linkage key the custodians share:\n   \
-         symbolon-node key install --dir {dir} --from linkage.key"
+         2. install the agreement when all officers have signed it:\n   \
+         symbolon-node agree install --dir {dir} agreement\n\
+         3. agree on a linkage key with the other nodes:\n   \
+         symbolon-node key card --dir {dir}"
     ))
 }
 
@@ -44,6 +48,44 @@ pub(super) fn new_key(out: &Path, fingerprint: Fingerprint) -> Done {
         "made the linkage key {out}, fingerprint {fingerprint}\n\
          hand the file over to the other custodians in person or encrypted, never to the \
          coordinator; each runs\n   symbolon-node key install --dir DIR --from {out}"
+    ))
+}
+
+pub(super) fn renewed(request: &Path) -> Done {
+    line(&format_args!(
+        "made a new key; send {} to the coordinator's operator, and install what comes back",
+        request.display()
+    ))
+}
+
+pub(super) fn new_card(card: &Path) -> Done {
+    let card = card.display();
+    line(&format_args!(
+        "made the card {card}\n\
+         next: the data protection officer signs it, then all nodes agree on the key:\n   \
+         symbolon-node agree card {card} --key KEYFILE\n   \
+         symbolon-node key agree --dir DIR --wait SECONDS"
+    ))
+}
+
+pub(super) fn agreed_key(fingerprint: Fingerprint) -> Done {
+    line(&format_args!(
+        "agreed on the linkage key, fingerprint {fingerprint}; every node has confirmed it"
+    ))
+}
+
+pub(super) fn waiting_for_key(what: &str, missing: &[PartyName]) -> Done {
+    let missing: Vec<&str> = missing.iter().map(PartyName::as_str).collect();
+    line(&format_args!(
+        "waiting for {what} of {}; give the same command again",
+        missing.join(", ")
+    ))
+}
+
+pub(super) fn approved(approval: &Approval) -> Done {
+    line(&format_args!(
+        "approved run {}, outcome {}",
+        approval.run, approval.outcome
     ))
 }
 
@@ -326,12 +368,14 @@ mod tests {
             party: "sr".parse().unwrap(),
             encodings: true,
             handle_map: false,
+            approved: false,
         };
         let status_of_run = RunStatus {
             run: RUN,
             state: RunState::Open,
             detail: "waiting for sr".into(),
             parties: vec![party],
+            outcome: None,
         };
         let told = Status {
             certificate_days: Some(-1),

@@ -107,3 +107,18 @@ fn what_is_no_certificate_is_named() {
         Err(NodeError::Enrol(EnrolError::Authority(_)))
     ));
 }
+
+#[test]
+fn a_renewed_node_has_another_key_and_is_enrolled_again() {
+    let setting = Setting::new();
+    setting.enrol();
+    let home = setting.node.home();
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).unwrap();
+    let (key, request) = (read(home.tls_key()), read(home.certificate_request()));
+    assert_eq!(setting.node.renew().unwrap(), home.certificate_request());
+    assert_ne!(read(home.tls_key()), key);
+    assert_ne!(read(home.certificate_request()), request);
+    assert!(setting.node.identity().is_err());
+    setting.enrol();
+    setting.node.identity().unwrap();
+}

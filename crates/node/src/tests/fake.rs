@@ -13,9 +13,9 @@ use secret::{Key32, SigningKey, StreamReader};
 use tokio::net::TcpListener;
 use wire::pki::{Authority, Validity};
 use wire::{
-    Admission, Count, Description, Fault, Found, Intake, Receipt, Results, ResultsHeader,
-    ResultsRow, Review, ReviewHeader, ReviewPair, Role, RoleIdentity, RowsDigester, RunState,
-    RunStatus, UploadState, admit_chunk, review_digest, serve,
+    Admission, Count, Description, Everyone, Fault, Found, Intake, LogHead, Logs, Receipt, Results,
+    ResultsHeader, ResultsRow, Review, ReviewHeader, ReviewPair, Role, RoleIdentity, RowsDigester,
+    RunState, RunStatus, Services, UploadState, admit_chunk, review_digest, serve,
 };
 
 use super::fixture::{At, Setting, now, resolver};
@@ -32,7 +32,9 @@ pub(super) struct Fake {
     role: Role,
     project: Project,
     batches: Mutex<BTreeMap<Digest, Batch>>,
-    log: Mutex<Log<MemoryStore>>,
+    pub(super) log: Mutex<Log<MemoryStore>>,
+    /// What other members say they were shown.
+    pub(super) others: Mutex<Vec<(PartyName, Checkpoint)>>,
     /// Whether the run is released.
     pub(super) released: AtomicBool,
     /// Chunks that were made durable.
@@ -57,6 +59,7 @@ impl Fake {
             project: project.clone(),
             batches: Mutex::default(),
             log: Mutex::new(Log::open(MemoryStore::default()).unwrap()),
+            others: Mutex::default(),
             released: AtomicBool::new(false),
             chunks: AtomicU64::new(0),
             fails: AtomicBool::new(false),
@@ -69,11 +72,15 @@ impl Fake {
         let intake: Arc<dyn Intake> = fake.clone();
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
+        let services = Services {
+            intake,
+            results,
+            board: None,
+            gate: Arc::new(Everyone),
+        };
         tokio::spawn(async move {
             let forever = std::future::pending::<()>();
-            serve(listener, &identity, intake, results, forever)
-                .await
-                .unwrap();
+            serve(listener, &identity, services, forever).await.unwrap();
         });
         (fake, address)
     }
@@ -113,7 +120,7 @@ impl Fake {
     }
 
     /// The key of the role's log.
-    fn signer(&self) -> NoteSigner {
+    pub(super) fn signer(&self) -> NoteSigner {
         let signing = SigningKey::from_seed(&Key32::from_bytes(&mut [7; 32]));
         let keeper = self.role.as_str().parse().unwrap();
         let key = VerifierKey {
@@ -160,6 +167,21 @@ fn identity(role: Role, authority: &Authority) -> RoleIdentity {
         certificate_pem: issued.certificate_pem,
         key: issued.key,
         authority_pem: authority.certificate_pem().to_owned(),
+    }
+}
+
+impl Logs for Fake {
+    fn log_head(&self, _: &PartyName, seen: Option<&Checkpoint>) -> Result<LogHead, Fault> {
+        let log = self.log.lock().unwrap();
+        let signer = self.signer();
+        let checkpoint = Checkpoint::sign(log.head(), &signer).unwrap();
+        let others = self.others.lock().unwrap().clone();
+        Ok(LogHead::of(&log, signer.key(), &checkpoint, seen, others))
+    }
+
+    fn log_entries(&self, _: &PartyName, from: u64, _: usize) -> Result<Vec<Vec<u8>>, Fault> {
+        let log = self.log.lock().unwrap();
+        Ok(log.entry_bytes(from).unwrap().into_iter().collect())
     }
 }
 
@@ -239,6 +261,7 @@ impl Results for Fake {
             state: self.state(),
             detail: "waiting for sr".into(),
             parties: Vec::new(),
+            outcome: None,
         })
     }
 

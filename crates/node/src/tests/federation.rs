@@ -17,15 +17,15 @@ use crate::{CollectError, CollectOptions, NodeError, PrepareError, Project};
 
 const RUN: RunNumber = RunNumber(1);
 
-struct Federation {
-    setting: Setting,
-    matcher: Arc<Fake>,
+pub(super) struct Federation {
+    pub(super) setting: Setting,
+    pub(super) matcher: Arc<Fake>,
     resolver: Arc<Fake>,
 }
 
 impl Federation {
     /// An enrolled node with a linkage key, and both roles, which it can reach.
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let mut setting = Setting::new();
         let project: Project = setting.project();
         let mut addresses = Addresses::default();
@@ -48,18 +48,21 @@ impl Federation {
         }
     }
 
-    async fn upload(&self) -> Result<crate::UploadSummary, NodeError> {
+    pub(super) async fn upload(&self) -> Result<crate::UploadSummary, NodeError> {
         self.setting.node.upload(&Silent).await
     }
 
     async fn collect(&self, wait: u64) -> Result<crate::CollectSummary, NodeError> {
         let wait = Duration::from_secs(wait);
-        let options = CollectOptions { wait, out: None };
+        let options = CollectOptions {
+            wait,
+            ..CollectOptions::default()
+        };
         self.setting.node.collect(&options, &Silent).await
     }
 
     fn log_size(&self) -> u64 {
-        let store = FileStore::open(&self.setting.node.home().log()).unwrap();
+        let store = FileStore::open(&self.setting.node.home().log().join("entries")).unwrap();
         Log::open(store).unwrap().size()
     }
 }

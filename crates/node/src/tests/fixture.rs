@@ -194,7 +194,7 @@ impl Setting {
         let setting = Self::bare(&Addresses::default());
         let key = setting.path("linkage.key");
         new_linkage_key(&key, &mut SeededEntropy::new(7)).unwrap();
-        setting.node.install_linkage_key(&key).unwrap();
+        setting.node.install_linkage_key(&key, Epoch(1)).unwrap();
         setting.know(&setting.project());
         setting
     }

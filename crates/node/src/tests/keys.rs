@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use model::Epoch;
 use secret::key_file::KeyFileError;
 use secret::{Key32, Purpose, SeededEntropy, key_file};
 use service::Exit;
@@ -20,10 +21,19 @@ fn all_who_hold_the_key_read_the_same_fingerprint() {
     let setting = Setting::bare(&Addresses::default());
     let made = new_key(&setting, "linkage.key", 3);
     let from = setting.path("linkage.key");
-    assert_eq!(setting.node.install_linkage_key(&from).unwrap(), made);
+    assert_eq!(
+        setting.node.install_linkage_key(&from, Epoch(1)).unwrap(),
+        made
+    );
     // Once more changes nothing.
-    assert_eq!(setting.node.install_linkage_key(&from).unwrap(), made);
-    assert_eq!(setting.node.linkage_key_fingerprint().unwrap(), made);
+    assert_eq!(
+        setting.node.install_linkage_key(&from, Epoch(1)).unwrap(),
+        made
+    );
+    assert_eq!(
+        setting.node.linkage_key_fingerprint(Epoch(1)).unwrap(),
+        made
+    );
     let text = made.to_string();
     assert_eq!(text.split(' ').map(str::len).collect::<Vec<_>>(), [4; 8]);
     let file = fs::read_to_string(&from).unwrap();
@@ -33,14 +43,19 @@ fn all_who_hold_the_key_read_the_same_fingerprint() {
 #[test]
 fn another_key_does_not_replace_the_installed_one() {
     let setting = Setting::new();
-    let installed = setting.node.linkage_key_fingerprint().unwrap();
+    let installed = setting.node.linkage_key_fingerprint(Epoch(1)).unwrap();
     new_key(&setting, "other.key", 4);
-    let error = setting.node.install_linkage_key(&setting.path("other.key"));
+    let error = setting
+        .node
+        .install_linkage_key(&setting.path("other.key"), Epoch(1));
     assert!(matches!(
         error,
         Err(NodeError::LinkageKey(LinkageKeyError::Another { .. }))
     ));
-    assert_eq!(setting.node.linkage_key_fingerprint().unwrap(), installed);
+    assert_eq!(
+        setting.node.linkage_key_fingerprint(Epoch(1)).unwrap(),
+        installed
+    );
 }
 
 #[test]
@@ -55,12 +70,12 @@ fn keys_open_to_others_or_for_another_use_are_refused() {
         (open, is_exposed as fn(&KeyFileError) -> bool),
         (vault, is_wrong_purpose),
     ] {
-        match setting.node.install_linkage_key(&path) {
+        match setting.node.install_linkage_key(&path, Epoch(1)) {
             Err(NodeError::KeyFile(error)) => assert!(is_expected(&error), "{error}"),
             _ => panic!("the key was taken"),
         }
     }
-    assert!(!setting.node.home().linkage_key().exists());
+    assert!(!setting.node.home().linkage_key(Epoch(1)).exists());
 }
 
 fn is_exposed(error: &KeyFileError) -> bool {
@@ -74,7 +89,7 @@ fn is_wrong_purpose(error: &KeyFileError) -> bool {
 #[test]
 fn nothing_is_prepared_without_a_linkage_key_or_with_an_open_one() {
     let setting = Setting::new();
-    let installed = setting.node.home().linkage_key();
+    let installed = setting.node.home().linkage_key(Epoch(1));
     fs::set_permissions(&installed, fs::Permissions::from_mode(0o644)).unwrap();
     let error = setting.prepare(GOOD).unwrap_err();
     assert!(matches!(
@@ -85,7 +100,7 @@ fn nothing_is_prepared_without_a_linkage_key_or_with_an_open_one() {
     let error = setting.prepare(GOOD).unwrap_err();
     assert!(matches!(
         error,
-        NodeError::LinkageKey(LinkageKeyError::None)
+        NodeError::LinkageKey(LinkageKeyError::None(Epoch(1)))
     ));
     assert_eq!(error.exit(), Exit::Refused);
 }
@@ -94,13 +109,15 @@ fn nothing_is_prepared_without_a_linkage_key_or_with_an_open_one() {
 fn a_leftover_of_a_killed_installation_is_no_obstacle() {
     let setting = Setting::bare(&Addresses::default());
     let made = new_key(&setting, "linkage.key", 3);
-    fs::write(
-        setting.node.home().linkage_key().with_extension("new"),
-        "half",
-    )
-    .unwrap();
+    let home = setting.node.home();
+    fs::create_dir(home.epoch(Epoch(1))).unwrap();
+    let leftover = home.linkage_key(Epoch(1)).with_extension("new");
+    fs::write(leftover, "half").unwrap();
     let from = setting.path("linkage.key");
-    assert_eq!(setting.node.install_linkage_key(&from).unwrap(), made);
+    assert_eq!(
+        setting.node.install_linkage_key(&from, Epoch(1)).unwrap(),
+        made
+    );
 }
 
 fn init(

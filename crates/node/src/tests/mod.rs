@@ -5,6 +5,7 @@ mod enrol;
 mod fake;
 mod federation;
 pub(crate) mod fixture;
+mod heads;
 mod keys;
 mod prepare;
 mod review;

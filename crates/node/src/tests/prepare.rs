@@ -125,7 +125,8 @@ fn a_refused_file_leaves_what_was_prepared_before() {
 fn both_batches_stand_in_the_log_before_anything_is_sent() {
     let setting = Setting::new();
     setting.prepare(GOOD).unwrap();
-    let log = Log::open(FileStore::open(&setting.node.home().log()).unwrap()).unwrap();
+    let store = FileStore::open(&setting.node.home().log().join("entries")).unwrap();
+    let log = Log::open(store).unwrap();
     // The first stands for the agreement.
     let kinds = (1..log.size()).map(|index| match log.entry(index).unwrap().unwrap().event {
         Event::BatchPrepared {

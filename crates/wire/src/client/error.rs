@@ -10,6 +10,7 @@ use tonic::{Code, Status};
 use super::Target;
 use crate::convert::MessageError;
 use crate::convert::place::plain_text;
+use crate::history::HistoryError;
 use crate::identity::IdentityError;
 use crate::messages::Role;
 use crate::receipt::ReceiptError;
@@ -159,6 +160,16 @@ pub enum ClientError {
     /// The receipt proves nothing.
     #[error("{0}; keep the batch, and tell the coordinator's operator and the auditor")]
     BadReceipt(#[from] ReceiptError),
+    /// The role's log is not one history.
+    #[error(
+        "the {role}'s log: {source}; keep this node's directory, and tell the other members and the auditor"
+    )]
+    History {
+        /// Whose log.
+        role: Role,
+        /// In what it fails.
+        source: HistoryError,
+    },
     /// The prepared batch could not be read.
     #[error("reading the prepared batch failed: {0}; prepare it again")]
     Source(#[source] io::Error),

@@ -1,7 +1,9 @@
 //! The node's side: dials one role of the coordinator and speaks in domain types.
 
+mod board;
 mod collect;
 mod error;
+mod log;
 mod retry;
 mod review;
 mod upload;

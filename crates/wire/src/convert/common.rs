@@ -31,6 +31,7 @@ impl From<RunState> for proto::RunState {
             RunState::Sealed => Self::Sealed,
             RunState::Linking => Self::Linking,
             RunState::Linked => Self::Linked,
+            RunState::Approved => Self::Approved,
             RunState::Released => Self::Released,
             RunState::Destroyed => Self::Destroyed,
             RunState::Cancelled => Self::Cancelled,
@@ -44,6 +45,8 @@ impl From<Count> for proto::Count {
         let value = match count {
             Count::Exact(value) => proto::count::Value::Exact(value),
             Count::FewerThan(floor) => proto::count::Value::FewerThan(floor),
+            Count::About(value) => proto::count::Value::About(value),
+            Count::Withheld => proto::count::Value::Withheld(true),
         };
         Self { value: Some(value) }
     }
@@ -73,6 +76,7 @@ impl Place {
             proto::RunState::Sealed => RunState::Sealed,
             proto::RunState::Linking => RunState::Linking,
             proto::RunState::Linked => RunState::Linked,
+            proto::RunState::Approved => RunState::Approved,
             proto::RunState::Released => RunState::Released,
             proto::RunState::Destroyed => RunState::Destroyed,
             proto::RunState::Cancelled => RunState::Cancelled,
@@ -84,6 +88,8 @@ impl Place {
         match self.present(count.and_then(|count| count.value))? {
             proto::count::Value::Exact(value) => Ok(Count::Exact(value)),
             proto::count::Value::FewerThan(floor) => Ok(Count::FewerThan(floor)),
+            proto::count::Value::About(value) => Ok(Count::About(value)),
+            proto::count::Value::Withheld(_) => Ok(Count::Withheld),
         }
     }
 

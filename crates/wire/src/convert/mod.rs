@@ -1,8 +1,10 @@
 //! Protobuf to domain types and back. Reading checks everything: what comes out can be trusted to
 //! be well formed, though not to be true.
 
+pub(crate) mod board;
 mod common;
 pub(crate) mod intake;
+pub(crate) mod log;
 pub(crate) mod place;
 pub(crate) mod results;
 pub(crate) mod review;

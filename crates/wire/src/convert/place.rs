@@ -63,6 +63,12 @@ pub enum Problem {
     /// It is no signed checkpoint of a log.
     #[error("is no checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// It is no signature file.
+    #[error("is no signature: {0}")]
+    Signature(String),
+    /// It names no topic.
+    #[error("names no topic this version knows")]
+    Topic,
     /// It is no log entry.
     #[error("is no log entry: {0}")]
     Entry(String),

@@ -14,6 +14,10 @@ impl From<&RunStatus> for proto::RunStatusResponse {
             state: proto::RunState::from(status.state).into(),
             detail: plain_text(&status.detail),
             parties: status.parties.iter().map(Into::into).collect(),
+            outcome: status
+                .outcome
+                .map(|digest| digest.as_bytes().to_vec())
+                .unwrap_or_default(),
         }
     }
 }
@@ -30,6 +34,10 @@ impl TryFrom<proto::RunStatusResponse> for RunStatus {
             state: field("state").run_state(message.state)?,
             detail: plain_text(&message.detail),
             parties: parties.collect::<Result<_, _>>()?,
+            outcome: match message.outcome.as_slice() {
+                [] => None,
+                bytes => Some(field("outcome").digest(bytes)?),
+            },
         })
     }
 }
@@ -40,6 +48,7 @@ impl From<&PartyProgress> for proto::PartyProgress {
             party: progress.party.to_string(),
             encodings: progress.encodings,
             handle_map: progress.handle_map,
+            approved: progress.approved,
         }
     }
 }
@@ -52,6 +61,7 @@ impl TryFrom<proto::PartyProgress> for PartyProgress {
             party: at("PartyProgress", "party").name(&message.party)?,
             encodings: message.encodings,
             handle_map: message.handle_map,
+            approved: message.approved,
         })
     }
 }

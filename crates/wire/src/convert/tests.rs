@@ -134,7 +134,9 @@ fn run_status_comes_back() {
             party: "id".parse().unwrap(),
             encodings: true,
             handle_map: false,
+            approved: true,
         }],
+        outcome: Some(Digest::of(b"outcome")),
     };
     let message = proto::RunStatusResponse::from(&status);
     assert_eq!(RunStatus::try_from(message).unwrap(), status);

@@ -2,16 +2,41 @@
 
 use std::cmp::Ordering;
 
+use audit::Checkpoint;
 use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
 
 use super::Fault;
+use crate::board::{Posting, Topic};
+use crate::history::LogHead;
 use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
 use crate::receipt::Receipt;
 use crate::review::Review;
 
+/// Shows a role's log to members. Called as [`Intake`] is.
+pub trait Logs: Send + Sync + 'static {
+    /// The log's head, with the proof that it extends `seen`, which the party saw last and
+    /// cosigned, and with what other members say they were shown.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `NotAMember` when the party does not take part.
+    fn log_head(&self, party: &PartyName, seen: Option<&Checkpoint>) -> Result<LogHead, Fault>;
+
+    /// Entries from number `from` on, in their byte form: as many as take at most `limit` bytes, but
+    /// one if there is one.
+    ///
+    /// # Errors
+    /// A [`Fault`], as for [`Logs::log_head`].
+    fn log_entries(
+        &self,
+        party: &PartyName,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, Fault>;
+}
+
 /// Takes batches. Each call is made on a thread that may block, with the party its caller's
 /// certificate names; calls of several nodes run at once.
-pub trait Intake: Send + Sync + 'static {
+pub trait Intake: Logs {
     /// What a node has to know before it prepares a batch.
     ///
     /// # Errors
@@ -80,6 +105,40 @@ pub trait Results: Send + Sync + 'static {
     /// # Errors
     /// A [`Fault`], as for [`Results::results_header`].
     fn review(&self, party: &PartyName, run: RunNumber) -> Result<Review, Fault>;
+}
+
+/// Relays signed documents among custodians. Called as [`Intake`] is.
+pub trait Board: Send + Sync + 'static {
+    /// Puts up a document of the calling party. The same again changes nothing.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `AlreadyAccepted` when the party has put up another one under the topic.
+    fn post(&self, topic: Topic, posting: &Posting) -> Result<(), Fault>;
+
+    /// All documents of a topic, at most one a party.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `NotAMember` when the party does not take part.
+    fn read(&self, party: &PartyName, topic: Topic) -> Result<Vec<Posting>, Fault>;
+}
+
+/// Decides whether a certificate still counts, before any call is looked at.
+pub trait Gate: Send + Sync + 'static {
+    /// Whether calls under the certificate with this fingerprint are heard.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to answer with.
+    fn admit(&self, party: &PartyName, certificate: &Digest) -> Result<(), Refusal>;
+}
+
+/// Admits every certificate that TLS does.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Everyone;
+
+impl Gate for Everyone {
+    fn admit(&self, _party: &PartyName, _certificate: &Digest) -> Result<(), Refusal> {
+        Ok(())
+    }
 }
 
 /// What to do with a chunk.

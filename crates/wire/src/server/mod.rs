@@ -1,29 +1,34 @@
 //! The coordinator's side: one listener for one role.
 
+mod board;
 mod contract;
 mod fault;
 mod intake;
 mod limited;
+mod log;
 mod results;
 
 use std::future::Future;
 use std::sync::Arc;
 
-use model::{PartyName, Refusal, RefusalCode};
+use model::{Digest, PartyName, Refusal, RefusalCode};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use tonic::Request;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::server::Router;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
+use tonic::{Request, Status};
 
 use crate::identity::party_of;
 use crate::limits;
 use crate::pki::PrivateKeyPem;
+use crate::proto::board_server::BoardServer;
 use crate::proto::intake_server::IntakeServer;
+use crate::proto::log_server::LogServer;
 use crate::proto::results_server::ResultsServer;
 use crate::status;
 
-pub use contract::{Admission, Intake, Results, admit_chunk};
+pub use contract::{Admission, Board, Everyone, Gate, Intake, Logs, Results, admit_chunk};
 pub use fault::Fault;
 
 /// What a role listens with.
@@ -49,19 +54,31 @@ pub enum ServeError {
     Transport(String),
 }
 
+/// What one listener serves.
+#[derive(Clone)]
+pub struct Services {
+    /// Takes batches.
+    pub intake: Arc<dyn Intake>,
+    /// Serves results, where the role has any.
+    pub results: Option<Arc<dyn Results>>,
+    /// Relays documents, where the role does.
+    pub board: Option<Arc<dyn Board>>,
+    /// Decides whose certificates count.
+    pub gate: Arc<dyn Gate>,
+}
+
 /// Serves calls on `listener` until `shutdown` is ready; calls under way then have
-/// [`limits::SHUTDOWN_GRACE`] to end. Without `results` only [`Intake`] is served.
+/// [`limits::SHUTDOWN_GRACE`] to end.
 ///
 /// # Errors
 /// [`ServeError`] when TLS cannot be set up or the listener breaks.
 pub async fn serve(
     listener: TcpListener,
     identity: &RoleIdentity,
-    intake: Arc<dyn Intake>,
-    results: Option<Arc<dyn Results>>,
+    services: Services,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let router = router(identity, intake, results)?;
+    let router = router(identity, services)?;
     let incoming = limited::incoming(listener, limits::MAX_CONNECTIONS);
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async { drop(stopped.await) };
@@ -77,11 +94,16 @@ pub async fn serve(
     }
 }
 
-fn router(
-    identity: &RoleIdentity,
-    intake: Arc<dyn Intake>,
-    results: Option<Arc<dyn Results>>,
-) -> Result<Router, ServeError> {
+fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeError> {
+    let Services {
+        intake,
+        results,
+        board,
+        gate,
+    } = services;
+    let log = LogServer::new(log::Service(Arc::clone(&intake)))
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
     let intake = IntakeServer::new(intake::Service(intake))
         .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
@@ -90,10 +112,32 @@ fn router(
             .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(limits::MAX_MESSAGE_BYTES)
     });
+    let board = board.map(|board| {
+        BoardServer::new(board::Service(board))
+            .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(limits::MAX_BOARD_BYTES)
+    });
     let mut server = transport()
         .tls_config(tls(identity))
         .map_err(|error| ServeError::Identity(status::chain(&error)))?;
-    Ok(server.add_service(intake).add_optional_service(results))
+    let heard = move |request: Request<()>| admitted(&*gate, request);
+    let results = results.map(|results| InterceptedService::new(results, heard.clone()));
+    let log = InterceptedService::new(log, heard.clone());
+    let board = board.map(|board| InterceptedService::new(board, heard.clone()));
+    Ok(server
+        .add_service(InterceptedService::new(intake, heard))
+        .add_service(log)
+        .add_optional_service(results)
+        .add_optional_service(board))
+}
+
+/// Holds a call to the gate, before anything of it is read.
+fn admitted(gate: &dyn Gate, request: Request<()>) -> Result<Request<()>, Status> {
+    let (party, fingerprint) = caller_certificate(&request).map_err(|fault| fault.status())?;
+    match gate.admit(&party, &fingerprint) {
+        Ok(()) => Ok(request),
+        Err(refusal) => Err(status::refused(&refusal)),
+    }
 }
 
 fn transport() -> Server {
@@ -117,12 +161,19 @@ fn tls(identity: &RoleIdentity) -> ServerTlsConfig {
         .timeout(limits::HANDSHAKE_TIMEOUT)
 }
 
-/// The party the call's certificate names. TLS has checked the certificate before.
+/// The party the call's certificate names.
 fn caller<T>(request: &Request<T>) -> Result<PartyName, Fault> {
+    Ok(caller_certificate(request)?.0)
+}
+
+/// The party the call's certificate names, and the certificate's fingerprint. TLS has checked the
+/// certificate before.
+fn caller_certificate<T>(request: &Request<T>) -> Result<(PartyName, Digest), Fault> {
     let nobody = || Fault::refused(RefusalCode::NotAMember, "the caller shows no certificate");
     let certificates = request.peer_certs().ok_or_else(nobody)?;
     let certificate = certificates.first().ok_or_else(nobody)?;
-    Ok(party_of(certificate).map_err(Refusal::from)?)
+    let party = party_of(certificate).map_err(Refusal::from)?;
+    Ok((party, Digest::of(certificate)))
 }
 
 /// Makes a call on a thread that may block.

@@ -10,12 +10,13 @@ use model::{
 };
 use secret::{Key32, SigningKey};
 
+use crate::history::LogHead;
 use crate::messages::*;
 use crate::receipt::Receipt;
 use crate::review::{
     Review, ReviewExplanation, ReviewHeader, ReviewPair, ReviewStep, review_digest,
 };
-use crate::server::{Admission, Fault, Intake, Results, admit_chunk};
+use crate::server::{Admission, Fault, Intake, Logs, Results, admit_chunk};
 
 /// The manifest of a batch with this payload.
 pub(crate) fn manifest(party: &str, payload: &[u8], chunk_bytes: u32) -> BatchManifest {
@@ -136,6 +137,27 @@ impl State {
     }
 }
 
+impl Logs for Fake {
+    fn log_head(&self, _: &PartyName, seen: Option<&Checkpoint>) -> Result<LogHead, Fault> {
+        let log = &self.state().log;
+        let checkpoint = Checkpoint::sign(log.head(), &signer()).unwrap();
+        Ok(LogHead::of(
+            log,
+            signer().key(),
+            &checkpoint,
+            seen,
+            Vec::new(),
+        ))
+    }
+
+    fn log_entries(&self, _: &PartyName, from: u64, _: usize) -> Result<Vec<Vec<u8>>, Fault> {
+        let log = &self.state().log;
+        // Two at a time, so that callers have to come again.
+        let entry = |index| log.entry_bytes(index).unwrap();
+        Ok((from..from + 2).filter_map(entry).collect())
+    }
+}
+
 impl Intake for Fake {
     fn describe(&self, _: &PartyName) -> Result<Description, Fault> {
         Ok(Description {
@@ -229,7 +251,9 @@ impl Results for Fake {
                 party: party.clone(),
                 encodings: true,
                 handle_map: true,
+                approved: false,
             }],
+            outcome: None,
         })
     }
 

@@ -13,7 +13,7 @@ use super::fake::Fake;
 use crate::client::{ClientError, NodeClient, NodeIdentity, Retry, Target};
 use crate::messages::Role;
 use crate::pki::{Authority, Validity, request};
-use crate::server::{Intake, Results, RoleIdentity, serve};
+use crate::server::{Everyone, Intake, Results, RoleIdentity, Services, serve};
 
 /// A project's authority.
 pub(super) struct World {
@@ -92,12 +92,16 @@ impl World {
         let intake: Arc<dyn Intake> = fake.clone();
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
+        let services = Services {
+            intake,
+            results,
+            board: None,
+            gate: Arc::new(Everyone),
+        };
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            serve(listener, &identity, intake, results, stopped)
-                .await
-                .unwrap();
+            serve(listener, &identity, services, stopped).await.unwrap();
         });
         Listening {
             address,

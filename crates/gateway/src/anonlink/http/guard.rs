@@ -56,14 +56,17 @@ pub(super) async fn guard(
     }
 }
 
-/// Callers put paths together with doubled slashes.
+/// Callers put paths together with doubled slashes. No path of the API has a percent sign: one is taken as
+/// it stands, so that whatever it would stand for is told as unknown.
 pub(super) async fn collapse_slashes(mut request: Request) -> Request {
     let uri = request.uri();
-    if uri.path().contains("//") {
+    if uri.path().contains("//") || uri.path().contains('%') {
         let mut path = String::with_capacity(uri.path().len());
         for character in uri.path().chars() {
-            if character != '/' || !path.ends_with('/') {
-                path.push(character);
+            match character {
+                '/' if path.ends_with('/') => {}
+                '%' => path.push_str("%25"),
+                other => path.push(other),
             }
         }
         if let Some(query) = uri.query() {
@@ -112,6 +115,7 @@ mod tests {
             "/api/v1/projects/a?x=//"
         );
         assert_eq!(collapsed("//api").await, "/api");
+        assert_eq!(collapsed("/api/%ff%2F").await, "/api/%25ff%252F");
         assert_eq!(collapsed("/api/v1/projects/").await, "/api/v1/projects/");
     }
 

@@ -271,7 +271,9 @@ fn check_blocking(uses_blocking: bool, has_blocks: bool) -> Result<(), Problem> 
 
 fn check_contents(found: &Found, records: u32) -> Result<(), Problem> {
     if found.shape == Some(Shape::InStore) {
-        return Err(no_object_store());
+        // Nobody was ever given a path in a store, so no path is the caller's own.
+        let detail = "Provided object store path is not allowed";
+        return Err(Problem::refused(StatusCode::FORBIDDEN, detail));
     }
     if records == 0 {
         return Err(Problem::bad("Missing CLKs information"));

@@ -1,0 +1,34 @@
+//! `symbolon-audit report`.
+
+use std::path::PathBuf;
+
+use auditor::{reconcile, replay, report};
+use model::{Clock as _, SystemClock};
+use service::Exit;
+
+use super::check;
+
+/// What `report` takes.
+#[derive(clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    check: check::CheckArgs,
+    /// The coordinator's state directory: the linkage is done again from it, and reported too.
+    #[arg(long, value_name = "DIR")]
+    coordinator: Option<PathBuf>,
+    /// The page to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
+    let (verified, logs) = args.check.check()?;
+    let mut found = reconcile::reconcile(&logs);
+    if let Some(directory) = &args.coordinator {
+        found.extend(replay::replay(&logs, directory)?);
+    }
+    let verdict = check::together(&verified, found);
+    let page = report::page(&verdict, &logs, SystemClock.unix_millis() / 1000);
+    service::files::write_atomic(&args.out, page.as_bytes())?;
+    args.check.told(&verdict)
+}

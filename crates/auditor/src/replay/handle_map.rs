@@ -1,0 +1,137 @@
+//! Reading a party's sealed handle map, written apart from the resolver's own reader so that one does
+//! not hide the other's mistake: `docs/protocol.md` has the form.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use link::resolve::HandlePair;
+use link::{Decision, Verdict};
+use model::{BatchManifest, PartyIndex, PassHandle, RecordHandle, ReviewId};
+use secret::sealed_stream::StreamError;
+use secret::{RecipientSecret, StreamReader};
+use wire::limits::MAX_VERDICTS;
+use wire::{VERDICTS_MAGIC, VerdictEntry};
+
+/// Bytes of one entry: pass handle and record handle.
+const ENTRY: usize = 32;
+
+/// Why a handle map cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum HandleMapError {
+    #[error("it does not open with this key: {0}")]
+    Sealed(#[from] StreamError),
+    #[error("its entries or verdicts are not whole")]
+    Torn,
+    #[error("it has other entries than its manifest says")]
+    Count,
+}
+
+/// A handle map, opened.
+#[derive(Default)]
+pub(super) struct HandleMap {
+    pub(super) pairs: Vec<HandlePair>,
+    verdicts: Vec<VerdictEntry>,
+}
+
+/// Opens the handle map of `manifest`.
+pub(super) fn open(
+    manifest: &BatchManifest,
+    sealed: impl Read,
+    secret: &RecipientSecret,
+) -> Result<HandleMap, HandleMapError> {
+    let context = format!(
+        "symbolon handle map v1 project={} run={} epoch={} party={}",
+        manifest.project, manifest.run, manifest.epoch, manifest.party
+    );
+    let mut reader = StreamReader::to_recipient(sealed, secret, context.as_bytes())?;
+    let (mut map, mut promised) = (HandleMap::default(), None);
+    while let Some(chunk) = reader.next_chunk()? {
+        if (map.pairs.len() as u64) < manifest.rows {
+            map.add_pairs(&chunk)?;
+        } else if promised.is_none() {
+            promised = Some(announced(&chunk)?);
+        } else {
+            map.add_verdicts(&chunk)?;
+        }
+    }
+    let whole = map.pairs.len() as u64 == manifest.rows
+        && map.verdicts.len() == promised.unwrap_or_default() as usize;
+    if whole {
+        Ok(map)
+    } else {
+        Err(HandleMapError::Count)
+    }
+}
+
+impl HandleMap {
+    fn add_pairs(&mut self, chunk: &[u8]) -> Result<(), HandleMapError> {
+        let (entries, rest) = chunk.as_chunks::<ENTRY>();
+        for entry in entries {
+            let (pass, record) = (entry.first_chunk::<16>(), entry.last_chunk::<16>());
+            let (Some(pass), Some(record)) = (pass, record) else {
+                return Err(HandleMapError::Torn);
+            };
+            self.pairs
+                .push((PassHandle::new(*pass), RecordHandle::new(*record)));
+        }
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            Err(HandleMapError::Torn)
+        }
+    }
+
+    fn add_verdicts(&mut self, chunk: &[u8]) -> Result<(), HandleMapError> {
+        let (entries, rest) = chunk.as_chunks::<{ VerdictEntry::BYTES }>();
+        if !rest.is_empty() || self.verdicts.len() + entries.len() > MAX_VERDICTS {
+            return Err(HandleMapError::Torn);
+        }
+        for entry in entries {
+            let entry = VerdictEntry::from_bytes(entry).ok_or(HandleMapError::Torn)?;
+            self.verdicts.push(entry);
+        }
+        Ok(())
+    }
+}
+
+fn announced(chunk: &[u8]) -> Result<u32, HandleMapError> {
+    let count = chunk.strip_prefix(VERDICTS_MAGIC);
+    let count = count.and_then(|count| count.try_into().ok());
+    count.map(u32::from_le_bytes).ok_or(HandleMapError::Torn)
+}
+
+type Owned = (PartyIndex, RecordHandle);
+
+/// What the owners of both records of a pair decided together: different if either says so, the same
+/// only if both do.
+pub(super) fn decisions<'a>(
+    maps: impl IntoIterator<Item = (PartyIndex, &'a HandleMap)>,
+) -> Vec<Decision> {
+    let mut halves: BTreeMap<ReviewId, Vec<(Owned, Option<wire::Verdict>)>> = BTreeMap::new();
+    for (party, map) in maps {
+        for entry in &map.verdicts {
+            let half = ((party, entry.record), entry.verdict);
+            halves.entry(entry.review).or_default().push(half);
+        }
+    }
+    let pairs = halves
+        .into_values()
+        .filter_map(|halves| <[_; 2]>::try_from(halves).ok());
+    pairs.filter_map(decision).collect()
+}
+
+fn decision(
+    [(left, one), (right, other)]: [(Owned, Option<wire::Verdict>); 2],
+) -> Option<Decision> {
+    use wire::Verdict::{Different, Same};
+    let verdict = match [one, other] {
+        [Some(Same), Some(Same)] => Verdict::Same,
+        said if said.contains(&Some(Different)) => Verdict::Different,
+        _ => return None,
+    };
+    Some(Decision {
+        left,
+        right,
+        verdict,
+    })
+}

@@ -1,0 +1,120 @@
+//! Nothing is released before every custodian's officer has approved exactly what came out.
+
+use model::{RefusalCode, RunNumber};
+use service::Shutdown;
+use wire::{Fault, Posting, RunState, RunStatus, Topic};
+
+use super::fixture::Agreed;
+use super::world::{REGISTRIES, World, name};
+use crate::Coordinator;
+
+const RUN: Topic = Topic::Approval(RunNumber(1));
+
+fn linked(world: &World) -> Coordinator {
+    let coordinator = world.open();
+    REGISTRIES
+        .iter()
+        .for_each(|registry| world.deliver(&coordinator, registry));
+    coordinator.advance(&Shutdown::new()).unwrap();
+    coordinator
+}
+
+fn told(coordinator: &Coordinator) -> RunStatus {
+    coordinator.results().run_status(&name("a")).unwrap()
+}
+
+fn code(outcome: Result<(), Fault>) -> RefusalCode {
+    match outcome {
+        Err(Fault::Refused(refusal)) => refusal.code,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+#[test]
+fn the_resolver_waits_for_every_officer() {
+    let world = World::new();
+    let coordinator = linked(&world);
+    let approval = |party: &str| Agreed::new().approval(party, &told(&coordinator));
+    coordinator.board().post(RUN, &approval("a")).unwrap();
+    coordinator.advance(&Shutdown::new()).unwrap();
+    assert_eq!(told(&coordinator).detail, "waits for the approval of b");
+    let approved: Vec<bool> = told(&coordinator)
+        .parties
+        .iter()
+        .map(|p| p.approved)
+        .collect();
+    assert_eq!(approved, [true, false]);
+    let early = coordinator
+        .results()
+        .results_header(&name("a"), RunNumber(1));
+    assert_eq!(code(early.map(drop)), RefusalCode::WrongState);
+    coordinator.board().post(RUN, &approval("b")).unwrap();
+    coordinator.advance(&Shutdown::new()).unwrap();
+    assert_eq!(told(&coordinator).state, RunState::Released);
+}
+
+#[test]
+fn approvals_of_something_else_are_refused() {
+    let world = World::new();
+    let coordinator = linked(&world);
+    let told = told(&coordinator);
+    let post = |posting: &Posting| code(coordinator.board().post(RUN, posting));
+    let other_outcome = RunStatus {
+        outcome: Some(model::Digest::of(b"another")),
+        ..told.clone()
+    };
+    let approval = Agreed::new().approval("a", &other_outcome);
+    assert_eq!(post(&approval), RefusalCode::DigestDiffers);
+    // The officer of b signs for a.
+    let document = Agreed::new().approval("a", &told).document;
+    let forged = Posting {
+        party: name("a"),
+        ..Agreed::posting("b", document.clone())
+    };
+    assert_eq!(post(&forged), RefusalCode::OutsideAgreement);
+    let borrowed = Agreed::posting("b", document);
+    assert_eq!(post(&borrowed), RefusalCode::WrongParty);
+    assert_eq!(
+        post(&Agreed::posting("a", b"yes".to_vec())),
+        RefusalCode::BadMessage
+    );
+    let later = Topic::Approval(RunNumber(2));
+    let approval = Agreed::new().approval("a", &told);
+    assert_eq!(
+        code(coordinator.board().post(later, &approval)),
+        RefusalCode::WrongRun
+    );
+    coordinator.advance(&Shutdown::new()).unwrap();
+    assert_eq!(self::told(&coordinator).state, RunState::Linked);
+}
+
+#[test]
+fn a_run_is_approved_when_it_is_linked_and_not_before() {
+    let world = World::new();
+    let coordinator = world.open();
+    let told = RunStatus {
+        outcome: Some(model::Digest::of(b"a guess")),
+        ..told(&coordinator)
+    };
+    let approval = Agreed::new().approval("a", &told);
+    assert_eq!(
+        code(coordinator.board().post(RUN, &approval)),
+        RefusalCode::WrongState
+    );
+}
+
+/// A coordinator that writes an approval itself gets nowhere: nobody's officer has signed it.
+#[test]
+fn an_approval_put_on_the_board_by_hand_does_not_count() {
+    let world = World::new();
+    let coordinator = linked(&world);
+    world.approve(&coordinator);
+    drop(coordinator);
+    let board = world.directory().role(wire::Role::Resolver).board();
+    let approval = board.join("approval-run-1/b.toml");
+    let text = std::fs::read_to_string(&approval).unwrap();
+    std::fs::write(&approval, text.replace("run-approval", "run-approval ")).unwrap();
+    let coordinator = world.open();
+    coordinator.advance(&Shutdown::new()).unwrap();
+    assert_eq!(told(&coordinator).state, RunState::Linked);
+}
