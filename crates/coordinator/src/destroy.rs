@@ -219,7 +219,15 @@ fn files_in(directory: &Path) -> Result<usize, DestroyError> {
     if !directory.exists() {
         return Ok(0);
     }
-    Ok(fs::read_dir(directory)
-        .map_err(file_error(directory))?
+    let entries = fs::read_dir(directory).map_err(file_error(directory))?;
+    let is_manifest = |entry: &fs::DirEntry| {
+        let path = entry.path();
+        path.extension()
+            .is_some_and(|extension| extension == "manifest")
+    };
+    // A manifest stands beside its batch.
+    Ok(entries
+        .flatten()
+        .filter(|entry| !is_manifest(entry))
         .count())
 }

@@ -83,8 +83,9 @@ impl BatchFiles {
         renamed.map_err(|source| failed("rename", &path, source))
     }
 
-    /// Removes the file, if there is one.
+    /// Removes the file and the manifest beside it, if they are there.
     pub(super) fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
+        remove(&self.0.join(format!("{digest}.manifest")))?;
         remove(&self.path(digest))
     }
 
