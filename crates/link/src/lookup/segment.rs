@@ -133,5 +133,5 @@ impl Segment {
 fn cell(token: BlockToken, cells: u64) -> usize {
     let bytes = token.as_bytes();
     let first = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    (u64::from(first) * cells >> 32) as usize
+    ((u64::from(first) * cells) >> 32) as usize
 }
