@@ -17,6 +17,9 @@ use crate::anonlink::run::{Run, RunState, Stage};
 use crate::anonlink::serve::Shared;
 use crate::anonlink::time;
 
+/// The most bytes of a request for a run.
+const MAX_BYTES: usize = 64 << 10;
+
 /// `POST /projects/{project}/runs`.
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
@@ -26,7 +29,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let token = auth::presented(&headers)?;
     body::expect_json(&headers)?;
-    let new = NewRun::parse(&body::small(body).await?)?;
+    let new = NewRun::parse(&body::small(body, MAX_BYTES).await?)?;
     let run = blocking(move || {
         let project = auth::owner(&shared, &project, &token)?;
         add(&shared, &project, new)

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
 
-use service::files::create_dir_private;
+use service::files::{create_dir_private, sync_dir};
 use service::{Shutdown, Stopwatch};
 
 use super::WorkError;
@@ -72,6 +72,7 @@ impl<'a> Inputs<'a> {
     pub(super) fn compare(&self, run: &mut Run, shutdown: &Shutdown) -> Result<(), WorkError> {
         let files = self.shared.files.run(&self.project, &run.id);
         let mut out = Raw::open(&files, run.checkpoint)?;
+        run.checkpoint = out.checkpoint;
         let watch = Stopwatch::start();
         let before = run.checkpoint.comparisons;
         for block in self.blocks()? {
@@ -128,14 +129,20 @@ struct Raw {
 }
 
 impl Raw {
-    /// Opens the file behind the last durable tile.
+    /// Opens the file behind the last durable tile, or at its start where not all that was durable is
+    /// there any more.
     fn open(files: &RunFiles, checkpoint: Checkpoint) -> io::Result<Self> {
         create_dir_private(files.directory())?;
         let mut options = OpenOptions::new();
         let options = options.create(true).write(true).truncate(false);
         let mut file = options.open(files.raw())?;
+        let checkpoint = match file.metadata()?.len() < checkpoint.bytes {
+            true => Checkpoint::default(),
+            false => checkpoint,
+        };
         file.set_len(checkpoint.bytes)?;
         file.seek(SeekFrom::Start(checkpoint.bytes))?;
+        sync_dir(files.directory())?;
         Ok(Self {
             file: BufWriter::with_capacity(BUFFER, file),
             checkpoint,
@@ -166,4 +173,31 @@ pub(super) fn sort(files: &RunFiles) -> io::Result<()> {
     let mut pairs = Draft::new(files.pairs())?;
     sort_once::<ROW>(raw, files.directory(), PIECE_BYTES, &mut pairs)?;
     pairs.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anonlink::files::Files;
+
+    #[test]
+    fn pairs_that_are_gone_are_looked_for_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let ids = ("0".repeat(48), "1".repeat(48));
+        let files = Files::open(dir.path()).unwrap();
+        let files = files.run(&ids.0.parse().unwrap(), &ids.1.parse().unwrap());
+        std::fs::create_dir_all(files.directory()).unwrap();
+        std::fs::write(files.raw(), [7; 5]).unwrap();
+        let checkpoint = |bytes| Checkpoint {
+            tiles: 2,
+            comparisons: 9,
+            bytes,
+        };
+        let kept = Raw::open(&files, checkpoint(4)).unwrap();
+        assert_eq!((kept.checkpoint, kept.passed), (checkpoint(4), 2));
+        assert_eq!(std::fs::read(files.raw()).unwrap(), [7; 4]);
+        let lost = Raw::open(&files, checkpoint(5)).unwrap();
+        assert_eq!((lost.checkpoint, lost.passed), (Checkpoint::default(), 0));
+        assert_eq!(std::fs::metadata(files.raw()).unwrap().len(), 0);
+    }
 }
