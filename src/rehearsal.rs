@@ -4,10 +4,14 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use encode::{ClearReader, EpochKeys, LinkageKey, NodeKeys, PrepareReport, Prepared, Preparer};
+use encode::{
+    ClearReader, EpochKeys, LinkageKey, NodeKeys, PrepareReport, Prepared, Preparer, UnsortedBatch,
+};
 use link::matcher::MatchReport;
 use link::{Comparer, RecordSet, Resolution, RowBatch, Scratch, Spool};
 use model::layout::Row;
@@ -25,9 +29,9 @@ use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
 
 /// Records read and encoded at a time.
-const CHUNK: usize = 1024;
+const CHUNK: usize = 4096;
 /// A batch takes at most about this part of the memory.
-const BATCHES_IN_MEMORY: usize = 8;
+const BATCHES_IN_MEMORY: usize = 16;
 
 /// One party's registry on this machine.
 pub(crate) struct PartyFile {
@@ -244,38 +248,64 @@ impl<'a> Work<'a> {
         let (schema, layout) = (&self.plan.schema, &self.plan.layout);
         let columns = ColumnPlan::of(schema, file.party);
         let mut source = CsvFile::open(&file.path, &columns)?;
-        let preparer = |standing| {
-            Preparer::new(schema, layout, file.party, &columns, epoch, keys).after(standing)
-        };
         let reader = ClearReader::new(schema, layout, file.party, &columns, keys);
+        let clear_too = self.plan.similarities == Similarities::Clear;
+        let most = self.plan.scratch.memory() / BATCHES_IN_MEMORY;
+        let mut preparer = Preparer::new(schema, layout, file.party, &columns, epoch, keys)
+            .after(self.standing.of_party(file.party));
+        // While one batch is taken in, the next is encoded.
+        let (batches, waiting) = mpsc::sync_channel(0);
+        let report = thread::scope(|scope| {
+            let keeper = scope.spawn(|| self.keep_all(file, waiting));
+            // Dropped here however reading ends, so that the keeper never waits for more.
+            let batches = batches;
+            let mut clear = ClearRecords::new();
+            loop {
+                let chunk = source.next_chunk(CHUNK)?;
+                let at_end = chunk.is_empty();
+                progress.advance(chunk.len() as u64);
+                if clear_too {
+                    clear.extend(chunk.iter().map(|raw| reader.read(raw)));
+                }
+                let added = preparer.add(chunk);
+                added.with_context(|| file.path.display().to_string())?;
+                let full = preparer.bytes() > most;
+                // Nobody waits any more when keeping has failed; then it says why.
+                if (at_end || full)
+                    && batches
+                        .send((preparer.cut(), std::mem::take(&mut clear)))
+                        .is_err()
+                    || at_end
+                {
+                    break;
+                }
+            }
+            drop(batches);
+            match keeper.join() {
+                Ok(report) => report,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })?;
+        let standing = preparer.into_standing();
+        self.standing.samples.insert(file.party, standing.sample);
+        Ok(report)
+    }
+
+    /// Takes all batches of a registry in.
+    fn keep_all(
+        &mut self,
+        file: &PartyFile,
+        batches: mpsc::Receiver<(UnsortedBatch, ClearRecords)>,
+    ) -> anyhow::Result<PrepareReport> {
         let first = self.standing.batches.len();
         let mut report = PrepareReport::default();
-        let mut current = preparer(self.standing.of_party(file.party));
-        let mut clear = ClearRecords::new();
-        loop {
-            let chunk = source.next_chunk(CHUNK)?;
-            let at_end = chunk.is_empty();
-            progress.advance(chunk.len() as u64);
-            if self.plan.similarities == Similarities::Clear {
-                clear.extend(chunk.iter().map(|raw| reader.read(raw)));
-            }
-            current
-                .add(chunk)
-                .with_context(|| file.path.display().to_string())?;
-            if at_end || current.bytes() > self.plan.scratch.memory() / BATCHES_IN_MEMORY {
-                let mut prepared = current.finish();
-                let standing = std::mem::take(&mut prepared.standing);
-                report.join(self.keep(file, prepared, std::mem::take(&mut clear))?);
-                if at_end {
-                    let new = &self.standing.batches[first..];
-                    let gone: usize = new.iter().map(|batch| batch.gone.len()).sum();
-                    report.forget_rows(gone as u64);
-                    self.standing.samples.insert(file.party, standing.sample);
-                    return Ok(report);
-                }
-                current = preparer(standing);
-            }
+        for (batch, clear) in batches {
+            report.join(self.keep(file, batch.sort(), clear)?);
         }
+        let new = &self.standing.batches[first..];
+        let gone: usize = new.iter().map(|batch| batch.gone.len()).sum();
+        report.forget_rows(gone as u64);
+        Ok(report)
     }
 
     /// Takes a prepared batch in: its rows go to be compared, the rest stays.
@@ -286,7 +316,7 @@ impl<'a> Work<'a> {
         clear: ClearRecords,
     ) -> anyhow::Result<PrepareReport> {
         let rows = RowBatch::new(file.party);
-        self.comparer.add(&rows, &mut prepared.rows.as_slice())?;
+        self.comparer.add_rows(&rows, prepared.rows.iter())?;
         self.standing.mark_gone(file.party, &prepared.gone);
         self.clear.push(clear);
         let handles = prepared.handle_map.iter();
@@ -297,12 +327,12 @@ impl<'a> Work<'a> {
         let label = before.map_or(&file.label, |batch| &batch.label).clone();
         self.standing.batches.push(Batch {
             label,
-            calibration: calibration_rows(&self.plan.schema, &self.plan.layout, &prepared),
+            calibration: calibration_rows(&self.plan.schema, &prepared),
             gone: Vec::new(),
             set: RecordSet::of(file.party, handles),
             records: own.map(|(handle, key)| (*handle, record_id(key))).collect(),
             rows: if self.plan.keeps_rows {
-                prepared.rows
+                prepared.rows.to_vec()
             } else {
                 Vec::new()
             },
@@ -335,15 +365,11 @@ impl<'a> Work<'a> {
 }
 
 /// The calibration rows of a batch by their handles: the only ones that may have to go.
-fn calibration_rows(
-    schema: &LinkageSchema,
-    layout: &Layout,
-    prepared: &Prepared,
-) -> BTreeMap<PassHandle, u32> {
+fn calibration_rows(schema: &LinkageSchema, prepared: &Prepared) -> BTreeMap<PassHandle, u32> {
     let Some(calibration) = schema.calibration_pass() else {
         return BTreeMap::new();
     };
-    let rows = prepared.rows.chunks_exact(layout.row_bytes).map(Row::new);
+    let rows = prepared.rows.iter().map(Row::new);
     (0..)
         .zip(rows)
         .filter(|(_, row)| row.pass() == calibration)

@@ -90,7 +90,7 @@ fn clusters_in_process(
             .iter()
             .map(|entry| (entry.pass, entry.record));
         sets.push(RecordSet::of(party, handles));
-        rows.push(prepared.rows);
+        rows.push(prepared.rows.to_vec());
     }
     let inputs: Vec<PartyRows<'_>> = schema
         .party_indices()

@@ -20,6 +20,8 @@ mod governance;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod lookup;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod quality;

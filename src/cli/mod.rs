@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and the exit codes.
 
+mod country;
 mod encode;
 mod evaluate;
 mod extend;
@@ -42,6 +43,8 @@ enum Command {
     Plan(plan::PlanArguments),
     /// Link every data set of a list with one set of defaults and hold the results to their floors.
     Quality(quality::QualityArguments),
+    /// Make up a country with its registries and the truth about them, to try things on.
+    Country(country::CountryArguments),
     /// Compare clusters with the truth.
     Evaluate(evaluate::EvaluateArguments),
     /// Encode a CSV file as clkhash does, one CLK a record.
@@ -59,6 +62,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Extend(arguments)) => extend::run(&arguments),
         Some(Command::Plan(arguments)) => plan::run(&arguments),
         Some(Command::Quality(arguments)) => quality::run(&arguments),
+        Some(Command::Country(arguments)) => country::run(&arguments),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),
         Some(Command::Encode(arguments)) => encode::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),

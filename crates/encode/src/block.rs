@@ -1,7 +1,5 @@
 //! Block values: what must be equal for two records to meet in a pass.
 
-use std::ops::Range;
-
 use model::schema::{BlockComponent, BlockForm, Pass};
 use records::{NormalisedRecord, NormalisedValue, PartialDate, phonetic_code};
 use zeroize::Zeroizing;
@@ -77,37 +75,28 @@ fn forms(component: &BlockComponent, record: &NormalisedRecord) -> Vec<Zeroizing
 fn of_words(form: BlockForm, words: &[String]) -> Vec<String> {
     match form {
         BlockForm::Code => words.iter().take(1).map(|w| phonetic_code(w)).collect(),
-        BlockForm::AnyCode => codes(words).into_iter().map(|(_, code)| code).collect(),
+        BlockForm::AnyCode => codes(words),
         BlockForm::CodePair => pairs(&codes(words)),
         _ => vec![words.concat()],
     }
 }
 
-/// The codes of a name with the words that each is made of: single words, and any two that follow
-/// one another read as one, so that a space lost or put in does not part two records
-/// (`docs/decisions/0008-phonetic-codes.md` says what that is worth).
-fn codes(words: &[String]) -> Vec<(Range<usize>, String)> {
-    let words = &words[..words.len().min(MAX_WORDS)];
-    let code = |range: Range<usize>| (range.clone(), phonetic_code(&words[range].concat()));
-    let single = (0..words.len()).map(|place| place..place + 1);
-    let joined = (1..words.len()).map(|place| place - 1..place + 1);
-    single
-        .chain(joined)
-        .map(code)
-        .filter(|(_, code)| !code.is_empty())
+/// The codes of the words of a name.
+fn codes(words: &[String]) -> Vec<String> {
+    let words = words.iter().take(MAX_WORDS);
+    words
+        .map(|word| phonetic_code(word))
+        .filter(|code| !code.is_empty())
         .collect()
 }
 
-/// Every single word with every other, and with every two joined of which it is none.
-fn pairs(codes: &[(Range<usize>, String)]) -> Vec<String> {
+/// Every code with every other, whichever comes first.
+fn pairs(codes: &[String]) -> Vec<String> {
     let mut pairs = Vec::new();
-    for (place, (words, first)) in codes.iter().enumerate() {
-        for (others, second) in &codes[place + 1..] {
-            let overlap = words.start < others.end && others.start < words.end;
-            if words.len() == 1 && !overlap {
-                let (low, high) = (first.min(second), first.max(second));
-                pairs.push(format!("{low}+{high}"));
-            }
+    for (place, first) in codes.iter().enumerate() {
+        for second in &codes[place + 1..] {
+            let (low, high) = (first.min(second), first.max(second));
+            pairs.push(format!("{low}+{high}"));
         }
     }
     pairs
@@ -179,20 +168,6 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_space_does_not_part_a_name() {
-        let meet = |form, a, b| {
-            let form = [(0, form)];
-            let other = blocks(&form, &record(b, BORN));
-            blocks(&form, &record(a, BORN))
-                .iter()
-                .any(|block| other.contains(block))
-        };
-        assert!(meet(BlockForm::AnyCode, "jo hanna", "johanna"));
-        assert!(meet(BlockForm::CodePair, "jo hanna silva", "johanna silva"));
-        assert!(!meet(BlockForm::CodePair, "jo hanna", "johanna"));
-    }
-
-    #[test]
     fn a_missing_component_means_no_block() {
         let form = [(0, BlockForm::Code), (1, BlockForm::MonthDay)];
         assert!(blocks(&form, &record("ana", BORN)).is_empty());
@@ -222,7 +197,7 @@ mod tests {
 
     #[test]
     fn components_multiply_up_to_the_limit() {
-        let form = [(0, BlockForm::CodePair), (1, BlockForm::NearYear)];
+        let form = [(0, BlockForm::CodePair), (0, BlockForm::AnyCode)];
         let many = blocks(&form, &record("ana berta carla dora eva", BORN));
         assert_eq!(many.len(), MAX_BLOCKS);
     }

@@ -87,7 +87,7 @@ impl Blocks {
         pad(&mut self.tokens);
         for (cipher, mask, images) in [
             (&node.handles, &ids.passes, &mut self.handles),
-            (&node.flips, &ids.noise, &mut self.noise),
+            (&node.flip_masks, &ids.noise, &mut self.noise),
         ] {
             images.resize(self.tokens.len(), Block::default());
             cipher.images(mask, &self.tokens, images);

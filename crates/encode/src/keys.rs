@@ -108,6 +108,8 @@ pub struct NodeKeys {
     pass: Prf,
     pub(crate) handles: Cipher,
     pub(crate) noise: Prf,
+    /// What the masks of rows' flips come from; of a key apart from that of the flips under them.
+    pub(crate) flip_masks: Cipher,
     pub(crate) flips: Cipher,
 }
 
@@ -122,6 +124,7 @@ impl NodeKeys {
             pass: secret.derive("pass handle", &run).prf(),
             handles: Cipher::new(&secret.derive("pass handle cipher", &run)),
             noise: secret.derive("noise", &run[..2]).prf(),
+            flip_masks: Cipher::new(&secret.derive("flip mask cipher", &run[..2])),
             flips: Cipher::new(&secret.derive("flip cipher", &run[..2])),
         }
     }

@@ -16,6 +16,7 @@ mod filter;
 mod keys;
 mod noise;
 mod prepare;
+mod rows;
 mod signature;
 mod sketch;
 mod token;
@@ -41,5 +42,6 @@ pub use clear::{ClearReader, ClearRecord, Overlap};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
 pub use prepare::{
     HandleEntry, MAX_RECORDS, PrepareError, PrepareReport, Prepared, Preparer, ProblemCount,
-    Standing,
+    Standing, UnsortedBatch,
 };
+pub use rows::SortedRows;

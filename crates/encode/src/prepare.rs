@@ -12,11 +12,14 @@ use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord}
 use crate::calibration::{self, CalibrationRow, Rank, Sample, Sampled};
 use crate::encoder::{Desk, Encoder, RecordIds};
 use crate::keys::{EpochKeys, NodeKeys};
+use crate::rows::SortedRows;
 
 /// Rows remembered as examples of a problem.
 const EXAMPLES: usize = 5;
 /// Records encoded in one go: enough that what a go sets up costs nothing, few enough to go round.
 const GROUP: usize = 128;
+/// Rows of a record that room is made for: as many as most have, so that they seldom have to be moved.
+const ROWS_A_RECORD: usize = 24;
 /// The most records a batch may have.
 pub const MAX_RECORDS: u64 = 200_000_000;
 
@@ -147,16 +150,14 @@ pub struct Standing {
 
 /// A batch, ready to be written, sealed and sent.
 pub struct Prepared {
-    /// The rows, one after the other, ordered by their random handles.
-    pub rows: Vec<u8>,
+    /// The rows, ordered by their random handles.
+    pub rows: SortedRows,
     /// The handle map, in the order of the rows.
     pub handle_map: Vec<HandleEntry>,
     /// The node's own way back from record handles to its registry, in the registry's order.
     pub vault: Vec<(RecordHandle, LocalKey)>,
     /// Calibration rows of earlier batches that records of this one took the place of.
     pub gone: Vec<PassHandle>,
-    /// What this batch and earlier ones leave behind for the next.
-    pub standing: Standing,
     /// What went in and what did not.
     pub report: PrepareReport,
 }
@@ -166,14 +167,20 @@ pub struct Preparer<'a> {
     normaliser: Normaliser,
     encoder: Encoder<'a>,
     node: &'a NodeKeys,
+    sample: Sample,
+    known: HashMap<RecordHandle, u64>,
+    batch: UnsortedBatch,
+}
+
+/// A batch whose rows stand in the order of the registry yet.
+pub struct UnsortedBatch {
     row_bytes: usize,
     /// The rows of one group after the other.
     rows: Vec<Vec<u8>>,
     /// Whose each row is, with its group and its place there.
     handles: Vec<(HandleEntry, u32, u32)>,
     vault: Vec<(RecordHandle, LocalKey)>,
-    sample: Sample,
-    known: HashMap<RecordHandle, u64>,
+    gone: Vec<PassHandle>,
     report: PrepareReport,
     problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
 }
@@ -206,22 +213,13 @@ impl<'a> Preparer<'a> {
         epoch: &'a EpochKeys,
         node: &'a NodeKeys,
     ) -> Self {
-        let present = vec![0; schema.fields.len()];
         Self {
             normaliser: Normaliser::new(schema, party, plan),
             encoder: Encoder::new(schema, layout, epoch, node),
             node,
-            row_bytes: layout.row_bytes,
-            rows: Vec::new(),
-            handles: Vec::new(),
-            vault: Vec::new(),
             sample: Sample::default(),
             known: HashMap::new(),
-            report: PrepareReport {
-                present,
-                ..PrepareReport::default()
-            },
-            problems: BTreeMap::new(),
+            batch: UnsortedBatch::new(layout.row_bytes, schema.fields.len()),
         }
     }
 
@@ -233,9 +231,9 @@ impl<'a> Preparer<'a> {
         self
     }
 
-    /// Bytes of the rows so far.
+    /// Bytes of the rows of this batch so far.
     pub fn bytes(&self) -> usize {
-        self.handles.len() * self.row_bytes
+        self.batch.handles.len() * self.batch.row_bytes
     }
 
     /// Encodes a chunk of records on all cores; each record's raw values are wiped as soon as it is
@@ -253,21 +251,23 @@ impl<'a> Preparer<'a> {
             for (record, key) in group.records {
                 self.keep(record, key, &group.handles)?;
             }
-            self.rows.push(group.rows);
+            self.batch.rows.push(group.rows);
         }
         Ok(())
     }
 
     fn encode_group(&self, raw: Vec<RawRecord>) -> Group {
+        let rows = raw.len() * ROWS_A_RECORD;
         let mut group = Group {
             records: Vec::with_capacity(raw.len()),
-            rows: Vec::new(),
+            rows: Vec::with_capacity(rows * self.batch.row_bytes),
             handles: Vec::new(),
         };
         let mut desk = Desk::default();
         for raw in raw {
             self.encode(raw, &mut desk, &mut group);
         }
+        group.rows.shrink_to_fit();
         group
     }
 
@@ -321,25 +321,72 @@ impl<'a> Preparer<'a> {
             Some(first) => return Err(PrepareError::DuplicateRecordId { row, first }),
             None => {}
         }
+        self.batch.keep(&record, handles)?;
+        self.batch.vault.push((record.handle, key));
+        if let Some(CalibrationRow { rank, row, handle }) = record.calibration {
+            let (pass, record) = (handle, record.handle);
+            self.sample.add(rank, row, HandleEntry { pass, record });
+        }
+        Ok(())
+    }
+
+    /// Ends the batch; what is added after it goes into another of the same run.
+    pub fn cut(&mut self) -> UnsortedBatch {
+        let sampled = Sample::of(self.sample.sampled());
+        let (of_sample, gone) = std::mem::replace(&mut self.sample, sampled).into_rows();
+        let fields = self.batch.report.present.len();
+        let next = UnsortedBatch::new(self.batch.row_bytes, fields);
+        let mut batch = std::mem::replace(&mut self.batch, next);
+        batch.calibrate(of_sample, gone);
+        batch
+    }
+
+    /// Ends the only or last batch.
+    pub fn finish(mut self) -> Prepared {
+        self.cut().sort()
+    }
+
+    /// What the batches leave behind for those that come after them.
+    pub fn into_standing(self) -> Standing {
+        Standing {
+            records: self.known,
+            sample: self.sample.sampled(),
+        }
+    }
+}
+
+impl UnsortedBatch {
+    fn new(row_bytes: usize, fields: usize) -> Self {
+        Self {
+            row_bytes,
+            rows: Vec::new(),
+            handles: Vec::new(),
+            vault: Vec::new(),
+            gone: Vec::new(),
+            report: PrepareReport {
+                present: vec![0; fields],
+                ..PrepareReport::default()
+            },
+            problems: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in whose rows those of `record` are, in the group that is pushed next.
+    fn keep(&mut self, record: &EncodedRecord, handles: &[PassHandle]) -> Result<(), PrepareError> {
         if self.report.records == MAX_RECORDS {
             return Err(PrepareError::TooManyRecords);
         }
         let rows = self.handles.len() + record.rows.len() + calibration::MAX_RECORDS;
         if (rows * self.row_bytes) as u64 > MAX_BATCH_BYTES {
-            return Err(PrepareError::BatchTooLarge { row });
+            return Err(PrepareError::BatchTooLarge { row: record.row });
         }
-        self.count(&record);
-        let entry = |pass| HandleEntry {
-            pass,
-            record: record.handle,
-        };
+        self.count(record);
         let group = self.rows.len() as u32;
-        let placed = |place: usize| (entry(handles[place]), group, place as u32);
+        let placed = |place: usize| {
+            let (pass, record) = (handles[place], record.handle);
+            (HandleEntry { pass, record }, group, place as u32)
+        };
         self.handles.extend(record.rows.clone().map(placed));
-        if let Some(CalibrationRow { rank, row, handle }) = record.calibration {
-            self.sample.add(rank, row, entry(handle));
-        }
-        self.vault.push((record.handle, key));
         Ok(())
     }
 
@@ -367,37 +414,31 @@ impl<'a> Preparer<'a> {
         }
     }
 
-    /// Shuffles: rows leave in the order of their random handles, which says nothing about the
-    /// registry's.
-    pub fn finish(mut self) -> Prepared {
-        let standing = Standing {
-            records: std::mem::take(&mut self.known),
-            sample: self.sample.sampled(),
-        };
-        let (of_sample, gone) = std::mem::take(&mut self.sample).into_rows();
-        let mut calibration = Vec::new();
-        let group = self.rows.len() as u32;
-        for (place, (row, entry)) in of_sample.into_iter().enumerate() {
-            calibration.extend_from_slice(&row);
-            self.handles.push((entry, group, place as u32));
+    /// Adds the calibration rows, which no record that comes later can take the place of any more.
+    fn calibrate(&mut self, of_sample: Vec<(Vec<u8>, HandleEntry)>, gone: Vec<PassHandle>) {
+        let (group, mut rows) = (self.rows.len() as u32, Vec::new());
+        for (place, (row, entry)) in (0..).zip(of_sample) {
+            rows.extend_from_slice(&row);
+            self.handles.push((entry, group, place));
             self.report.calibration_rows += 1;
         }
-        self.rows.push(calibration);
-        let mut handles = std::mem::take(&mut self.handles);
+        self.rows.push(rows);
+        self.gone = gone;
+    }
+
+    /// Shuffles: rows leave in the order of their random handles, which says nothing about the
+    /// registry's.
+    pub fn sort(mut self) -> Prepared {
+        let mut handles = self.handles;
         handles.par_sort_unstable_by_key(|(entry, ..)| entry.pass);
-        let mut rows = Vec::with_capacity(handles.len() * self.row_bytes);
-        for (_, group, place) in &handles {
-            let start = *place as usize * self.row_bytes;
-            rows.extend_from_slice(&self.rows[*group as usize][start..start + self.row_bytes]);
-        }
         self.report.rows = handles.len() as u64;
         self.report.problems = self.problems.into_values().collect();
+        let order = handles.iter().map(|(_, group, place)| (*group, *place));
         Prepared {
-            rows,
+            rows: SortedRows::new(self.row_bytes, self.rows, order.collect()),
             handle_map: handles.into_iter().map(|(entry, ..)| entry).collect(),
             vault: self.vault,
-            gone,
-            standing,
+            gone: self.gone,
             report: self.report,
         }
     }

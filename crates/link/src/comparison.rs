@@ -16,7 +16,7 @@ pub const GRADES: u8 = 20;
 /// The most batches a run may have.
 pub const MAX_BATCHES: usize = u16::MAX as usize;
 /// Bytes before the grades.
-const HEADER: usize = 1 + 6 + 6;
+const HEADER: usize = 1 + 2 * RowId::BYTES;
 /// About how many bytes of comparisons are read at once.
 const READ_BYTES: usize = 1 << 20;
 
@@ -27,6 +27,25 @@ pub struct RowId {
     pub batch: u16,
     /// Which of its rows, counted from 0.
     pub row: u32,
+}
+
+impl RowId {
+    /// Bytes of a row's number where it is written.
+    pub(crate) const BYTES: usize = 6;
+
+    /// The bytes that [`RowId::read`] reads.
+    pub(crate) fn to_bytes(self) -> [u8; Self::BYTES] {
+        let ([b0, b1], [r0, r1, r2, r3]) = (self.batch.to_le_bytes(), self.row.to_le_bytes());
+        [b0, b1, r0, r1, r2, r3]
+    }
+
+    /// Reads the number that `bytes` begin with.
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        Self {
+            batch: u16::from_le_bytes([bytes[0], bytes[1]]),
+            row: u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]),
+        }
+    }
 }
 
 /// How rows of comparisons are laid out under a schema.
@@ -79,10 +98,8 @@ impl ComparisonLayout {
 /// Writes a comparison's header.
 pub(crate) fn push_header(out: &mut Vec<u8>, pass: PassIndex, left: RowId, right: RowId) {
     out.push(pass.0);
-    for RowId { batch, row } in [left, right] {
-        out.extend_from_slice(&batch.to_le_bytes());
-        out.extend_from_slice(&row.to_le_bytes());
-    }
+    out.extend_from_slice(&left.to_bytes());
+    out.extend_from_slice(&right.to_bytes());
 }
 
 impl<'a> Comparison<'a> {
@@ -93,24 +110,17 @@ impl<'a> Comparison<'a> {
 
     /// The left row.
     pub fn left(self) -> RowId {
-        row_id(&self.0[1..7])
+        RowId::read(&self.0[1..7])
     }
 
     /// The right row.
     pub fn right(self) -> RowId {
-        row_id(&self.0[7..13])
+        RowId::read(&self.0[7..13])
     }
 
     /// One grade a slot.
     pub fn grades(self) -> &'a [u8] {
         &self.0[HEADER..]
-    }
-}
-
-fn row_id(bytes: &[u8]) -> RowId {
-    RowId {
-        batch: u16::from_le_bytes([bytes[0], bytes[1]]),
-        row: u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]),
     }
 }
 

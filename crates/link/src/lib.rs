@@ -9,14 +9,17 @@
 pub mod clk;
 pub mod comparison;
 pub mod evaluate;
+pub mod lookup;
 pub mod matcher;
 pub mod resolve;
 pub mod scratch;
 
 pub use comparison::{Comparison, ComparisonLayout, MISSING, RowId};
 pub use evaluate::{Quality, evaluate};
+pub use lookup::{LookupError, StandingIndex};
 pub use matcher::{Comparer, Extension, MatchError, PartyRows, RowBatch, compare};
 pub use resolve::{
-    Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError, Verdict, resolve,
+    Answer, Answerer, Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError,
+    Verdict, resolve,
 };
 pub use scratch::{Scratch, Spool};

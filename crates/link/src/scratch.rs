@@ -38,7 +38,8 @@ impl Scratch {
         self.memory
     }
 
-    fn file(&self) -> io::Result<Option<File>> {
+    /// A nameless file, where there is a directory for one.
+    pub(crate) fn file(&self) -> io::Result<Option<File>> {
         let directory = self.directory.as_deref();
         directory.map(tempfile::tempfile_in).transpose()
     }
@@ -94,14 +95,14 @@ impl Write for Spool {
 /// Byte records sorted into buckets.
 pub(crate) struct Buckets<'a> {
     scratch: &'a Scratch,
-    /// Bytes that may be held before they are written out.
+    /// Bytes that one bucket may hold before it is written out.
     limit: usize,
-    held: usize,
     buckets: Vec<Bucket>,
 }
 
+/// One of them.
 #[derive(Default)]
-struct Bucket {
+pub(crate) struct Bucket {
     held: Vec<u8>,
     file: Option<File>,
 }
@@ -111,49 +112,61 @@ impl<'a> Buckets<'a> {
     pub(crate) fn new(scratch: &'a Scratch, count: usize, limit: usize) -> Self {
         Self {
             scratch,
-            limit,
-            held: 0,
+            limit: limit / count,
             buckets: (0..count).map(|_| Bucket::default()).collect(),
         }
     }
 
-    /// Adds to a bucket.
-    pub(crate) fn push(&mut self, bucket: usize, bytes: &[u8]) -> io::Result<()> {
-        self.buckets[bucket].held.extend_from_slice(bytes);
-        self.held += bytes.len();
-        if self.held > self.limit {
-            self.write_out()?;
+    /// Adds to a bucket what these parts are one after the other.
+    pub(crate) fn push(&mut self, bucket: usize, parts: &[&[u8]]) -> io::Result<()> {
+        let bucket = &mut self.buckets[bucket];
+        let length = parts.iter().map(|part| part.len()).sum();
+        if bucket.held.len() + length > self.limit && !bucket.held.is_empty() {
+            bucket.write_out(self.scratch)?;
         }
+        bucket.make_room(length, self.limit);
+        parts
+            .iter()
+            .for_each(|part| bucket.held.extend_from_slice(part));
         Ok(())
     }
 
-    fn write_out(&mut self) -> io::Result<()> {
-        for bucket in &mut self.buckets {
-            if bucket.file.is_none() {
-                bucket.file = self.scratch.file()?;
-            }
-            if let Some(file) = &mut bucket.file {
-                file.write_all(&bucket.held)?;
-                bucket.held = Vec::new();
-            }
-        }
-        self.held = 0;
-        Ok(())
-    }
-
-    /// The buckets in order, each whole.
-    pub(crate) fn read(self) -> impl Iterator<Item = io::Result<Vec<u8>>> {
-        self.buckets.into_iter().map(Bucket::read)
+    /// The buckets in order, each to be read where there is room for it.
+    pub(crate) fn into_buckets(self) -> Vec<Bucket> {
+        self.buckets
     }
 }
 
 impl Bucket {
-    fn read(self) -> io::Result<Vec<u8>> {
+    /// Makes room for so many bytes, in no more memory than `limit` unless these alone are more.
+    fn make_room(&mut self, length: usize, limit: usize) {
+        let needed = self.held.len() + length;
+        if needed > self.held.capacity() {
+            let room = (self.held.capacity() * 2).clamp(needed, limit.max(needed));
+            self.held.reserve_exact(room - self.held.len());
+        }
+    }
+
+    /// Writes what is held to the bucket's file, if it may have one. The memory is kept for what comes next.
+    fn write_out(&mut self, scratch: &Scratch) -> io::Result<()> {
+        if self.file.is_none() {
+            self.file = scratch.file()?;
+        }
+        if let Some(file) = &mut self.file {
+            file.write_all(&self.held)?;
+            self.held.clear();
+        }
+        Ok(())
+    }
+
+    /// All that was added, in the order it came.
+    pub(crate) fn read(self) -> io::Result<Vec<u8>> {
         let Some(mut file) = self.file else {
             return Ok(self.held);
         };
+        let length = file.stream_position()? as usize;
         file.seek(SeekFrom::Start(0))?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(length + self.held.len());
         file.read_to_end(&mut bytes)?;
         bytes.extend_from_slice(&self.held);
         Ok(bytes)
@@ -168,9 +181,10 @@ mod tests {
     fn filled(scratch: &Scratch, limit: usize, records: &[(usize, [u8; 3])]) -> Vec<Vec<u8>> {
         let mut buckets = Buckets::new(scratch, 5, limit);
         for (bucket, bytes) in records {
-            buckets.push(*bucket, bytes).unwrap();
+            buckets.push(*bucket, &[&bytes[..1], &bytes[1..]]).unwrap();
         }
-        buckets.read().collect::<io::Result<_>>().unwrap()
+        let buckets = buckets.into_buckets().into_iter();
+        buckets.map(|bucket| bucket.read().unwrap()).collect()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! connection; everything but the randomness of sealing follows from keys, run and input.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, BufReader};
 use std::path::Path;
 
 use audit::Event;
@@ -220,7 +220,9 @@ impl Writing<'_> {
     fn write_encodings(&self) -> Result<Written, NodeError> {
         let path = self.draft(BatchKind::Encodings);
         let mut file = NewFile::create(&path)?;
-        let written = file.write_all(&self.prepared.rows);
+        let mut rows =
+            BufReader::with_capacity(MAX_CHUNK_BYTES as usize, self.prepared.rows.reader());
+        let written = io::copy(&mut rows, &mut file);
         written.map_err(io_error("write", &path))?;
         Ok(file.commit()?)
     }

@@ -3,6 +3,7 @@
 pub mod canary;
 pub mod country;
 pub mod dpos;
+pub mod encoded;
 pub mod federation;
 pub mod processes;
 pub mod relay;

@@ -1,7 +1,6 @@
 //! Which rows share a block: an index over the rows of one partition, sorted by pass and token.
 
 use std::collections::HashSet;
-use std::io;
 use std::ops::Range;
 
 use model::layout::Row;
@@ -11,14 +10,12 @@ use rayon::prelude::*;
 
 use super::crowded::Crowded;
 use super::grade::Grader;
-use super::{MAX_BLOCK_ROWS, MatchReport, RowBatch};
+use super::{MAX_BLOCK_ROWS, MatchError, MatchReport, RowBatch};
 use crate::comparison::{RowId, push_header};
 
 /// About how many pairs are compared between two hand-overs of results; with the largest block it
 /// bounds the memory they take.
 const PAIRS_PER_STEP: u64 = 1 << 18;
-/// Bytes before a row in a partition: its number.
-const ID_BYTES: usize = 6;
 
 /// What the blocks need to know of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +38,11 @@ impl Input {
             rows: 0,
         }
     }
+
+    /// Whose it is.
+    pub(super) fn party(&self) -> PartyIndex {
+        self.party
+    }
 }
 
 /// The rows of one partition.
@@ -54,33 +56,22 @@ impl<'a> Partition<'a> {
         Self { layout, bytes }
     }
 
-    /// Writes a row and its number as they stand in a partition.
-    pub(super) fn push(id: RowId, row: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(&id.batch.to_le_bytes());
-        out.extend_from_slice(&id.row.to_le_bytes());
-        out.extend_from_slice(row);
-    }
-
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
         self.bytes.len() / self.stride()
     }
 
     fn stride(&self) -> usize {
-        ID_BYTES + self.layout.row_bytes
+        RowId::BYTES + self.layout.row_bytes
     }
 
     fn row(&self, place: u32) -> Row<'_> {
         let start = place as usize * self.stride();
-        Row::new(&self.bytes[start + ID_BYTES..start + self.stride()])
+        Row::new(&self.bytes[start + RowId::BYTES..start + self.stride()])
     }
 
     fn id(&self, place: u32) -> RowId {
-        let bytes = &self.bytes[place as usize * self.stride()..];
-        RowId {
-            batch: u16::from_le_bytes([bytes[0], bytes[1]]),
-            row: u32::from_le_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]),
-        }
+        RowId::read(&self.bytes[place as usize * self.stride()..])
     }
 
     fn rows(&self) -> impl Iterator<Item = Row<'_>> {
@@ -222,8 +213,8 @@ impl<'a> Blocks<'a> {
     pub(super) fn compare(
         &self,
         grader: &Grader,
-        mut take: impl FnMut(&[u8]) -> io::Result<()>,
-    ) -> io::Result<()> {
+        mut take: impl FnMut(&[u8]) -> Result<(), MatchError>,
+    ) -> Result<(), MatchError> {
         for step in self.steps() {
             let parts: Vec<Vec<u8>> = step
                 .par_iter()

@@ -8,23 +8,26 @@
 
 use std::collections::HashSet;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use model::digest::Digester;
 use model::layout::Row;
-use model::{Digest, Layout, LinkageSchema, PartyIndex, Progress};
+use model::{Digest, Layout, LinkageSchema, PartyIndex, PassHandle, Progress};
+use rayon::prelude::*;
 
 use super::blocks::{Blocks, Input, Partition};
 use super::grade::Grader;
 use super::order::Ordered;
 use super::{MAX_PAIRS, MatchError, MatchReport};
 use crate::comparison::{Comparison, ComparisonLayout, MAX_BATCHES, RowId};
-use crate::scratch::{Buckets, Scratch};
+use crate::scratch::{Bucket, Buckets, Scratch};
 
 /// Partitions of rows: by the first byte of their block's token, which is random.
 const PARTITIONS: usize = 256;
 /// The share of the memory that partitions may hold while they are filled, and comparisons while
 /// they are put in order.
-const FILLING: usize = 4;
+const FILLING: usize = 6;
 /// Rows read at once.
 const READ_ROWS: usize = 4096;
 
@@ -45,8 +48,8 @@ impl RowBatch {
     }
 }
 
-/// Takes comparisons.
-pub trait Sink {
+/// Takes comparisons, on whichever thread.
+pub trait Sink: Send {
     /// Takes the next ones.
     ///
     /// # Errors
@@ -59,7 +62,7 @@ pub trait Sink {
     }
 }
 
-impl<F: FnMut(&[u8]) -> io::Result<()>> Sink for F {
+impl<F: FnMut(&[u8]) -> io::Result<()> + Send> Sink for F {
     fn take(&mut self, comparisons: &[u8]) -> io::Result<()> {
         self(comparisons)
     }
@@ -88,6 +91,26 @@ pub struct Comparer<'a> {
     gone: HashSet<RowId>,
 }
 
+/// A batch whose rows are being taken.
+struct Adding {
+    input: Input,
+    last: Option<PassHandle>,
+    handles: Digester,
+}
+
+impl Adding {
+    fn new(comparer: &Comparer<'_>, batch: &RowBatch) -> Result<Self, MatchError> {
+        if comparer.inputs.len() >= MAX_BATCHES {
+            return Err(MatchError::TooManyBatches);
+        }
+        Ok(Self {
+            input: Input::of(comparer.schema, batch),
+            last: None,
+            handles: Digester::new(),
+        })
+    }
+}
+
 impl<'a> Comparer<'a> {
     /// Nothing to compare yet. What outgrows memory goes to `scratch`.
     pub fn new(schema: &'a LinkageSchema, layout: &'a Layout, scratch: &'a Scratch) -> Self {
@@ -108,54 +131,73 @@ impl<'a> Comparer<'a> {
     /// # Errors
     /// [`MatchError`] when rows do not fit the schema, or cannot be read or set aside.
     pub fn add(&mut self, batch: &RowBatch, rows: &mut dyn Read) -> Result<Digest, MatchError> {
-        let number = self.inputs.len();
-        if number >= MAX_BATCHES {
-            return Err(MatchError::TooManyBatches);
-        }
-        let mut input = Input::of(self.schema, batch);
-        let mut handles = Digester::new();
-        let mut last = None;
-        let (mut chunk, mut record) = (Vec::new(), Vec::new());
+        let mut adding = Adding::new(self, batch)?;
+        let (row_bytes, mut chunk) = (self.layout.row_bytes, Vec::new());
         loop {
             chunk.clear();
-            let bytes = (READ_ROWS * self.layout.row_bytes) as u64;
+            let bytes = (READ_ROWS * row_bytes) as u64;
             (&mut *rows).take(bytes).read_to_end(&mut chunk)?;
             if chunk.is_empty() {
-                break;
+                return Ok(self.added(adding));
             }
-            if !chunk.len().is_multiple_of(self.layout.row_bytes) {
+            if !chunk.len().is_multiple_of(row_bytes) {
                 return Err(MatchError::TornRows {
                     party: batch.party,
-                    bytes: u64::from(input.rows) * self.layout.row_bytes as u64
-                        + chunk.len() as u64,
+                    bytes: u64::from(adding.input.rows) * row_bytes as u64 + chunk.len() as u64,
+                    row_bytes,
+                });
+            }
+            for row in chunk.chunks_exact(row_bytes) {
+                self.add_row(&mut adding, row)?;
+            }
+        }
+    }
+
+    /// The same with rows that are at hand.
+    ///
+    /// # Errors
+    /// [`MatchError`] when rows do not fit the schema, or cannot be set aside.
+    pub fn add_rows<'r>(
+        &mut self,
+        batch: &RowBatch,
+        rows: impl Iterator<Item = &'r [u8]>,
+    ) -> Result<Digest, MatchError> {
+        let mut adding = Adding::new(self, batch)?;
+        for row in rows {
+            if row.len() != self.layout.row_bytes {
+                return Err(MatchError::TornRows {
+                    party: batch.party,
+                    bytes: row.len() as u64,
                     row_bytes: self.layout.row_bytes,
                 });
             }
-            for bytes in chunk.chunks_exact(self.layout.row_bytes) {
-                let row = Row::new(bytes);
-                self.check(batch.party, input.rows, row)?;
-                if last >= Some(row.handle()) {
-                    let (party, row) = (batch.party, u64::from(input.rows));
-                    return Err(MatchError::OutOfOrder { party, row });
-                }
-                last = Some(row.handle());
-                handles.update(row.handle().as_bytes());
-                let id = RowId {
-                    batch: number as u16,
-                    row: input.rows,
-                };
-                record.clear();
-                Partition::push(id, bytes, &mut record);
-                let partition = usize::from(row.token().as_bytes()[0]);
-                self.partitions.push(partition, &record)?;
-                input.rows = input
-                    .rows
-                    .checked_add(1)
-                    .ok_or(MatchError::TooManyRows { party: batch.party })?;
-            }
+            self.add_row(&mut adding, row)?;
         }
-        self.inputs.push(input);
-        Ok(handles.finish())
+        Ok(self.added(adding))
+    }
+
+    fn add_row(&mut self, adding: &mut Adding, bytes: &[u8]) -> Result<(), MatchError> {
+        let (row, party) = (Row::new(bytes), adding.input.party());
+        let number = adding.input.rows;
+        self.check(party, number, row)?;
+        if adding.last >= Some(row.handle()) {
+            let row = u64::from(number);
+            return Err(MatchError::OutOfOrder { party, row });
+        }
+        adding.last = Some(row.handle());
+        adding.handles.update(row.handle().as_bytes());
+        let batch = self.inputs.len() as u16;
+        let id = RowId { batch, row: number }.to_bytes();
+        let partition = usize::from(row.token().as_bytes()[0]);
+        self.partitions.push(partition, &[&id, bytes])?;
+        let rows = number.checked_add(1);
+        adding.input.rows = rows.ok_or(MatchError::TooManyRows { party })?;
+        Ok(())
+    }
+
+    fn added(&mut self, adding: Adding) -> Digest {
+        self.inputs.push(adding.input);
+        adding.handles.finish()
     }
 
     fn check(&self, party: PartyIndex, number: u32, row: Row<'_>) -> Result<(), MatchError> {
@@ -186,36 +228,37 @@ impl<'a> Comparer<'a> {
         progress: &dyn Progress,
         sink: &mut dyn Sink,
     ) -> Result<Extension, MatchError> {
-        let grader = Grader::new(self.layout);
         let rows: u64 = self.inputs.iter().map(|input| u64::from(input.rows)).sum();
         progress.stage("compare rows", rows);
         let mut ordered = Ordered::new(self.layout, self.scratch, FILLING, &self.inputs);
         let mut extension = Extension::default();
-        // Calibration counts like one more pass here, and apart in the report.
         let mut report = MatchReport {
-            pairs_by_pass: vec![0; self.schema.passes.len() + 1],
-            skipped_by_pass: vec![0; self.schema.passes.len() + 1],
             rows: rows - self.gone.len() as u64,
-            ..MatchReport::default()
+            ..empty_report(self.schema)
         };
         let mut void = self.gone.clone();
-        for partition in self.partitions.read() {
-            hold_on(sink).map_err(|error| stopped(error, sink))?;
-            let partition = Partition::new(self.layout, partition?);
-            let blocks = Blocks::of(&partition, &self.inputs, &self.gone, &mut report);
-            if report.pairs > MAX_PAIRS {
-                let pairs = report.pairs;
-                return Err(MatchError::TooManyPairs { pairs });
+        let matching = Matching {
+            schema: self.schema,
+            layout: self.layout,
+            inputs: &self.inputs,
+            gone: &self.gone,
+            grader: Grader::new(self.layout),
+            pairs: AtomicU64::new(0),
+            out: Mutex::new((&mut ordered, &mut *sink)),
+        };
+        let mut partitions = self.partitions.into_buckets();
+        while !partitions.is_empty() {
+            let next = partitions.len().min(rayon::current_num_threads());
+            let next: Vec<Bucket> = partitions.drain(..next).collect();
+            let done = next.into_par_iter().map(|rows| matching.compare(rows));
+            for done in done.collect::<Result<Vec<_>, _>>()? {
+                report.add(&done.report);
+                extension.compared += done.compared;
+                void.extend(done.oversized);
+                progress.advance(done.rows);
             }
-            extension.compared += blocks.pairs();
-            void.extend(blocks.oversized());
-            let compared = blocks.compare(&grader, |part| {
-                hold_on(sink)?;
-                ordered.push(part)
-            });
-            compared.map_err(|error| stopped(error, sink))?;
-            progress.advance(partition.len() as u64);
         }
+        drop(matching);
         (extension.kept, extension.taken_back) =
             keep(self.layout, before, &void, |part| ordered.push(part))?;
         let handed_over = ordered.finish(sink);
@@ -224,6 +267,64 @@ impl<'a> Comparer<'a> {
         report.skipped_by_pass.pop();
         extension.all = report;
         Ok(extension)
+    }
+}
+
+/// What comparing the rows of one partition takes, on whichever thread.
+struct Matching<'a, 'b> {
+    schema: &'a LinkageSchema,
+    layout: &'a Layout,
+    inputs: &'a [Input],
+    gone: &'a HashSet<RowId>,
+    grader: Grader,
+    /// Pairs found so far, in all partitions.
+    pairs: AtomicU64,
+    /// Where comparisons go, and who may ask to stop. What holds it starts no work on other threads.
+    out: Mutex<(&'b mut Ordered<'a>, &'b mut dyn Sink)>,
+}
+
+/// What became of one partition.
+struct Done {
+    report: MatchReport,
+    compared: u64,
+    oversized: Vec<RowId>,
+    rows: u64,
+}
+
+impl Matching<'_, '_> {
+    fn compare(&self, rows: Bucket) -> Result<Done, MatchError> {
+        self.hand_over(&[])?;
+        let partition = Partition::new(self.layout, rows.read()?);
+        let mut report = empty_report(self.schema);
+        let blocks = Blocks::of(&partition, self.inputs, self.gone, &mut report);
+        let pairs = self.pairs.fetch_add(report.pairs, Relaxed) + report.pairs;
+        if pairs > MAX_PAIRS {
+            return Err(MatchError::TooManyPairs { pairs });
+        }
+        blocks.compare(&self.grader, |part| self.hand_over(part))?;
+        Ok(Done {
+            compared: blocks.pairs(),
+            oversized: blocks.oversized().collect(),
+            rows: partition.len() as u64,
+            report,
+        })
+    }
+
+    fn hand_over(&self, comparisons: &[u8]) -> Result<(), MatchError> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ordered, sink) = &mut *out;
+        hold_on(*sink)
+            .and_then(|()| ordered.push(comparisons))
+            .map_err(|error| stopped(error, *sink))
+    }
+}
+
+/// A report of nothing. Calibration counts like one more pass here, and apart in the end.
+fn empty_report(schema: &LinkageSchema) -> MatchReport {
+    MatchReport {
+        pairs_by_pass: vec![0; schema.passes.len() + 1],
+        skipped_by_pass: vec![0; schema.passes.len() + 1],
+        ..MatchReport::default()
     }
 }
 

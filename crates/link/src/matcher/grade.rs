@@ -29,7 +29,7 @@ impl Grader {
     }
 
     /// Writes the grade of every slot of two rows.
-    pub(super) fn push_grades(
+    pub(crate) fn push_grades(
         &self,
         layout: &Layout,
         left: Row<'_>,

@@ -8,7 +8,7 @@
 mod blocks;
 mod comparer;
 mod crowded;
-mod grade;
+pub(crate) mod grade;
 mod order;
 
 use std::io;
@@ -113,6 +113,21 @@ pub struct MatchReport {
     pub calibration_pairs: u64,
     /// Blocks with more than [`MAX_BLOCK_ROWS`] rows, by pass; they were skipped.
     pub skipped_by_pass: Vec<u64>,
+}
+
+impl MatchReport {
+    /// Adds the pairs and blocks of another part of the same rows.
+    fn add(&mut self, part: &Self) {
+        self.pairs += part.pairs;
+        self.calibration_pairs += part.calibration_pairs;
+        let add = |own: &mut [u64], part: &[u64]| {
+            own.iter_mut()
+                .zip(part)
+                .for_each(|(own, part)| *own += part);
+        };
+        add(&mut self.pairs_by_pass, &part.pairs_by_pass);
+        add(&mut self.skipped_by_pass, &part.skipped_by_pass);
+    }
 }
 
 /// Compares all pairs of rows in memory that share a block, one batch an input; pairs within a party

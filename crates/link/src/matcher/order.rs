@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::blocks::Input;
 use super::comparer::{Sink, hold_on};
 use crate::comparison::{Comparison, ComparisonLayout, RowId};
-use crate::scratch::{Buckets, Scratch};
+use crate::scratch::{Bucket, Buckets, Scratch};
 
 /// Buckets of comparisons: by their left row's number among all.
 const BUCKETS: usize = 256;
@@ -49,7 +49,7 @@ impl<'a> Ordered<'a> {
         let rows = comparisons.chunks_exact(self.form.row_bytes());
         for (bytes, met) in rows.zip(self.form.iter(comparisons)) {
             let bucket = self.bucket(met.left());
-            self.buckets.push(bucket, bytes)?;
+            self.buckets.push(bucket, &[bytes])?;
         }
         Ok(())
     }
@@ -64,17 +64,31 @@ impl<'a> Ordered<'a> {
     /// Hands all of them on in order.
     pub(super) fn finish(self, sink: &mut dyn Sink) -> io::Result<()> {
         let form = self.form;
-        for bucket in self.buckets.read() {
+        let mut buckets = self.buckets.into_buckets();
+        while !buckets.is_empty() {
             hold_on(sink)?;
-            let bucket = bucket?;
-            let rows = bucket.chunks_exact(form.row_bytes());
-            let mut met: Vec<(&[u8], Comparison<'_>)> = rows.zip(form.iter(&bucket)).collect();
-            met.par_sort_unstable_by_key(|(_, met)| (met.left(), met.right(), met.pass()));
-            let ordered: Vec<u8> = met.iter().flat_map(|(bytes, _)| *bytes).copied().collect();
-            if !ordered.is_empty() {
-                sink.take(&ordered)?;
+            let next = buckets.len().min(rayon::current_num_threads());
+            let next: Vec<Bucket> = buckets.drain(..next).collect();
+            let ordered = next.into_par_iter().map(|bucket| ordered(form, bucket));
+            for bytes in ordered.collect::<io::Result<Vec<_>>>()? {
+                if !bytes.is_empty() {
+                    sink.take(&bytes)?;
+                }
             }
         }
         Ok(())
     }
+}
+
+/// The comparisons of a bucket in order.
+fn ordered(form: ComparisonLayout, bucket: Bucket) -> io::Result<Vec<u8>> {
+    let bucket = bucket.read()?;
+    let rows = bucket.chunks_exact(form.row_bytes());
+    let key = |met: Comparison<'_>| (met.left(), met.right(), met.pass());
+    let mut met: Vec<_> = form.iter(&bucket).map(key).zip(rows).collect();
+    met.sort_unstable();
+    let mut ordered = Vec::with_capacity(bucket.len());
+    met.iter()
+        .for_each(|(_, bytes)| ordered.extend_from_slice(bytes));
+    Ok(ordered)
 }

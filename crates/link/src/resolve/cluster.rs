@@ -28,9 +28,9 @@ pub(super) const LINK_ODDS: i32 = 0;
 /// What two records that met in no pass say about being one person: evidence against, but weak, as
 /// records written badly enough to be in doubt often miss each other. Chosen among four values by
 /// their F1 on made-up countries (decision 0010), not learned.
-const NEVER_MET: i64 = -1_000;
+pub(super) const NEVER_MET: i64 = -1_000;
 /// No pair's odds count for more than this, either way.
-const MOST: i64 = 15_000;
+pub(super) const MOST: i64 = 15_000;
 
 /// Why a likely pair was not linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -5,7 +5,7 @@
 //! of them. Comparisons are sorted into buckets by the smaller record, so that one bucket has all
 //! comparisons of its pairs and no more than one bucket need be in memory.
 
-use std::io::Read;
+use std::io::{self, Read};
 
 use model::{Layout, LinkageSchema};
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use super::levels::{UNKNOWN, Variables};
 use super::patterns::{PatternBuilder, Patterns};
 use super::records::{Records, Rows};
 use crate::comparison::{Comparison, ComparisonLayout, GRADES, MISSING};
-use crate::scratch::{Buckets, Scratch};
+use crate::scratch::{Bucket, Buckets, Scratch};
 
 /// Steps of a mean grade per step of a grade.
 pub(super) const FINENESS: u16 = 8;
@@ -23,8 +23,10 @@ pub(super) const FINENESS: u16 = 8;
 const BUCKETS: usize = 64;
 /// Bytes before the grades of a comparison in a bucket: its two records, and its pass.
 const MET_HEADER: usize = 9;
+/// Comparisons that one thread sorts into buckets at once.
+const SORTED_AT_ONCE: usize = 8192;
 /// The share of the memory that buckets may hold while they are filled.
-const FILLING: usize = 4;
+const FILLING: usize = 6;
 
 /// What the comparisons come to.
 pub(super) struct Joined {
@@ -49,12 +51,14 @@ pub(super) struct Join<'a> {
     pub(super) mirrored: Vec<usize>,
 }
 
-/// One pair of a bucket, joined.
-struct Pair {
-    records: (u32, u32),
-    /// The passes it met in, one bit a pass.
-    passes: u64,
-    levels: Vec<u16>,
+/// The pairs of one bucket, joined.
+#[derive(Default)]
+struct JoinedBucket {
+    pairs: Vec<(u32, u32)>,
+    /// By pair: its pattern, by a number of this bucket's own.
+    pattern_of: Vec<u32>,
+    patterns: PatternBuilder,
+    strangers: Vec<u16>,
 }
 
 impl Join<'_> {
@@ -67,21 +71,20 @@ impl Join<'_> {
         rows: &Rows<'_>,
         comparisons: &mut dyn Read,
     ) -> Result<Joined, ResolveError> {
-        let buckets = self.sort(rows, comparisons)?;
-        let calibration = 1u64 << self.schema.passes.len();
+        let mut buckets = self.sort(rows, comparisons)?.into_buckets();
         let mut patterns = PatternBuilder::default();
         let (mut pairs, mut pattern_of, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
-        for bucket in buckets.read() {
-            for pair in self.join_bucket(&bucket?) {
-                // Two records that met in a pass too need not be strangers.
-                if pair.passes == calibration {
-                    strangers.extend(pair.levels);
-                    continue;
-                }
-                let stratum = self.records.stratum(pair.records);
-                let pattern = patterns.number(stratum, pair.passes & !calibration, &pair.levels);
-                pairs.push(pair.records);
-                pattern_of.push(pattern);
+        while !buckets.is_empty() {
+            let next = buckets.len().min(rayon::current_num_threads());
+            let next: Vec<Bucket> = buckets.drain(..next).collect();
+            let joined = next.into_par_iter().map(|bucket| bucket.read());
+            let joined = joined.map(|bucket| Ok(self.join_bucket(&bucket?)));
+            for bucket in joined.collect::<io::Result<Vec<_>>>()? {
+                let numbers = patterns.take_in(bucket.patterns);
+                let of = |number: &u32| numbers[*number as usize];
+                pattern_of.extend(bucket.pattern_of.iter().map(of));
+                pairs.extend(bucket.pairs);
+                strangers.extend(bucket.strangers);
             }
         }
         let patterns = patterns.finish(&mut pattern_of);
@@ -102,8 +105,7 @@ impl Join<'_> {
         let form = ComparisonLayout::of(self.layout);
         let limit = self.scratch.memory() / FILLING;
         let mut buckets = Buckets::new(self.scratch, BUCKETS, limit);
-        let all = self.records.list.len().max(1);
-        let (mut chunk, mut met) = (Vec::new(), Vec::new());
+        let mut chunk = Vec::new();
         loop {
             form.read_chunk(comparisons, &mut chunk)?;
             if chunk.is_empty() {
@@ -112,22 +114,37 @@ impl Join<'_> {
             if !chunk.len().is_multiple_of(form.row_bytes()) {
                 return Err(ResolveError::TornComparisons);
             }
-            for comparison in form.iter(&chunk) {
-                self.check(comparison)?;
-                let left = rows.record(comparison.left())?;
-                let right = rows.record(comparison.right())?;
-                if left == right {
-                    continue;
+            let parts = chunk.par_chunks(SORTED_AT_ONCE * form.row_bytes());
+            let parts = parts.map(|part| self.sort_part(rows, form.iter(part)));
+            for part in parts.collect::<Result<Vec<_>, _>>()? {
+                for (bucket, bytes) in part.iter().enumerate() {
+                    buckets.push(bucket, &[bytes])?;
                 }
-                met.clear();
-                self.push_met(comparison, (left, right), &mut met);
-                let bucket = left.min(right) as usize * BUCKETS / all;
-                buckets.push(bucket, &met)?;
             }
         }
     }
 
-    fn check(&self, comparison: Comparison<'_>) -> Result<(), ResolveError> {
+    /// What each bucket gets of some comparisons.
+    fn sort_part<'c>(
+        &self,
+        rows: &Rows<'_>,
+        comparisons: impl Iterator<Item = Comparison<'c>>,
+    ) -> Result<Vec<Vec<u8>>, ResolveError> {
+        let all = self.records.list.len().max(1);
+        let mut sorted = vec![Vec::new(); BUCKETS];
+        for comparison in comparisons {
+            self.check(comparison)?;
+            let left = rows.record(comparison.left())?;
+            let right = rows.record(comparison.right())?;
+            if left != right {
+                let bucket = left.min(right) as usize * BUCKETS / all;
+                self.push_met(comparison, (left, right), &mut sorted[bucket]);
+            }
+        }
+        Ok(sorted)
+    }
+
+    pub(super) fn check(&self, comparison: Comparison<'_>) -> Result<(), ResolveError> {
         let sound = |grade: &u8| *grade <= GRADES || *grade == MISSING;
         if !comparison.grades().iter().all(sound) {
             return Err(ResolveError::BadGrade);
@@ -153,25 +170,43 @@ impl Join<'_> {
         }
     }
 
-    /// The pairs of a bucket, ordered by their records.
-    fn join_bucket(&self, bucket: &[u8]) -> Vec<Pair> {
+    /// Joins the pairs of a bucket, in the order of their records.
+    fn join_bucket(&self, bucket: &[u8]) -> JoinedBucket {
         let mut met: Vec<&[u8]> = bucket
             .chunks_exact(MET_HEADER + self.layout.slots.len())
             .collect();
         // Within a pair the order does not matter: a mean of integers does not depend on it.
-        met.par_sort_unstable_by_key(|met| records_of(met));
-        let pairs: Vec<&[&[u8]]> = met
-            .chunk_by(|a, b| records_of(a) == records_of(b))
-            .collect();
-        pairs.into_par_iter().map(|same| self.join(same)).collect()
+        met.sort_unstable_by_key(|met| records_of(met));
+        let calibration = 1u64 << self.schema.passes.len();
+        let mut joined = JoinedBucket::default();
+        let (mut grades, mut levels) = (Vec::new(), Vec::new());
+        for same in met.chunk_by(|a, b| records_of(a) == records_of(b)) {
+            let of_pair = same.iter().map(|met| &met[MET_HEADER..]);
+            self.mean(&of_pair.collect::<Vec<_>>(), &mut grades);
+            self.levels(&grades, &mut levels);
+            let passes = same.iter().map(|met| 1u64 << met[MET_HEADER - 1]);
+            let passes = passes.fold(0, |all, one| all | one);
+            // Two records that met in a pass too need not be strangers.
+            if passes == calibration {
+                joined.strangers.extend_from_slice(&levels);
+                continue;
+            }
+            let records = records_of(same[0]);
+            let stratum = self.records.stratum(records);
+            let patterns = &mut joined.patterns;
+            let pattern = patterns.number(stratum, passes & !calibration, &levels);
+            joined.pairs.push(records);
+            joined.pattern_of.push(pattern);
+        }
+        joined
     }
 
-    /// Joins the comparisons of one pair.
-    fn join(&self, same: &[&[u8]]) -> Pair {
-        let passes = same.iter().map(|met| 1u64 << met[MET_HEADER - 1]);
-        let mean = |slot: usize| {
-            let grades = same.iter().map(|met| met[MET_HEADER + slot]);
-            let known = grades.filter(|grade| *grade != MISSING);
+    /// The mean grade of every slot over the comparisons of one pair.
+    pub(super) fn mean(&self, same: &[&[u8]], grades: &mut Vec<u8>) {
+        grades.clear();
+        grades.extend((0..self.layout.slots.len()).map(|slot| {
+            let known = same.iter().map(|grades| grades[slot]);
+            let known = known.filter(|grade| *grade != MISSING);
             let (sum, count) = known.fold((0u32, 0u32), |(sum, count), grade| {
                 (sum + u32::from(grade), count + 1)
             });
@@ -179,25 +214,21 @@ impl Join<'_> {
             (fine + count / 2)
                 .checked_div(count)
                 .map_or(MISSING, |mean| mean as u8)
-        };
-        let grades: Vec<u8> = (0..self.layout.slots.len()).map(mean).collect();
-        Pair {
-            records: records_of(same[0]),
-            passes: passes.fold(0, |all, one| all | one),
-            levels: self.levels(&grades),
-        }
+        }));
     }
 
     /// The level of every variable; of whole records, the one grade as it is.
-    fn levels(&self, grades: &[u8]) -> Vec<u16> {
+    pub(super) fn levels(&self, grades: &[u8], levels: &mut Vec<u16>) {
+        levels.clear();
         if !self.schema.profile.is_whole_record() {
-            return self.variables.levels(grades).collect();
+            levels.extend(self.variables.levels(grades));
+            return;
         }
         let grade = |grade: &u8| match *grade {
             MISSING => UNKNOWN,
             grade => u16::from(grade),
         };
-        grades.iter().map(grade).collect()
+        levels.extend(grades.iter().map(grade));
     }
 }
 

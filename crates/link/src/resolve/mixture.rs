@@ -12,6 +12,7 @@
 //! registries are. Logarithms come from a library in Rust, not from the platform, so that every
 //! machine fits the same numbers.
 
+use model::schema::MAX_PASSES;
 use rayon::prelude::*;
 
 use super::explain::millibits;
@@ -90,6 +91,8 @@ impl Mixture {
         seen: &Seen,
         strangers: &[u16],
     ) -> Self {
+        let thinned = seen.for_fit();
+        let seen = thinned.as_ref().unwrap_or(seen);
         Fit::new(variables, records, seen, strangers).run()
     }
 
@@ -99,8 +102,10 @@ impl Mixture {
             Class::Match => sum(&self.matches, pair),
             Class::Household => sum(&self.household, pair),
             Class::Unrelated => {
-                let parts: Vec<f64> = self.as_strangers(pair).map(|(_, log)| log).collect();
-                log_sum(&parts)
+                let mut parts = [0.0; MAX_PASSES];
+                let of_passes = parts.iter_mut().zip(self.as_strangers(pair));
+                let count = of_passes.map(|(part, (_, log))| *part = log).count();
+                log_sum(&parts[..count])
             }
             Class::Twins => known(pair)
                 .map(|(variable, level)| {

@@ -2,6 +2,7 @@
 //! weights from a model fitted without truth, and weighted pairs become clusters.
 
 mod agree;
+mod answer;
 mod cluster;
 mod counts;
 mod explain;
@@ -22,6 +23,7 @@ use std::io::Read;
 
 use model::{Layout, LinkageSchema, PassHandle, Progress, RecordHandle};
 
+pub use answer::{Answer, Answerer};
 pub use cluster::{Cluster, Cut, CutReason};
 pub use explain::{Explanation, LevelRow, Meeting, ModelTables, Step, VariableTable};
 pub use mixture::FitReport;
@@ -124,6 +126,7 @@ pub struct Resolution {
     /// The fitted model; empty for whole-record encodings.
     pub model: ModelTables,
     explainer: Option<Explainer>,
+    repeats: Repeats,
 }
 
 impl Resolution {
@@ -190,6 +193,7 @@ pub fn resolve(
         fit: weighed.fit,
         model: weighed.model,
         explainer: weighed.explainer,
+        repeats: weighed.repeats,
     })
 }
 

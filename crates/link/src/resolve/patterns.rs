@@ -9,6 +9,9 @@ use model::{Layout, LinkageSchema};
 
 use super::levels::Variables;
 
+/// About the most patterns that a fit looks at.
+const FITTED_PATTERNS: usize = 250_000;
+
 /// All patterns that occur, in order of their parts.
 pub(super) struct Patterns {
     /// Whose the records are, by pattern.
@@ -28,6 +31,16 @@ pub(super) struct Seen {
     pub(super) patterns: Patterns,
     /// By pass, then variable: what the pass asks of the variable's value; empty where nothing.
     pub(super) asked: Vec<Vec<Vec<Asked>>>,
+}
+
+impl Seen {
+    /// As much of it as a fit needs: with more patterns its tables hardly change, and its time grows.
+    pub(super) fn for_fit(&self) -> Option<Self> {
+        Some(Self {
+            patterns: self.patterns.thinned(FITTED_PATTERNS)?,
+            asked: self.asked.clone(),
+        })
+    }
 }
 
 /// What a pass asks of a variable.
@@ -63,6 +76,51 @@ impl Patterns {
             pairs: self.counts[number],
             levels: &self.levels[number * self.width..(number + 1) * self.width],
         }
+    }
+
+    /// About `most` of them that stand for all, none when there are no more than that. Patterns of several pairs
+    /// stay; of those that one pair alone has, every so many-th stays and counts for the ones left out (Horvitz and
+    /// Thompson, 1952). As patterns are ordered, each stratum and pass keeps its share.
+    fn thinned(&self, most: usize) -> Option<Self> {
+        if self.len() <= most {
+            return None;
+        }
+        let alone = self.counts.iter().filter(|count| **count == 1).count();
+        let room = most.saturating_sub(self.len() - alone).max(most / 4);
+        let step = alone.div_ceil(room).max(1);
+        let mut met = 0;
+        let mut thinned = Self::empty(self.width);
+        for pattern in self.iter() {
+            let pairs = match pattern.pairs {
+                1 => {
+                    met += 1;
+                    if met % step != 0 {
+                        continue;
+                    }
+                    step as u64
+                }
+                several => several,
+            };
+            thinned.push(pattern, pairs);
+        }
+        Some(thinned)
+    }
+
+    fn empty(width: usize) -> Self {
+        Self {
+            strata: Vec::new(),
+            passes: Vec::new(),
+            counts: Vec::new(),
+            levels: Vec::new(),
+            width,
+        }
+    }
+
+    fn push(&mut self, pattern: Observed<'_>, pairs: u64) {
+        self.strata.push(pattern.stratum);
+        self.passes.push(pattern.passes);
+        self.counts.push(pairs);
+        self.levels.extend_from_slice(pattern.levels);
     }
 
     /// All of them.
@@ -103,15 +161,26 @@ type Key = (u16, u64, Box<[u16]>);
 impl PatternBuilder {
     /// The number of a pattern, for now, and one more pair that has it.
     pub(super) fn number(&mut self, stratum: u16, passes: u64, levels: &[u16]) -> u32 {
+        self.add((stratum, passes, levels.into()), 1)
+    }
+
+    /// Takes the patterns of another builder in. Returns, by their numbers there, their numbers here.
+    pub(super) fn take_in(&mut self, other: Self) -> Vec<u32> {
+        let mut numbers = vec![0; other.counts.len()];
+        for (key, number) in other.numbers {
+            let number = number as usize;
+            numbers[number] = self.add(key, other.counts[number]);
+        }
+        numbers
+    }
+
+    fn add(&mut self, pattern: Key, pairs: u64) -> u32 {
         let next = self.counts.len() as u32;
-        let number = *self
-            .numbers
-            .entry((stratum, passes, levels.into()))
-            .or_insert(next);
+        let number = *self.numbers.entry(pattern).or_insert(next);
         if number == next {
             self.counts.push(0);
         }
-        self.counts[number as usize] += 1;
+        self.counts[number as usize] += pairs;
         number
     }
 
@@ -143,7 +212,17 @@ impl PatternBuilder {
     }
 }
 
-impl Observed<'_> {
+impl<'a> Observed<'a> {
+    /// A pair that is none of those counted.
+    pub(super) fn one(stratum: u16, passes: u64, levels: &'a [u16]) -> Self {
+        Self {
+            stratum,
+            passes,
+            pairs: 1,
+            levels,
+        }
+    }
+
     /// The passes met in, one bit a pass.
     pub(super) fn met_in(&self) -> u64 {
         self.passes
@@ -168,8 +247,14 @@ mod tests {
         ) {
             let build = |pairs: &[(u16, u64, [u16; 2])]| {
                 let mut builder = PatternBuilder::default();
-                let number = |(stratum, passes, levels): &(u16, u64, [u16; 2])| builder.number(*stratum, *passes, levels);
-                let mut numbers: Vec<u32> = pairs.iter().map(number).collect();
+                let mut numbers: Vec<u32> = Vec::new();
+                for part in pairs.chunks(7) {
+                    let mut own = PatternBuilder::default();
+                    let number = |(stratum, passes, levels): &(u16, u64, [u16; 2])| own.number(*stratum, *passes, levels);
+                    let of_own: Vec<u32> = part.iter().map(number).collect();
+                    let here = builder.take_in(own);
+                    numbers.extend(of_own.iter().map(|number| here[*number as usize]));
+                }
                 let patterns = builder.finish(&mut numbers);
                 (patterns, numbers)
             };
@@ -184,6 +269,25 @@ mod tests {
             turned.reverse();
             prop_assert_eq!((again.levels, again.counts), (patterns.levels, patterns.counts));
             prop_assert_eq!(turned, numbers);
+        }
+
+        #[test]
+        fn thinned_patterns_stand_for_all(
+            alone in 0u16..900, several in proptest::collection::vec(2u64..9, 0..60), most in 40usize..200
+        ) {
+            let mut all = Patterns::empty(1);
+            let (asked, counts) = (vec![0u16; 1], std::iter::repeat_n(1, alone.into()).chain(several.iter().copied()));
+            counts.for_each(|pairs| all.push(Observed::one(0, 1, &asked), pairs));
+            let pairs = |patterns: &Patterns| patterns.counts.iter().sum::<u64>();
+            match all.thinned(most) {
+                None => prop_assert!(all.len() <= most),
+                Some(thinned) => {
+                    prop_assert!(all.len() > most && thinned.len() <= most.max(several.len() + most / 4));
+                    // At most one step of patterns is not counted for.
+                    let step = u64::from(alone).div_ceil(most as u64 / 4).max(1);
+                    prop_assert!(pairs(&all) - pairs(&thinned) < step);
+                }
+            }
         }
     }
 }

@@ -95,8 +95,13 @@ impl Records {
 
     /// Which two parties a pair of records belongs to.
     pub(super) fn stratum(&self, (left, right): (u32, u32)) -> u16 {
-        let (low, high) = (self.party(left).0, self.party(right).0);
-        u16::from(low.min(high)) * self.by_party.len() as u16 + u16::from(low.max(high))
+        self.stratum_of((self.party(left), self.party(right)))
+    }
+
+    /// The stratum of pairs between two parties.
+    pub(super) fn stratum_of(&self, (left, right): (PartyIndex, PartyIndex)) -> u16 {
+        let (low, high) = (left.0.min(right.0), left.0.max(right.0));
+        u16::from(low) * self.by_party.len() as u16 + u16::from(high)
     }
 
     /// The number of a record.

@@ -105,7 +105,10 @@ impl Passes {
         for any in &parts.any {
             let any = std::slice::from_ref(any);
             self.push([any, &form("month-day")]);
-            self.push([any, &form("year-month")]);
+            // Where an area is known, a date with a wrong day is found by year and area.
+            if parts.area.is_none() {
+                self.push([any, &form("year-month")]);
+            }
         }
     }
 
