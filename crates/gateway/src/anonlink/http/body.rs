@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use crate::anonlink::problem::Problem;
 use crate::anonlink::repr::repr;
@@ -29,8 +30,12 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// All of a small body, of `most` bytes at most.
-pub(super) async fn small(body: Body, most: usize) -> Result<Bytes, Problem> {
+/// All of a small body, of `most` bytes at most, once it has a turn.
+pub(super) async fn small(turns: &Semaphore, body: Body, most: usize) -> Result<Bytes, Problem> {
+    let turn = tokio::time::timeout(PATIENCE, turns.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        return Err(Problem::busy());
+    };
     match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(_)) => Err(Problem::too_large("this request", most as u64)),
@@ -116,8 +121,9 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_have_a_longest_length() {
-        assert_eq!(small(Body::from("abc"), 3).await.unwrap(), "abc");
-        let refused = small(Body::from("abcd"), 3).await.unwrap_err();
+        let turns = Semaphore::new(1);
+        assert_eq!(small(&turns, "abc".into(), 3).await.unwrap(), "abc");
+        let refused = small(&turns, "abcd".into(), 3).await.unwrap_err();
         assert_eq!(refused.status.as_u16(), 413);
     }
 

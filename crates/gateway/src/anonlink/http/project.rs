@@ -29,7 +29,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     body::expect_json(&headers)?;
-    let new = NewProject::parse(&body::small(body, MAX_BYTES).await?)?;
+    let new = NewProject::parse(&body::small(&shared.bodies, body, MAX_BYTES).await?)?;
     let told = blocking(move || add(&shared, new)).await?;
     Ok(json(StatusCode::CREATED, &told))
 }

@@ -29,7 +29,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let token = auth::presented(&headers)?;
     body::expect_json(&headers)?;
-    let new = NewRun::parse(&body::small(body, MAX_BYTES).await?)?;
+    let new = NewRun::parse(&body::small(&shared.bodies, body, MAX_BYTES).await?)?;
     let run = blocking(move || {
         let project = auth::owner(&shared, &project, &token)?;
         add(&shared, &project, new)

@@ -22,7 +22,7 @@ use crate::anonlink::serve::{Reserved, Shared};
 use crate::anonlink::token::{Presented, Token};
 use crate::anonlink::upload::{
     BinaryHeaders, BlockWriter, EncodingWriter, Found, ReadError, Shape, SpoolError, Writers,
-    read_binary, read_json, spool,
+    read_binary, read_json, refuse, spool,
 };
 
 /// What is read of the body of a caller who may not upload: enough to say first, as the original does,
@@ -61,7 +61,7 @@ pub(super) async fn post_json(
     let token = auth::presented(&headers)?;
     body::expect_json(&headers)?;
     let arrival = arrive(&shared, project, token, &headers, body).await?;
-    let updated = blocking(move || arrival.take_json(&shared)).await?;
+    let updated = in_turn(shared, move |shared| arrival.take_json(shared)).await?;
     Ok(json(StatusCode::CREATED, &updated))
 }
 
@@ -75,8 +75,22 @@ pub(super) async fn post_binary(
     let token = auth::presented(&headers)?;
     let sizes = BinaryHeaders::read(&headers)?;
     let arrival = arrive(&shared, project, token, &headers, body).await?;
-    let updated = blocking(move || arrival.take_binary(&shared, sizes)).await?;
+    let updated = in_turn(shared, move |shared| arrival.take_binary(shared, sizes)).await?;
     Ok(json(StatusCode::CREATED, &updated))
+}
+
+/// Reads an upload that is on disk, once a few others have been.
+async fn in_turn(
+    shared: Arc<Shared>,
+    take: impl FnOnce(&Shared) -> Result<Value, Problem> + Send + 'static,
+) -> Result<Value, Problem> {
+    let turn = shared.uploads.clone().acquire_owned().await;
+    blocking(move || {
+        // Kept to the end, also when the caller goes away.
+        let _turn = turn;
+        take(&shared)
+    })
+    .await
 }
 
 /// A party that may upload; others are kept from using its token meanwhile.
@@ -161,7 +175,10 @@ async fn arrive(
     };
     let announced = number(headers, CONTENT_LENGTH.as_str())?;
     let spooled = match announced.filter(|bytes| *bytes > limit) {
-        Some(_) => Err(SpoolError::TooLarge(limit)),
+        Some(_) => {
+            refuse(body).await;
+            Err(SpoolError::TooLarge(limit))
+        }
         None => spool(body, scratch.path(), 0, limit)
             .await
             .map_err(|(_, error)| error),
