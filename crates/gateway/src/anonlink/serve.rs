@@ -155,7 +155,11 @@ impl Anonlink {
         create_dir_private(&directory)?;
         let lock = DirLock::acquire(&directory)?;
         let files = Files::open(&directory)?;
-        files.sweep(parts.catalogue.list()?.iter().map(|listed| listed.id))?;
+        let projects = parts.catalogue.list()?;
+        files.sweep(projects.iter().map(|listed| listed.id))?;
+        for project in projects {
+            files.sweep_runs(&project.id, &parts.catalogue.runs(&project.id)?)?;
+        }
         let shared = Shared {
             parts,
             limits,

@@ -133,7 +133,8 @@ pub(super) async fn delete(
         if !shared.catalogue().remove(&project.id)? {
             return Err(Problem::denied());
         }
-        Ok(shared.files.remove_project(&project.id)?)
+        let randomness = shared.parts.randomness.as_ref();
+        Ok(shared.files.remove_project(&project.id, randomness)?)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -191,7 +191,8 @@ pub(super) async fn delete(
         shared.catalogue().change(&project.id, &mut |_, runs| {
             runs.retain(|other| other.id != run);
         })?;
-        Ok(shared.files.run(&project.id, &run).remove()?)
+        let randomness = shared.parts.randomness.as_ref();
+        Ok(shared.files.remove_run(&project.id, &run, randomness)?)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT.into_response())

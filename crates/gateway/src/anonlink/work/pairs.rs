@@ -19,6 +19,8 @@ use crate::anonlink::run::{Checkpoint, Run};
 use crate::anonlink::serve::Shared;
 use crate::anonlink::sort::{BUFFER, PIECE_BYTES, sort_once};
 
+/// The most pairs of a run: 48 GB as they are found, and as much again sorted.
+const MOST_PAIRS: u64 = 2_000_000_000;
 /// Comparisons after which pairs are made durable, where tiles are small.
 const STEP: u64 = 1 << 24;
 
@@ -98,8 +100,12 @@ impl<'a> Inputs<'a> {
     fn compare_tile(&self, tile: &Tile, threshold: f64, out: &mut Raw) -> Result<(), WorkError> {
         let linker = self.shared.parts.linker.as_ref();
         let sizes = (threshold, self.encoding_bytes);
-        let mut write = |pair: &super::scored::Scored| out.file.write_all(&pair.to_row());
-        compare(tile, &self.parties, sizes, linker, &mut write)?;
+        let mut write = |pair: &super::scored::Scored| out.add(&pair.to_row());
+        let compared = compare(tile, &self.parties, sizes, linker, &mut write);
+        if out.overflows {
+            return Err(WorkError::TooManyPairs(MOST_PAIRS));
+        }
+        compared?;
         out.checkpoint.tiles += 1;
         out.checkpoint.comparisons += tile.comparisons();
         out.pending += tile.comparisons();
@@ -107,7 +113,10 @@ impl<'a> Inputs<'a> {
     }
 
     fn save(&self, run: &mut Run, out: &mut Raw, shutdown: &Shutdown) -> Result<(), WorkError> {
-        run.checkpoint = out.sync()?;
+        let before = std::mem::replace(&mut run.checkpoint, out.sync()?);
+        if run.checkpoint.tiles > before.tiles || shutdown.is_requested() {
+            run.attempts = 0;
+        }
         if !self.shared.catalogue().save_run(&self.project, run)? {
             return Err(WorkError::Gone);
         }
@@ -126,6 +135,10 @@ struct Raw {
     passed: u64,
     /// Comparisons since pairs were last made durable.
     pending: u64,
+    /// Pairs there is room for.
+    room: u64,
+    /// Whether there was no room for a pair.
+    overflows: bool,
 }
 
 impl Raw {
@@ -148,7 +161,19 @@ impl Raw {
             checkpoint,
             passed: checkpoint.tiles,
             pending: 0,
+            room: MOST_PAIRS.saturating_sub(checkpoint.bytes / ROW as u64),
+            overflows: false,
         })
+    }
+
+    /// Adds a pair, if there is room.
+    fn add(&mut self, row: &[u8; ROW]) -> io::Result<()> {
+        let Some(room) = self.room.checked_sub(1) else {
+            self.overflows = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        self.room = room;
+        self.file.write_all(row)
     }
 
     fn skips(&mut self) -> bool {
@@ -180,13 +205,37 @@ mod tests {
     use super::*;
     use crate::anonlink::files::Files;
 
+    fn run_files(dir: &std::path::Path) -> RunFiles {
+        let ids = ("0".repeat(48), "1".repeat(48));
+        let files = Files::open(dir).unwrap();
+        let files = files.run(&ids.0.parse().unwrap(), &ids.1.parse().unwrap());
+        std::fs::create_dir_all(files.directory()).unwrap();
+        files
+    }
+
+    #[test]
+    fn a_run_has_room_for_so_many_pairs() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = run_files(dir.path());
+        std::fs::write(files.raw(), [7; 3 * ROW]).unwrap();
+        let checkpoint = Checkpoint {
+            bytes: 3 * ROW as u64,
+            ..Checkpoint::default()
+        };
+        let mut raw = Raw::open(&files, checkpoint).unwrap();
+        assert_eq!(raw.room, MOST_PAIRS - 3);
+        raw.room = 1;
+        raw.add(&[8; ROW]).unwrap();
+        assert!(!raw.overflows);
+        assert!(raw.add(&[9; ROW]).is_err());
+        assert!(raw.overflows);
+        assert_eq!(raw.sync().unwrap().bytes, 4 * ROW as u64);
+    }
+
     #[test]
     fn pairs_that_are_gone_are_looked_for_again() {
         let dir = tempfile::tempdir().unwrap();
-        let ids = ("0".repeat(48), "1".repeat(48));
-        let files = Files::open(dir.path()).unwrap();
-        let files = files.run(&ids.0.parse().unwrap(), &ids.1.parse().unwrap());
-        std::fs::create_dir_all(files.directory()).unwrap();
+        let files = run_files(dir.path());
         std::fs::write(files.raw(), [7; 5]).unwrap();
         let checkpoint = |bytes| Checkpoint {
             tiles: 2,
