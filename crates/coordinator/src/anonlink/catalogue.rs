@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use gateway::anonlink::{
-    Catalogue, CatalogueError, Listed, Project, ProjectId, Run, RunId, RunState,
+    Catalogue, CatalogueError, Listed, ListedRun, Project, ProjectId, Run, RunId, RunState,
 };
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use serde::de::DeserializeOwned;
@@ -113,8 +113,8 @@ impl Catalogue for SqliteCatalogue {
         told(change_project(&mut lock(&self.0), project, change))
     }
 
-    fn runs(&self, project: &ProjectId) -> Result<Vec<Run>, CatalogueError> {
-        told(runs_of(&lock(&self.0), project))
+    fn runs(&self, project: &ProjectId) -> Result<Vec<ListedRun>, CatalogueError> {
+        told(list_runs(&lock(&self.0), project))
     }
 
     fn find_run(&self, project: &ProjectId, run: &RunId) -> Result<Option<Run>, CatalogueError> {
@@ -234,6 +234,25 @@ fn runs_of(database: &Connection, project: &ProjectId) -> Result<Vec<Run>, Failu
         database.prepare_cached("SELECT record FROM run WHERE project = ?1 ORDER BY sequence")?;
     let rows = statement.query_map(params![project.to_string()], text)?;
     rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
+}
+
+/// Without names and notes, which may be long.
+fn list_runs(database: &Connection, project: &ProjectId) -> Result<Vec<ListedRun>, Failure> {
+    let mut statement = database.prepare_cached(
+        "SELECT id, json_extract(record, '$.time_added'), state FROM run \
+         WHERE project = ?1 ORDER BY sequence",
+    )?;
+    let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?, row.get(2)?));
+    let rows = statement.query_map(params![project.to_string()], columns)?;
+    let listed = |row: rusqlite::Result<(String, i64, String)>| {
+        let (id, time_added, state) = row?;
+        Ok(ListedRun {
+            id: serde_json::from_value(id.into())?,
+            time_added: time_added as u64,
+            state: serde_json::from_value(state.into())?,
+        })
+    };
+    rows.map(listed).collect()
 }
 
 fn next_run(database: &Connection) -> Result<Option<(ProjectId, Run)>, Failure> {

@@ -14,3 +14,4 @@ mod linking;
 mod restart;
 mod service;
 mod transcript;
+mod uploads;

@@ -2,7 +2,7 @@
 
 use super::id::{ProjectId, RunId};
 use super::project::Project;
-use super::run::Run;
+use super::run::{Run, RunState};
 
 /// Why the catalogue did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,17 @@ pub struct Listed {
     pub id: ProjectId,
     /// When it was made, in milliseconds since 1970.
     pub time_added: u64,
+}
+
+/// A run in a listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedRun {
+    /// Which.
+    pub id: RunId,
+    /// When it was asked for, in milliseconds since 1970.
+    pub time_added: u64,
+    /// Where it stands.
+    pub state: RunState,
 }
 
 /// Keeps projects and their runs. Every change is durable when its call returns, and whole: a crash
@@ -66,7 +77,7 @@ pub trait Catalogue: Send + Sync {
     ///
     /// # Errors
     /// As for [`Catalogue::add`].
-    fn runs(&self, project: &ProjectId) -> Result<Vec<Run>, CatalogueError>;
+    fn runs(&self, project: &ProjectId) -> Result<Vec<ListedRun>, CatalogueError>;
 
     /// A run of a project.
     ///

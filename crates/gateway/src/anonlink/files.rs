@@ -6,19 +6,20 @@
 //! projects/<project>/party-<i>.blocks    block digest and record, sorted
 //! projects/<project>/party-<i>.staged    an upload in pieces, as far as it has come
 //! projects/<project>/<run>/              raw pairs, sorted pairs, results
-//! incoming/                              bodies of requests under way
+//! incoming/                              bodies of requests under way, and what is being removed
 //! ```
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
 use service::files::{create_dir_private, sync_dir};
 
-use super::Randomness;
 use super::hex;
 use super::id::{ProjectId, RunId};
+use super::run::RunState;
+use super::{ListedRun, Randomness};
 
 /// Bytes buffered before they are written.
 const BUFFER: usize = 1 << 18;
@@ -49,6 +50,25 @@ impl Files {
         Ok(())
     }
 
+    /// Removes from a project what belongs to none of its runs, and from runs that are over all but
+    /// their results.
+    pub(crate) fn sweep_runs(&self, project: &ProjectId, runs: &[ListedRun]) -> io::Result<()> {
+        let known = runs.iter().map(|run| (run.id.to_string(), run.state));
+        let known: HashMap<String, RunState> = known.collect();
+        for entry in entries(&self.project(project))? {
+            if !entry.file_type()?.is_dir() {
+                continue;
+            }
+            let name = entry.file_name();
+            match name.to_str().and_then(|name| known.get(name)) {
+                None | Some(RunState::Error) => remove_dir(&entry.path())?,
+                Some(RunState::Completed) => RunFiles(entry.path()).tidy()?,
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     fn incoming(&self) -> PathBuf {
         self.0.join("incoming")
     }
@@ -69,8 +89,33 @@ impl Files {
     }
 
     /// Removes all of a project.
-    pub(crate) fn remove_project(&self, project: &ProjectId) -> io::Result<()> {
-        remove_dir(&self.project(project))
+    pub(crate) fn remove_project(
+        &self,
+        project: &ProjectId,
+        randomness: &dyn Randomness,
+    ) -> io::Result<()> {
+        self.discard(&self.project(project), randomness)
+    }
+
+    /// Removes all of a run.
+    pub(crate) fn remove_run(
+        &self,
+        project: &ProjectId,
+        run: &RunId,
+        randomness: &dyn Randomness,
+    ) -> io::Result<()> {
+        self.discard(self.run(project, run).directory(), randomness)
+    }
+
+    /// Takes a directory away in one step, so that nobody writes into it any more, and then removes it.
+    /// What a kill leaves goes when the service is opened.
+    fn discard(&self, directory: &Path, randomness: &dyn Randomness) -> io::Result<()> {
+        let gone = self.scratch(randomness);
+        match std::fs::rename(directory, gone.path()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => remove_dir(gone.path()),
+        }
     }
 
     /// A party's encodings.
@@ -130,9 +175,16 @@ impl RunFiles {
         self.0.join(format!("result-{party}.json"))
     }
 
-    /// Removes all of it.
-    pub(crate) fn remove(&self) -> io::Result<()> {
-        remove_dir(&self.0)
+    /// Removes all but results.
+    pub(crate) fn tidy(&self) -> io::Result<()> {
+        for entry in entries(&self.0)? {
+            let name = entry.file_name();
+            let name = name.to_str().unwrap_or_default();
+            if !(name.starts_with("result") && name.ends_with(".json")) {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -204,6 +256,14 @@ impl io::Write for Draft {
     }
 }
 
+/// What is in a directory, if it is there.
+fn entries(path: &Path) -> io::Result<Vec<std::fs::DirEntry>> {
+    match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        found => found?.collect(),
+    }
+}
+
 fn remove_dir(path: &Path) -> io::Result<()> {
     match std::fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -232,6 +292,64 @@ mod tests {
         assert!(files.encodings(&kept, 0).exists());
         assert!(!files.project(&gone).exists());
         assert!(!dir.path().join("incoming/cut-off").exists());
+    }
+
+    struct Zeros;
+
+    impl Randomness for Zeros {
+        fn fill(&self, out: &mut [u8]) {
+            out.fill(0);
+        }
+    }
+
+    /// Files of a project with a run for each of some states, and one nobody knows.
+    fn with_runs(dir: &Path, states: &[RunState]) -> (Files, ProjectId, Vec<ListedRun>) {
+        let files = Files::open(dir).unwrap();
+        let project = "a".repeat(48).parse().unwrap();
+        let listed = |(digit, state): (char, &RunState)| ListedRun {
+            id: digit.to_string().repeat(48).parse().unwrap(),
+            time_added: 0,
+            state: *state,
+        };
+        let runs: Vec<ListedRun> = ('1'..).zip(states).map(listed).collect();
+        let stray = "f".repeat(48).parse().unwrap();
+        for run in runs.iter().map(|run| &run.id).chain([&stray]) {
+            let files = files.run(&project, run);
+            create_dir_private(files.directory()).unwrap();
+            for name in ["raw", "pairs", "piece-3", "result.draft", "result.json"] {
+                std::fs::write(files.directory().join(name), b"x").unwrap();
+            }
+        }
+        std::fs::write(files.encodings(&project, 0), b"x").unwrap();
+        (files, project, runs)
+    }
+
+    #[test]
+    fn runs_that_are_over_keep_results_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let states = [RunState::Running, RunState::Completed, RunState::Error];
+        let (files, project, runs) = with_runs(dir.path(), &states);
+        files.sweep_runs(&project, &runs).unwrap();
+        let count = |run: &ListedRun| {
+            let files = files.run(&project, &run.id);
+            entries(files.directory()).unwrap().len()
+        };
+        assert_eq!(runs.iter().map(count).collect::<Vec<_>>(), [5, 1, 0]);
+        assert!(files.run(&project, &runs[1].id).result().exists());
+        // Two runs and the encodings: the stray one is gone.
+        assert_eq!(entries(&files.project(&project)).unwrap().len(), 3);
+    }
+
+    #[test]
+    fn what_is_removed_leaves_nothing_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        let (files, project, runs) = with_runs(dir.path(), &[RunState::Completed]);
+        files.remove_run(&project, &runs[0].id, &Zeros).unwrap();
+        assert!(!files.run(&project, &runs[0].id).directory().exists());
+        files.remove_project(&project, &Zeros).unwrap();
+        files.remove_project(&project, &Zeros).unwrap();
+        assert!(!files.project(&project).exists());
+        assert!(entries(&files.incoming()).unwrap().is_empty());
     }
 
     #[test]

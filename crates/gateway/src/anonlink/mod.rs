@@ -27,7 +27,7 @@ mod token;
 mod upload;
 mod work;
 
-pub use catalogue::{Catalogue, CatalogueError, Listed};
+pub use catalogue::{Catalogue, CatalogueError, Listed, ListedRun};
 pub use id::{NotAnId, ProjectId, RunId};
 pub use linker::{Linker, LinkerError, Pair, Sets};
 pub use project::{Party, Project, ResultType, Upload};

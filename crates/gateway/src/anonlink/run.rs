@@ -63,6 +63,9 @@ pub struct Checkpoint {
     pub bytes: u64,
 }
 
+/// How often a run is begun without getting further before it fails.
+pub(crate) const MOST_ATTEMPTS: u32 = 3;
+
 /// A run of a project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -90,6 +93,9 @@ pub struct Run {
     pub checkpoint: Checkpoint,
     /// Why it failed.
     pub message: Option<String>,
+    /// How often it was begun since it last got further.
+    #[serde(default)]
+    pub attempts: u32,
 }
 
 impl Run {
@@ -108,6 +114,7 @@ impl Run {
             comparisons: None,
             checkpoint: Checkpoint::default(),
             message: None,
+            attempts: 0,
         }
     }
 
@@ -115,6 +122,13 @@ impl Run {
     pub(crate) fn queue(&mut self) {
         self.state = RunState::Queued;
         self.stage = Stage::Scores;
+    }
+
+    /// Counts one more attempt, unless there were enough.
+    pub(crate) fn attempt(&mut self) -> bool {
+        let is_left = self.attempts < MOST_ATTEMPTS;
+        self.attempts += u32::from(is_left);
+        is_left
     }
 
     /// Its turn has come. Again, after a restart, changes nothing.
@@ -158,6 +172,13 @@ mod tests {
         run.complete(10);
         run.fail(Some("late".into()));
         assert_eq!((run.state, run.message), (RunState::Completed, None));
+    }
+
+    #[test]
+    fn a_run_is_begun_a_few_times_only() {
+        let mut run = Run::new("2".repeat(48).parse().unwrap(), 0.9, 1);
+        let begun = std::iter::repeat_with(|| run.attempt()).take(5);
+        assert!(begun.eq([true, true, true, false, false]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use model::Clock;
 use service::files::{LockError, create_dir_private};
 use service::{DirLock, Shutdown, TaskError, Tasks};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::files::Files;
 use super::id::ProjectId;
@@ -71,6 +71,11 @@ pub enum OpenError {
     Catalogue(#[from] CatalogueError),
 }
 
+/// Uploads that are read at once: each may hold a sorted piece in memory.
+const UPLOADS_AT_ONCE: usize = 4;
+/// Bodies of other requests that are held at once.
+const BODIES_AT_ONCE: usize = 32;
+
 /// What requests and the worker share.
 pub(crate) struct Shared {
     pub(crate) parts: Parts,
@@ -80,6 +85,10 @@ pub(crate) struct Shared {
     pub(crate) behind_proxy: bool,
     /// Update tokens with an upload under way.
     pub(crate) busy: Mutex<HashSet<(ProjectId, usize)>>,
+    /// Turns of uploads whose bodies are there.
+    pub(crate) uploads: Arc<Semaphore>,
+    /// Turns of other bodies.
+    pub(crate) bodies: Semaphore,
     /// Comparisons a second, as last measured; 1 when unknown.
     pub(crate) rate: AtomicU64,
     /// Told when a run may have to be computed.
@@ -146,13 +155,19 @@ impl Anonlink {
         create_dir_private(&directory)?;
         let lock = DirLock::acquire(&directory)?;
         let files = Files::open(&directory)?;
-        files.sweep(parts.catalogue.list()?.iter().map(|listed| listed.id))?;
+        let projects = parts.catalogue.list()?;
+        files.sweep(projects.iter().map(|listed| listed.id))?;
+        for project in projects {
+            files.sweep_runs(&project.id, &parts.catalogue.runs(&project.id)?)?;
+        }
         let shared = Shared {
             parts,
             limits,
             files,
             behind_proxy,
             busy: Mutex::default(),
+            uploads: Arc::new(Semaphore::new(UPLOADS_AT_ONCE)),
+            bodies: Semaphore::new(BODIES_AT_ONCE),
             rate: AtomicU64::new(1),
             wake: Notify::new(),
         };

@@ -1,15 +1,17 @@
 //! Sorting rows of a fixed width that may not fit into memory: sorted pieces on disk, merged.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::files::Scratch;
 
 /// Bytes of a sorted piece, and so about what sorting holds in memory.
 pub(crate) const PIECE_BYTES: usize = 128 << 20;
+/// Pieces merged at once, each an open file and a buffer.
+const FAN_IN: usize = 64;
 /// Bytes read from a file at once.
 pub(crate) const BUFFER: usize = 1 << 18;
 
@@ -26,14 +28,21 @@ pub(crate) fn sort_once<const N: usize>(
     if piece.len() < rows {
         return write_once(piece.into_iter().map(Ok), out);
     }
-    let mut pieces = Vec::new();
+    let mut count = 0;
+    let mut name = || {
+        count += 1;
+        directory.join(format!("piece-{count}"))
+    };
+    let mut pieces = VecDeque::new();
     while !piece.is_empty() {
-        let name = directory.join(format!("piece-{}", pieces.len()));
-        pieces.push(write_piece(name, &piece)?);
-        drop(piece);
+        pieces.push_back(write_piece(name(), piece.into_iter().map(Ok))?);
         piece = sorted_piece(&mut input, rows)?;
     }
-    write_once(Merge::<N>::new(&pieces)?, out)
+    while pieces.len() > FAN_IN {
+        let some: Vec<Scratch> = pieces.drain(..FAN_IN).collect();
+        pieces.push_back(write_piece(name(), Merge::<N>::new(&some)?)?);
+    }
+    write_once(Merge::<N>::new(pieces.make_contiguous())?, out)
 }
 
 /// The next row, or none at the end.
@@ -60,12 +69,13 @@ fn sorted_piece<const N: usize>(input: &mut impl Read, rows: usize) -> io::Resul
     Ok(piece)
 }
 
-fn write_piece<const N: usize>(name: std::path::PathBuf, piece: &[[u8; N]]) -> io::Result<Scratch> {
-    let mut out = BufWriter::with_capacity(BUFFER, File::create(&name)?);
+fn write_piece<const N: usize>(
+    name: PathBuf,
+    rows: impl Iterator<Item = io::Result<[u8; N]>>,
+) -> io::Result<Scratch> {
     let written = Scratch::new(name);
-    for row in piece {
-        out.write_all(row)?;
-    }
+    let mut out = BufWriter::with_capacity(BUFFER, File::create(written.path())?);
+    write_once(rows, &mut out)?;
     out.flush()?;
     Ok(written)
 }
@@ -153,6 +163,21 @@ mod tests {
             prop_assert_eq!(out, expected);
             prop_assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
         }
+    }
+
+    #[test]
+    fn many_pieces_are_merged_in_passes() {
+        let dir = tempfile::tempdir().unwrap();
+        let rows: Vec<[u8; 4]> = (0..10_000u32)
+            .map(|row| (row.wrapping_mul(7919) % 5000).to_be_bytes())
+            .collect();
+        let mut out = Vec::new();
+        // Two rows a piece, so three passes.
+        let written = sort_once::<4>(&rows.concat()[..], dir.path(), 8, &mut out).unwrap();
+        let expected: Vec<u8> = (0..5000u32).flat_map(u32::to_be_bytes).collect();
+        assert_eq!(written, 5000);
+        assert!(out == expected);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
     #[test]

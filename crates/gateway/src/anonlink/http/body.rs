@@ -6,12 +6,13 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use crate::anonlink::problem::Problem;
 use crate::anonlink::repr::repr;
 
-/// The most bytes of a body that is no upload.
-const MAX_BYTES: usize = 4 << 20;
+/// The most bytes of a name or of notes.
+const MAX_TEXT_BYTES: usize = 16 << 10;
 /// How long such a body may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -29,11 +30,15 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// All of a small body.
-pub(super) async fn small(body: Body) -> Result<Bytes, Problem> {
-    match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BYTES)).await {
+/// All of a small body, of `most` bytes at most, once it has a turn.
+pub(super) async fn small(turns: &Semaphore, body: Body, most: usize) -> Result<Bytes, Problem> {
+    let turn = tokio::time::timeout(PATIENCE, turns.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        return Err(Problem::busy());
+    };
+    match tokio::time::timeout(PATIENCE, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Problem::too_large("this request", MAX_BYTES as u64)),
+        Ok(Err(_)) => Err(Problem::too_large("this request", most as u64)),
         Err(_) => Err(Problem::stalled()),
     }
 }
@@ -66,6 +71,10 @@ pub(super) fn required<'a>(
 pub(super) fn text(fields: &Map<String, Value>, name: &str) -> Result<String, Problem> {
     match fields.get(name) {
         None => Ok(String::new()),
+        Some(Value::String(text)) if text.len() > MAX_TEXT_BYTES => {
+            let detail = format!("the text has more than {MAX_TEXT_BYTES} bytes - '{name}'");
+            Err(Problem::input(detail))
+        }
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => Err(not_of_type(other, "string", name)),
     }
@@ -99,6 +108,23 @@ mod tests {
             assert_eq!(check(kind), Err(Problem::media_type(kind)), "{kind}");
         }
         assert_eq!(expect_json(&HeaderMap::new()), Err(Problem::media_type("")));
+    }
+
+    #[test]
+    fn texts_have_a_longest_length() {
+        let long = |bytes| Map::from_iter([("name".to_owned(), "a".repeat(bytes).into())]);
+        let taken = text(&long(MAX_TEXT_BYTES), "name").unwrap();
+        assert_eq!(taken.len(), MAX_TEXT_BYTES);
+        let refused = text(&long(MAX_TEXT_BYTES + 1), "name").unwrap_err();
+        assert_eq!(refused.status.as_u16(), 400);
+    }
+
+    #[tokio::test]
+    async fn bodies_have_a_longest_length() {
+        let turns = Semaphore::new(1);
+        assert_eq!(small(&turns, "abc".into(), 3).await.unwrap(), "abc");
+        let refused = small(&turns, "abcd".into(), 3).await.unwrap_err();
+        assert_eq!(refused.status.as_u16(), 413);
     }
 
     #[test]

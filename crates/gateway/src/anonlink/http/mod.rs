@@ -83,8 +83,13 @@ fn router(shared: Arc<Shared>) -> Router {
 
 /// An answer in JSON.
 fn json(status: StatusCode, body: &Value) -> Response {
+    json_text(status, body.to_string())
+}
+
+/// An answer of text that is JSON.
+fn json_text(status: StatusCode, body: String) -> Response {
     let kind = [(CONTENT_TYPE, "application/json")];
-    (status, kind, body.to_string()).into_response()
+    (status, kind, body).into_response()
 }
 
 /// Runs what reads or writes disks off the runtime's threads.

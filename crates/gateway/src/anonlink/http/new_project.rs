@@ -12,6 +12,9 @@ use crate::anonlink::repr::repr;
 /// The most parties of a project.
 const MAX_PARTIES: u64 = 256;
 
+/// The most bytes of a linkage schema.
+const MAX_SCHEMA_BYTES: usize = 1 << 20;
+
 /// A project as it is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct NewProject {
@@ -59,7 +62,11 @@ fn raw_schema(body: &[u8]) -> Result<String, Problem> {
     }
     let body: Body<'_> = serde_json::from_slice(body)
         .map_err(|_| Problem::input("Request body is not valid JSON"))?;
-    Ok(body.schema.get().to_owned())
+    let schema = body.schema.get();
+    match schema.len() > MAX_SCHEMA_BYTES {
+        true => Err(Problem::too_large("a schema", MAX_SCHEMA_BYTES as u64)),
+        false => Ok(schema.to_owned()),
+    }
 }
 
 fn parse_result_type(value: &Value) -> Result<ResultType, Problem> {
@@ -137,6 +144,14 @@ mod tests {
         let schema = r#"{"b" : 1.0,"a":12345678901234567890123}"#;
         let body = format!(r#"{{"result_type": "groups", "schema": {schema}}}"#);
         assert_eq!(NewProject::parse(body.as_bytes()).unwrap().schema, schema);
+    }
+
+    #[test]
+    fn schemas_have_a_longest_length() {
+        let of = |bytes| json!({"schema": {"a": "x".repeat(bytes - r#"{"a":""}"#.len())}});
+        assert!(parse(&of(MAX_SCHEMA_BYTES)).is_ok());
+        let refused = parse(&of(MAX_SCHEMA_BYTES + 1)).unwrap_err();
+        assert_eq!(refused.status.as_u16(), 413);
     }
 
     #[test]

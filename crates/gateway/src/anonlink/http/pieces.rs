@@ -6,6 +6,7 @@
 //! PATCH /projects/{project}/upload    Upload-Offset: n  -> Upload-Offset: the new end
 //! POST  /projects/{project}/clks      Upload-Length: n  -> as if the n bytes were its body
 //! ```
+//! A piece at offset 0 starts the upload anew.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,7 +69,8 @@ pub(super) async fn add(
     let service = shared.clone();
     let uploader = blocking(move || Uploader::find(&service, &project, &token)).await?;
     let staged = uploader.project.parties[uploader.party].staged;
-    if start != staged {
+    // From the start again: what came before was refused, or is of no use.
+    if start != 0 && start != staged {
         return Ok(at(StatusCode::CONFLICT, staged));
     }
     // A task of its own: what came before the caller went away is to count.
@@ -86,23 +88,34 @@ async fn append(
     body: Body,
 ) -> Result<u64, Problem> {
     let path = shared.files.staged(&uploader.project.id, uploader.party);
+    let uploader = match uploader.project.parties[uploader.party].staged == start {
+        true => uploader,
+        // Before the file is cut, so that a kill leaves no count of bytes that are gone.
+        false => count(&shared, uploader, start).await?,
+    };
     let spooled = spool(body, &path, start, shared.limits.upload_bytes).await;
     let (end, error) = match spooled {
         Ok(end) => (end, None),
         Err((end, error)) => (end, Some(error)),
     };
+    count(&shared, uploader, end).await?;
+    error.map_or(Ok(end), |error| Err(cut(error)))
+}
+
+/// Keeps how many bytes have come.
+async fn count(shared: &Arc<Shared>, uploader: Uploader, bytes: u64) -> Result<Uploader, Problem> {
+    let shared = shared.clone();
     blocking(move || {
         let party = uploader.party;
         let count = &mut |project: &mut Project, _: &mut Vec<_>| {
-            project.parties[party].staged = end;
+            project.parties[party].staged = bytes;
         };
         match shared.catalogue().change(&uploader.project.id, count)? {
-            true => Ok(()),
+            true => Ok(uploader),
             false => Err(Problem::denied()),
         }
     })
-    .await?;
-    error.map_or(Ok(end), |error| Err(cut(error)))
+    .await
 }
 
 /// The file of an upload whose pieces together have as many bytes as the request says.

@@ -6,16 +6,21 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::new_project::NewProject;
-use super::{auth, blocking, body, json};
+use super::{auth, blocking, body, json, json_text};
 use crate::anonlink::id::ProjectId;
 use crate::anonlink::problem::Problem;
 use crate::anonlink::project::{Party, Project, ResultType};
 use crate::anonlink::serve::Shared;
 use crate::anonlink::time;
 use crate::anonlink::token::Token;
+
+/// The most bytes of a request for a project.
+const MAX_BYTES: usize = 4 << 20;
 
 /// `POST /projects`.
 pub(super) async fn create(
@@ -24,7 +29,7 @@ pub(super) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     body::expect_json(&headers)?;
-    let new = NewProject::parse(&body::small(body).await?)?;
+    let new = NewProject::parse(&body::small(&shared.bodies, body, MAX_BYTES).await?)?;
     let told = blocking(move || add(&shared, new)).await?;
     Ok(json(StatusCode::CREATED, &told))
 }
@@ -82,25 +87,38 @@ pub(super) async fn describe(
 ) -> Result<Response, Problem> {
     let token = auth::presented(&headers)?;
     let found = blocking(move || auth::reader(&shared, &project, &token)).await?;
-    Ok(json(StatusCode::OK, &description(&found.0)))
+    Ok(json_text(StatusCode::OK, description(&found.0)?))
 }
 
-fn description(project: &Project) -> Value {
-    let named = |(_, result_type): &&(&str, ResultType)| *result_type == project.result_type;
-    let result_type = ResultType::ALL.iter().find(named).map(|(name, _)| name);
-    // Kept as text that was JSON when it came.
-    let schema: Value = serde_json::from_str(&project.schema).unwrap_or_default();
-    json!({
-        "project_id": project.id,
-        "name": project.name,
-        "notes": project.notes,
-        "schema": schema,
-        "result_type": result_type,
-        "number_parties": project.parties.len(),
-        "uses_blocking": project.uses_blocking,
-        "parties_contributed": project.contributed(),
-        "error": project.error.is_some(),
-    })
+/// A project as it is told.
+#[derive(Serialize)]
+struct Description<'a> {
+    project_id: ProjectId,
+    name: &'a str,
+    notes: &'a str,
+    /// As it came: numbers in it may have more digits than a `Value` holds.
+    schema: &'a RawValue,
+    result_type: ResultType,
+    number_parties: usize,
+    uses_blocking: bool,
+    parties_contributed: usize,
+    error: bool,
+}
+
+fn description(project: &Project) -> Result<String, Problem> {
+    let unreadable = |error| Problem::internal(&error);
+    let description = Description {
+        project_id: project.id,
+        name: &project.name,
+        notes: &project.notes,
+        schema: serde_json::from_str(&project.schema).map_err(unreadable)?,
+        result_type: project.result_type,
+        number_parties: project.parties.len(),
+        uses_blocking: project.uses_blocking,
+        parties_contributed: project.contributed(),
+        error: project.error.is_some(),
+    };
+    serde_json::to_string(&description).map_err(unreadable)
 }
 
 /// `DELETE /projects/{project}`.
@@ -115,8 +133,23 @@ pub(super) async fn delete(
         if !shared.catalogue().remove(&project.id)? {
             return Err(Problem::denied());
         }
-        Ok(shared.files.remove_project(&project.id)?)
+        let randomness = shared.parts.randomness.as_ref();
+        Ok(shared.files.remove_project(&project.id, randomness)?)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anonlink::project::tests::project;
+
+    #[test]
+    fn the_schema_is_told_as_it_came() {
+        let schema = r#"{"b" : 1.0,"a":12345678901234567890123, "a":1e400}"#;
+        let told = description(&project(2, schema)).unwrap();
+        assert!(told.contains(schema), "{told}");
+        assert!(told.contains(r#""result_type":"groups""#), "{told}");
+    }
 }

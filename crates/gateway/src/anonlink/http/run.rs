@@ -17,6 +17,9 @@ use crate::anonlink::run::{Run, RunState, Stage};
 use crate::anonlink::serve::Shared;
 use crate::anonlink::time;
 
+/// The most bytes of a request for a run.
+const MAX_BYTES: usize = 64 << 10;
+
 /// `POST /projects/{project}/runs`.
 pub(super) async fn create(
     State(shared): State<Arc<Shared>>,
@@ -26,7 +29,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let token = auth::presented(&headers)?;
     body::expect_json(&headers)?;
-    let new = NewRun::parse(&body::small(body).await?)?;
+    let new = NewRun::parse(&body::small(&shared.bodies, body, MAX_BYTES).await?)?;
     let run = blocking(move || {
         let project = auth::owner(&shared, &project, &token)?;
         add(&shared, &project, new)
@@ -188,7 +191,8 @@ pub(super) async fn delete(
         shared.catalogue().change(&project.id, &mut |_, runs| {
             runs.retain(|other| other.id != run);
         })?;
-        Ok(shared.files.run(&project.id, &run).remove()?)
+        let randomness = shared.parts.randomness.as_ref();
+        Ok(shared.files.remove_run(&project.id, &run, randomness)?)
     })
     .await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -1,7 +1,7 @@
 //! Uploads: who may send what, in the order in which the original checks.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::anonlink::serve::{Reserved, Shared};
 use crate::anonlink::token::{Presented, Token};
 use crate::anonlink::upload::{
     BinaryHeaders, BlockWriter, EncodingWriter, Found, ReadError, Shape, SpoolError, Writers,
-    read_binary, read_json, spool,
+    read_binary, read_json, refuse, spool,
 };
 
 /// What is read of the body of a caller who may not upload: enough to say first, as the original does,
@@ -61,7 +61,7 @@ pub(super) async fn post_json(
     let token = auth::presented(&headers)?;
     body::expect_json(&headers)?;
     let arrival = arrive(&shared, project, token, &headers, body).await?;
-    let updated = blocking(move || arrival.take_json(&shared)).await?;
+    let updated = in_turn(shared, move |shared| arrival.take_json(shared)).await?;
     Ok(json(StatusCode::CREATED, &updated))
 }
 
@@ -75,8 +75,22 @@ pub(super) async fn post_binary(
     let token = auth::presented(&headers)?;
     let sizes = BinaryHeaders::read(&headers)?;
     let arrival = arrive(&shared, project, token, &headers, body).await?;
-    let updated = blocking(move || arrival.take_binary(&shared, sizes)).await?;
+    let updated = in_turn(shared, move |shared| arrival.take_binary(shared, sizes)).await?;
     Ok(json(StatusCode::CREATED, &updated))
+}
+
+/// Reads an upload that is on disk, once a few others have been.
+async fn in_turn(
+    shared: Arc<Shared>,
+    take: impl FnOnce(&Shared) -> Result<Value, Problem> + Send + 'static,
+) -> Result<Value, Problem> {
+    let turn = shared.uploads.clone().acquire_owned().await;
+    blocking(move || {
+        // Kept to the end, also when the caller goes away.
+        let _turn = turn;
+        take(&shared)
+    })
+    .await
 }
 
 /// A party that may upload; others are kept from using its token meanwhile.
@@ -161,7 +175,10 @@ async fn arrive(
     };
     let announced = number(headers, CONTENT_LENGTH.as_str())?;
     let spooled = match announced.filter(|bytes| *bytes > limit) {
-        Some(_) => Err(SpoolError::TooLarge(limit)),
+        Some(_) => {
+            refuse(body).await;
+            Err(SpoolError::TooLarge(limit))
+        }
         None => spool(body, scratch.path(), 0, limit)
             .await
             .map_err(|(_, error)| error),
@@ -183,19 +200,37 @@ pub(super) fn cut(error: SpoolError) -> Problem {
         SpoolError::TooLarge(limit) => Problem::too_large("an upload", limit),
         SpoolError::Stalled => Problem::stalled(),
         SpoolError::Cut(_) => Problem::input("The request body was cut off"),
+        SpoolError::Lost(_) => lost(),
         SpoolError::Io(error) => error.into(),
     }
 }
 
+/// What to say where earlier pieces of an upload are not on disk any more.
+fn lost() -> Problem {
+    let detail = "Earlier pieces of this upload were lost; send it again from Upload-Offset 0";
+    Problem::refused(StatusCode::CONFLICT, detail)
+}
+
 impl Arrival {
+    /// The body: what came of a piece that does not count is not part of it.
+    fn open(&self) -> Result<io::Take<File>, Problem> {
+        let file = File::open(self.body.path()).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => lost(),
+            _ => error.into(),
+        })?;
+        match file.metadata()?.len() < self.bytes {
+            true => Err(lost()),
+            false => Ok(file.take(self.bytes)),
+        }
+    }
+
     fn take_json(self, shared: &Shared) -> Result<Value, Problem> {
         let draft = Draft::new(shared);
         let mut writers = Writers {
             encodings: EncodingWriter::new(draft.encodings.path())?,
             blocks: BlockWriter::new(draft.blocks.beside("raw"))?,
         };
-        let body = File::open(self.body.path())?;
-        let read = read_json(body, &mut writers);
+        let read = read_json(self.open()?, &mut writers);
         let found = read.map_err(|error| self.not_an_upload(error))?;
         let uploader = self.uploader?;
         check_blocking(uploader.project.uses_blocking, found.has_blocks)?;
@@ -206,10 +241,11 @@ impl Arrival {
             writers.blocks.finish(draft.blocks.path())?;
         }
         let bytes = bytes.unwrap_or_default() as u32;
-        commit(shared, &uploader, &draft, (records, bytes))
+        commit(shared, &uploader, &draft, (records, bytes), |_| Ok(()))
     }
 
     fn take_binary(self, shared: &Shared, sizes: BinaryHeaders) -> Result<Value, Problem> {
+        let body = self.open();
         let uploader = self.uploader?;
         check_blocking(uploader.project.uses_blocking, false)?;
         if self.bytes != sizes.bytes() {
@@ -217,29 +253,23 @@ impl Arrival {
                 "Uploaded data did not match the expected size. Check request headers are correct";
             return Err(Problem::bad(detail));
         }
-        let known = uploader.project.encoding_bytes();
-        if known.is_some_and(|known| known != sizes.encoding_bytes) {
-            let detail = "Upload 'Hash-Size' doesn't match project settings";
-            return Err(Problem::bad(detail));
-        }
+        check_size(&uploader.project, sizes)?;
         let draft = Draft::new(shared);
         let mut encodings = EncodingWriter::new(draft.encodings.path())?;
-        let body = io::BufReader::new(File::open(self.body.path())?);
+        let body = io::BufReader::new(body?);
         read_binary(body, sizes, &mut encodings)?;
         encodings.finish()?;
-        commit(
-            shared,
-            &uploader,
-            &draft,
-            (sizes.records, sizes.encoding_bytes),
-        )
+        let counts = (sizes.records, sizes.encoding_bytes);
+        // Again, for other parties' data may have come meanwhile.
+        let check = |project: &Project| check_size(project, sizes);
+        commit(shared, &uploader, &draft, counts, check)
     }
 
     /// What to say of a body that is no upload, quoting it where it is short.
     fn not_an_upload(&self, error: ReadError) -> Problem {
         match error {
             ReadError::NotJson => Problem::input("Request body is not valid JSON"),
-            ReadError::TooLong(error) => Problem::input(error.to_string()),
+            ReadError::Excess(error) => Problem::input(error.to_string()),
             ReadError::Io(error) => error.into(),
             ReadError::Shape => {
                 let what = self.quoted().unwrap_or_else(|| "The upload".to_owned());
@@ -255,6 +285,16 @@ impl Arrival {
         }
         let body = std::fs::read(self.body.path()).ok()?;
         Some(repr(&serde_json::from_slice(&body).ok()?))
+    }
+}
+
+fn check_size(project: &Project, sizes: BinaryHeaders) -> Result<(), Problem> {
+    let known = project.encoding_bytes();
+    match known.is_some_and(|known| known != sizes.encoding_bytes) {
+        true => Err(Problem::bad(
+            "Upload 'Hash-Size' doesn't match project settings",
+        )),
+        false => Ok(()),
     }
 }
 
@@ -300,13 +340,14 @@ impl Draft {
     }
 }
 
-/// Puts an upload in its place and makes it count. Files first: a crash in between leaves the token
+/// Puts an upload in its place and makes it count, if the project as it is then passes `check`. Files first: a crash in between leaves the token
 /// usable, and the files are replaced.
 fn commit(
     shared: &Shared,
     uploader: &Uploader,
     draft: &Draft,
     (records, encoding_bytes): (u32, u32),
+    check: impl Fn(&Project) -> Result<(), Problem>,
 ) -> Result<Value, Problem> {
     let (project, party) = (uploader.project.id, uploader.party);
     let into = |scratch: &Scratch, place| match std::fs::rename(scratch.path(), place) {
@@ -325,10 +366,14 @@ fn commit(
         records,
         encoding_bytes,
     };
-    let change = &mut |project: &mut Project, runs: &mut Vec<_>| project.take(party, upload, runs);
-    if !shared.catalogue().change(&project, change)? {
-        return Err(Problem::denied());
-    }
+    let mut checked = Err(Problem::denied());
+    shared.catalogue().change(&project, &mut |project, runs| {
+        checked = check(project);
+        if checked.is_ok() {
+            project.take(party, upload, runs);
+        }
+    })?;
+    checked?;
     drop(Scratch::new(shared.files.staged(&project, party)));
     shared.wake.notify_one();
     Ok(json!({"message": "Updated", "receipt_token": receipt.tell()}))

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::bounded::Bounded;
+use super::bounded::{Bounded, Excess};
 use super::rows::{BlockWriter, EncodingWriter, Unusable};
 
 /// What an upload was found to be.
@@ -43,9 +43,9 @@ pub(crate) enum ReadError {
     /// It is JSON of another shape.
     #[error("not an upload")]
     Shape,
-    /// A text is too long to hold.
+    /// There is more in it than can be held.
     #[error(transparent)]
-    TooLong(#[from] super::bounded::TokenTooLong),
+    Excess(#[from] Excess),
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -84,11 +84,9 @@ fn kind_of(error: serde_json::Error) -> ReadError {
     match error.classify() {
         Category::Syntax | Category::Eof => ReadError::NotJson,
         Category::Data => ReadError::Shape,
-        Category::Io => match io::Error::from(error) {
-            error if error.kind() == io::ErrorKind::InvalidData => {
-                ReadError::TooLong(super::bounded::TokenTooLong)
-            }
-            error => ReadError::Io(error),
+        Category::Io => match io::Error::from(error).downcast::<Excess>() {
+            Ok(excess) => ReadError::Excess(excess),
+            Err(error) => ReadError::Io(error),
         },
     }
 }

@@ -139,10 +139,10 @@ fn objects_in_a_store_are_seen_as_such() {
 #[test]
 fn a_long_text_is_refused_before_it_is_held() {
     let body = json!({"clks": ["A".repeat(1 << 20)]});
-    assert!(matches!(read_json(&body), Err(ReadError::TooLong(_))));
-    let deep = "[".repeat(10_000);
-    let deep = read_bytes(format!("{{\"x\": {deep}").as_bytes());
-    assert!(matches!(deep, Err(ReadError::NotJson)));
+    assert!(matches!(
+        read_json(&body),
+        Err(ReadError::Excess(Excess::TooLong))
+    ));
 }
 
 /// Pieces of uploads in any order.
@@ -193,4 +193,17 @@ proptest! {
         prop_assert_eq!(found.unusable, None);
         prop_assert_eq!(encodings, rows.concat());
     }
+}
+
+#[test]
+fn what_is_skipped_is_not_deep_either() {
+    let nested = |levels| {
+        let (open, shut) = ("[".repeat(levels), "]".repeat(levels));
+        read_bytes(format!("{{\"clks\": [], \"x\": {open}{shut}}}").as_bytes())
+    };
+    assert!(nested(127).is_ok());
+    assert!(matches!(
+        nested(128),
+        Err(ReadError::Excess(Excess::TooDeep))
+    ));
 }

@@ -78,20 +78,28 @@ impl EncodingWriter {
 /// Block rows of an upload as they come.
 pub(crate) struct BlockWriter {
     out: BufWriter<File>,
+    /// The last row: a record that repeats its block takes no room.
+    last: Option<[u8; BLOCK_ROW]>,
     raw: Scratch,
 }
 
 impl BlockWriter {
     pub(crate) fn new(raw: Scratch) -> io::Result<Self> {
         let out = BufWriter::with_capacity(BUFFER, File::create(raw.path())?);
-        Ok(Self { out, raw })
+        let last = None;
+        Ok(Self { out, last, raw })
     }
 
     /// Puts a record into a block.
     pub(crate) fn add(&mut self, record: u32, block: &str) -> io::Result<()> {
         let digest = Digest::of(block.as_bytes());
-        self.out.write_all(&digest.as_bytes()[..BLOCK_BYTES])?;
-        self.out.write_all(&record.to_be_bytes())
+        let mut row = [0; BLOCK_ROW];
+        row[..BLOCK_BYTES].copy_from_slice(&digest.as_bytes()[..BLOCK_BYTES]);
+        row[BLOCK_BYTES..].copy_from_slice(&record.to_be_bytes());
+        match self.last.replace(row) == Some(row) {
+            true => Ok(()),
+            false => self.out.write_all(&row),
+        }
     }
 
     /// Writes the rows to `path`, each once, by block and record.
@@ -139,6 +147,18 @@ mod tests {
         };
         assert_eq!(writer.add(&[2; 7]).unwrap(), Err(ragged));
         assert_eq!((writer.records, writer.encoding_bytes), (2, Some(8)));
+    }
+
+    #[test]
+    fn a_repeated_block_takes_no_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let raw = dir.path().join("raw");
+        let mut writer = BlockWriter::new(Scratch::new(raw.clone())).unwrap();
+        for (record, block) in [(1, "a"), (1, "a"), (1, "b"), (2, "b"), (1, "b")] {
+            writer.add(record, block).unwrap();
+        }
+        writer.out.flush().unwrap();
+        assert_eq!(std::fs::metadata(raw).unwrap().len(), 4 * BLOCK_ROW as u64);
     }
 
     #[test]

@@ -5,13 +5,20 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
+use service::files::sync_dir;
 use tokio::fs::OpenOptions;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
 use tokio_stream::StreamExt as _;
 
 /// How long a body may send nothing.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// The most of a refused body that is read and thrown away, so that its sender sees the answer: who still
+/// sends when the connection closes may lose it.
+const DISCARDED_BYTES: u64 = 256 << 20;
+/// How long that may take.
+const DISCARDING: Duration = Duration::from_secs(30);
 
 /// Why a body did not come whole.
 #[derive(Debug, thiserror::Error)]
@@ -22,12 +29,34 @@ pub(crate) enum SpoolError {
     Stalled,
     #[error("the body was cut off: {0}")]
     Cut(axum::Error),
+    #[error("the file has less than the {0} bytes that came before")]
+    Lost(u64),
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
+/// Throws away a body that is refused, within bounds.
+pub(crate) async fn refuse(body: Body) {
+    discard(&mut body.into_data_stream()).await;
+}
+
+async fn discard(pieces: &mut BodyDataStream) {
+    let all = async {
+        let mut discarded = 0;
+        while let Some(Ok(piece)) = pieces.next().await {
+            discarded += piece.len() as u64;
+            if discarded > DISCARDED_BYTES {
+                break;
+            }
+        }
+    };
+    // What is left after that is lost with the connection.
+    drop(tokio::time::timeout(DISCARDING, all).await);
+}
+
 /// Writes a body to the file at `path` from byte `start` on, where the file is cut first. Returns
-/// where it ends; the bytes are durable then, also those of a body that was cut off.
+/// where it ends; the bytes are durable then, also those of a body that was cut off. Where a write
+/// failed nothing of the body counts, and where bytes before `start` are gone, nothing at all.
 pub(crate) async fn spool(
     body: Body,
     path: &Path,
@@ -36,15 +65,24 @@ pub(crate) async fn spool(
 ) -> Result<u64, (u64, SpoolError)> {
     let mut end = start;
     let spooled = append(body, path, &mut end, limit).await;
-    spooled.map(|()| end).map_err(|error| (end, error))
+    spooled.map(|()| end).map_err(|error| match error {
+        // A write may be told as done before it fails.
+        SpoolError::Io(_) => (start, error),
+        SpoolError::Lost(_) => (0, error),
+        _ => (end, error),
+    })
 }
 
 async fn append(body: Body, path: &Path, end: &mut u64, limit: u64) -> Result<(), SpoolError> {
     let mut options = OpenOptions::new();
     options.create(true).write(true).truncate(false).mode(0o600);
     let mut file = options.open(path).await?;
-    file.set_len(*end).await?;
-    file.seek(io::SeekFrom::Start(*end)).await?;
+    let start = *end;
+    if file.metadata().await?.len() < start {
+        return Err(SpoolError::Lost(start));
+    }
+    file.set_len(start).await?;
+    file.seek(io::SeekFrom::Start(start)).await?;
     let mut pieces = body.into_data_stream();
     let received = loop {
         match tokio::time::timeout(SILENCE, pieces.next()).await {
@@ -54,6 +92,7 @@ async fn append(body: Body, path: &Path, end: &mut u64, limit: u64) -> Result<()
             Ok(Some(Ok(piece))) => {
                 let next = *end + piece.len() as u64;
                 if next > limit {
+                    discard(&mut pieces).await;
                     break Err(SpoolError::TooLarge(limit));
                 }
                 file.write_all(&piece).await?;
@@ -63,7 +102,19 @@ async fn append(body: Body, path: &Path, end: &mut u64, limit: u64) -> Result<()
     };
     file.flush().await?;
     file.sync_data().await?;
+    if start == 0 {
+        sync_parent(path).await?;
+    }
     received
+}
+
+/// Makes the name of a new file durable.
+async fn sync_parent(path: &Path) -> io::Result<()> {
+    let Some(parent) = path.parent().map(Path::to_path_buf) else {
+        return Ok(());
+    };
+    let synced = tokio::task::spawn_blocking(move || sync_dir(&parent));
+    synced.await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
@@ -81,5 +132,16 @@ mod tests {
         let (end, error) = spool(Body::from("12345"), &path, 7, 10).await.unwrap_err();
         assert!(matches!(error, SpoolError::TooLarge(10)));
         assert_eq!(end, 7);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_gone_are_not_replaced_by_zeros() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("staged");
+        assert_eq!(spool(Body::from("abc"), &path, 0, 10).await.unwrap(), 3);
+        let (end, error) = spool(Body::from("xyz"), &path, 4, 10).await.unwrap_err();
+        assert!(matches!(error, SpoolError::Lost(4)));
+        assert_eq!(end, 0);
+        assert_eq!(std::fs::read(&path).unwrap(), b"abc");
     }
 }

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
 
-use service::files::create_dir_private;
+use service::files::{create_dir_private, sync_dir};
 use service::{Shutdown, Stopwatch};
 
 use super::WorkError;
@@ -19,6 +19,8 @@ use crate::anonlink::run::{Checkpoint, Run};
 use crate::anonlink::serve::Shared;
 use crate::anonlink::sort::{BUFFER, PIECE_BYTES, sort_once};
 
+/// The most pairs of a run: 48 GB as they are found, and as much again sorted.
+const MOST_PAIRS: u64 = 2_000_000_000;
 /// Comparisons after which pairs are made durable, where tiles are small.
 const STEP: u64 = 1 << 24;
 
@@ -72,6 +74,7 @@ impl<'a> Inputs<'a> {
     pub(super) fn compare(&self, run: &mut Run, shutdown: &Shutdown) -> Result<(), WorkError> {
         let files = self.shared.files.run(&self.project, &run.id);
         let mut out = Raw::open(&files, run.checkpoint)?;
+        run.checkpoint = out.checkpoint;
         let watch = Stopwatch::start();
         let before = run.checkpoint.comparisons;
         for block in self.blocks()? {
@@ -97,8 +100,12 @@ impl<'a> Inputs<'a> {
     fn compare_tile(&self, tile: &Tile, threshold: f64, out: &mut Raw) -> Result<(), WorkError> {
         let linker = self.shared.parts.linker.as_ref();
         let sizes = (threshold, self.encoding_bytes);
-        let mut write = |pair: &super::scored::Scored| out.file.write_all(&pair.to_row());
-        compare(tile, &self.parties, sizes, linker, &mut write)?;
+        let mut write = |pair: &super::scored::Scored| out.add(&pair.to_row());
+        let compared = compare(tile, &self.parties, sizes, linker, &mut write);
+        if out.overflows {
+            return Err(WorkError::TooManyPairs(MOST_PAIRS));
+        }
+        compared?;
         out.checkpoint.tiles += 1;
         out.checkpoint.comparisons += tile.comparisons();
         out.pending += tile.comparisons();
@@ -106,7 +113,10 @@ impl<'a> Inputs<'a> {
     }
 
     fn save(&self, run: &mut Run, out: &mut Raw, shutdown: &Shutdown) -> Result<(), WorkError> {
-        run.checkpoint = out.sync()?;
+        let before = std::mem::replace(&mut run.checkpoint, out.sync()?);
+        if run.checkpoint.tiles > before.tiles || shutdown.is_requested() {
+            run.attempts = 0;
+        }
         if !self.shared.catalogue().save_run(&self.project, run)? {
             return Err(WorkError::Gone);
         }
@@ -125,23 +135,45 @@ struct Raw {
     passed: u64,
     /// Comparisons since pairs were last made durable.
     pending: u64,
+    /// Pairs there is room for.
+    room: u64,
+    /// Whether there was no room for a pair.
+    overflows: bool,
 }
 
 impl Raw {
-    /// Opens the file behind the last durable tile.
+    /// Opens the file behind the last durable tile, or at its start where not all that was durable is
+    /// there any more.
     fn open(files: &RunFiles, checkpoint: Checkpoint) -> io::Result<Self> {
         create_dir_private(files.directory())?;
         let mut options = OpenOptions::new();
         let options = options.create(true).write(true).truncate(false);
         let mut file = options.open(files.raw())?;
+        let checkpoint = match file.metadata()?.len() < checkpoint.bytes {
+            true => Checkpoint::default(),
+            false => checkpoint,
+        };
         file.set_len(checkpoint.bytes)?;
         file.seek(SeekFrom::Start(checkpoint.bytes))?;
+        sync_dir(files.directory())?;
         Ok(Self {
             file: BufWriter::with_capacity(BUFFER, file),
             checkpoint,
             passed: checkpoint.tiles,
             pending: 0,
+            room: MOST_PAIRS.saturating_sub(checkpoint.bytes / ROW as u64),
+            overflows: false,
         })
+    }
+
+    /// Adds a pair, if there is room.
+    fn add(&mut self, row: &[u8; ROW]) -> io::Result<()> {
+        let Some(room) = self.room.checked_sub(1) else {
+            self.overflows = true;
+            return Err(io::ErrorKind::FileTooLarge.into());
+        };
+        self.room = room;
+        self.file.write_all(row)
     }
 
     fn skips(&mut self) -> bool {
@@ -166,4 +198,55 @@ pub(super) fn sort(files: &RunFiles) -> io::Result<()> {
     let mut pairs = Draft::new(files.pairs())?;
     sort_once::<ROW>(raw, files.directory(), PIECE_BYTES, &mut pairs)?;
     pairs.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anonlink::files::Files;
+
+    fn run_files(dir: &std::path::Path) -> RunFiles {
+        let ids = ("0".repeat(48), "1".repeat(48));
+        let files = Files::open(dir).unwrap();
+        let files = files.run(&ids.0.parse().unwrap(), &ids.1.parse().unwrap());
+        std::fs::create_dir_all(files.directory()).unwrap();
+        files
+    }
+
+    #[test]
+    fn a_run_has_room_for_so_many_pairs() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = run_files(dir.path());
+        std::fs::write(files.raw(), [7; 3 * ROW]).unwrap();
+        let checkpoint = Checkpoint {
+            bytes: 3 * ROW as u64,
+            ..Checkpoint::default()
+        };
+        let mut raw = Raw::open(&files, checkpoint).unwrap();
+        assert_eq!(raw.room, MOST_PAIRS - 3);
+        raw.room = 1;
+        raw.add(&[8; ROW]).unwrap();
+        assert!(!raw.overflows);
+        assert!(raw.add(&[9; ROW]).is_err());
+        assert!(raw.overflows);
+        assert_eq!(raw.sync().unwrap().bytes, 4 * ROW as u64);
+    }
+
+    #[test]
+    fn pairs_that_are_gone_are_looked_for_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = run_files(dir.path());
+        std::fs::write(files.raw(), [7; 5]).unwrap();
+        let checkpoint = |bytes| Checkpoint {
+            tiles: 2,
+            comparisons: 9,
+            bytes,
+        };
+        let kept = Raw::open(&files, checkpoint(4)).unwrap();
+        assert_eq!((kept.checkpoint, kept.passed), (checkpoint(4), 2));
+        assert_eq!(std::fs::read(files.raw()).unwrap(), [7; 4]);
+        let lost = Raw::open(&files, checkpoint(5)).unwrap();
+        assert_eq!((lost.checkpoint, lost.passed), (Checkpoint::default(), 0));
+        assert_eq!(std::fs::metadata(files.raw()).unwrap().len(), 0);
+    }
 }

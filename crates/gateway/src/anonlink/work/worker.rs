@@ -10,7 +10,7 @@ use service::Shutdown;
 use super::{WorkError, output, pairs};
 use crate::anonlink::id::ProjectId;
 use crate::anonlink::project::{Project, ResultType};
-use crate::anonlink::run::{Run, Stage};
+use crate::anonlink::run::{MOST_ATTEMPTS, Run, Stage};
 use crate::anonlink::serve::Shared;
 
 /// How long the worker waits when even the catalogue fails.
@@ -70,31 +70,57 @@ fn advance(shared: &Shared, shutdown: &Shutdown) -> Result<bool, WorkError> {
     let Some((project, mut run)) = shared.catalogue().next_run()? else {
         return Ok(false);
     };
-    let computed = catch_unwind(AssertUnwindSafe(|| {
-        compute(shared, &project, &mut run, shutdown)
-    }));
-    let error = match computed {
-        Ok(Ok(())) => return Ok(true),
-        Ok(Err(WorkError::Stopped)) => return Ok(true),
-        Ok(Err(error)) => error.to_string(),
-        // A fault of the program: other runs should not have to wait for this one.
-        Err(_) => "a panic".to_owned(),
-    };
-    if shared.catalogue().find_run(&project, &run.id)?.is_none() {
-        sweep(shared, &project, &run)?;
-    } else {
-        tracing::error!(%project, run = %run.id, error, "a run failed");
-        run.fail(Some(FAILED.to_owned()));
-        shared.catalogue().save_run(&project, &run)?;
+    match attempt(shared, &project, &mut run, shutdown) {
+        Ok(()) | Err(WorkError::Stopped) => {}
+        Err(_) if shared.catalogue().find_run(&project, &run.id)?.is_none() => {
+            sweep(shared, &project, &run)?;
+        }
+        Err(error) if error.may_pass() && run.attempts < MOST_ATTEMPTS => return Err(error),
+        Err(error) => fail(shared, &project, &mut run, &error)?,
     }
     Ok(true)
 }
 
+/// Computes a run, if it did not end the program too often.
+fn attempt(
+    shared: &Shared,
+    project: &ProjectId,
+    run: &mut Run,
+    shutdown: &Shutdown,
+) -> Result<(), WorkError> {
+    if !run.attempt() {
+        return Err(WorkError::TriedOften);
+    }
+    // Before anything else: the attempt has to count if it ends the program.
+    save(shared, project, run)?;
+    let computed = catch_unwind(AssertUnwindSafe(|| compute(shared, project, run, shutdown)));
+    // A panic is a fault of the program: other runs should not have to wait for this one.
+    computed.unwrap_or(Err(WorkError::Panic))
+}
+
+/// Lets a run fail, and removes what it wrote.
+fn fail(
+    shared: &Shared,
+    project: &ProjectId,
+    run: &mut Run,
+    error: &WorkError,
+) -> Result<(), WorkError> {
+    tracing::error!(%project, run = %run.id, %error, "a run failed");
+    run.fail(Some(match error.is_told() {
+        true => error.to_string(),
+        false => FAILED.to_owned(),
+    }));
+    shared.catalogue().save_run(project, run)?;
+    let randomness = shared.parts.randomness.as_ref();
+    Ok(shared.files.remove_run(project, &run.id, randomness)?)
+}
+
 /// Removes what a run wrote while it, or all of its project, was deleted.
 fn sweep(shared: &Shared, project: &ProjectId, run: &Run) -> Result<(), WorkError> {
+    let randomness = shared.parts.randomness.as_ref();
     match shared.catalogue().find(project)? {
-        Some(_) => shared.files.run(project, &run.id).remove()?,
-        None => shared.files.remove_project(project)?,
+        Some(_) => shared.files.remove_run(project, &run.id, randomness)?,
+        None => shared.files.remove_project(project, randomness)?,
     }
     Ok(())
 }
@@ -112,15 +138,15 @@ fn compute(
         pairs::sort(&files)?;
         if project.result_type != ResultType::SimilarityScores {
             run.stage = Stage::Output;
+            run.attempts = 0;
             save(shared, id, run)?;
         }
     }
     output::write(&files, &project, shared.parts.randomness.as_ref())?;
     run.complete(shared.now());
     save(shared, id, run)?;
-    for done in [files.raw(), files.pairs()] {
-        drop(std::fs::remove_file(done));
-    }
+    // What is left is removed when the service is opened.
+    drop(files.tidy());
     Ok(())
 }
 
