@@ -269,15 +269,12 @@ impl<'a> Work<'a> {
                 }
                 let added = preparer.add(chunk);
                 added.with_context(|| file.path.display().to_string())?;
-                let full = preparer.bytes() > most;
-                // Nobody waits any more when keeping has failed; then it says why.
-                if (at_end || full)
-                    && batches
-                        .send((preparer.cut(), std::mem::take(&mut clear)))
-                        .is_err()
-                    || at_end
-                {
-                    break;
+                if at_end || preparer.bytes() > most {
+                    let sent = batches.send((preparer.cut(), std::mem::take(&mut clear)));
+                    // Nobody waits any more when keeping has failed; then it says why.
+                    if at_end || sent.is_err() {
+                        break;
+                    }
                 }
             }
             drop(batches);
