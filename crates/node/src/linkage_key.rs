@@ -67,7 +67,7 @@ impl fmt::Display for Fingerprint {
 /// Draws a linkage key and writes it to the new file `out`.
 ///
 /// # Errors
-/// [`KeyFileError`]; an existing file is never overwritten.
+/// [`key_file::KeyFileError`](secret::key_file::KeyFileError); an existing file is never overwritten.
 pub fn new_linkage_key(out: &Path, entropy: &mut dyn Entropy) -> Result<Fingerprint, NodeError> {
     let key = Key32::generate(entropy);
     key_file::write(out, Purpose::Linkage, &key)?;
