@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use encode::{LinkageKey, NodeKeys, Preparer};
 use link::{PartyRows, RecordSet, Scratch};
+use model::agreement::Disclosure;
 use model::{
     Epoch, Layout, LinkageSchema, PartyIndex, RecordHandle, RunNumber, Silent, SystemClock,
 };
-use node::CollectOptions;
+use node::{CollectOptions, Disclosed};
 use records::ColumnPlan;
 use secret::SeededEntropy;
 use secret::key_file::{self, Purpose};
@@ -115,6 +116,19 @@ fn clusters_in_process(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_networked_run_gives_the_clusters_of_one_in_process() {
+    same_clusters(None).await;
+}
+
+/// Also the clusters of records of which nothing was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn choosing_what_is_sent_changes_no_cluster() {
+    let agreed = Disclosure::default();
+    let sent = same_clusters(Some(agreed)).await.unwrap();
+    assert!(sent.sent < sent.made && sent.records_kept > 0, "{sent:?}");
+}
+
+/// Runs a federation and holds its clusters to those in process; what all nodes sent, where they chose.
+async fn same_clusters(disclosure: Option<Disclosure>) -> Option<Disclosed> {
     let dir = tempfile::tempdir().unwrap();
     let registries = dir.path().join("registries");
     let spec = CountrySpec {
@@ -127,10 +141,11 @@ async fn a_networked_run_gives_the_clusters_of_one_in_process() {
     let schema = LinkageSchema::parse(&fs::read_to_string(&schema_file).unwrap()).unwrap();
     let mut entropy = SeededEntropy::new(11);
     let project = "equality".parse().unwrap();
-    let federation = Federation::start(
+    let federation = Federation::start_under(
         dir.path(),
         &project,
         &schema_file,
+        disclosure,
         Arc::new(SystemClock),
         &mut entropy,
     )
@@ -148,6 +163,13 @@ async fn a_networked_run_gives_the_clusters_of_one_in_process() {
     for member in &members {
         member.prepare(&Silent, &mut entropy).await.unwrap();
         member.node.upload(&Silent).await.unwrap();
+    }
+    let mut sent = None;
+    for member in &members {
+        let wait = std::time::Duration::from_secs(60);
+        let summary = member.node.upload_within(wait, &Silent).await.unwrap();
+        assert_eq!(summary.disclosed.is_some(), disclosure.is_some());
+        sent = add(sent, summary.disclosed);
     }
     federation.approve(&members).await.unwrap();
     let options = CollectOptions {
@@ -175,4 +197,17 @@ async fn a_networked_run_gives_the_clusters_of_one_in_process() {
         .filter(|(place, row)| row.2 as usize != *place)
         .count();
     assert!(linked > 100, "nearly nothing was linked: {linked}");
+    sent
+}
+
+fn add(one: Option<Disclosed>, other: Option<Disclosed>) -> Option<Disclosed> {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.or(other);
+    };
+    Some(Disclosed {
+        made: one.made + other.made,
+        sent: one.sent + other.sent,
+        records_sent: one.records_sent + other.records_sent,
+        records_kept: one.records_kept + other.records_kept,
+    })
 }

@@ -123,7 +123,7 @@ fn views(federated: &Federated) -> Table {
     let mut table = table(&["received by", "bytes", "could read", "could not read"]);
     table.add_row([
         "matcher".to_owned(),
-        bytes(BatchKind::Encodings).to_string(),
+        (bytes(BatchKind::BlockTokens) + bytes(BatchKind::Encodings)).to_string(),
         "block tokens, noisy field signatures, which fields are missing".to_owned(),
         "names, keys, which rows are one record, the result".to_owned(),
     ]);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use model::agreement::Disclosure;
 use model::{
     Epoch, LinkageSchema, PartyName, Progress, RecordHandle, RunNumber, Silent, SystemClock,
 };
@@ -99,10 +100,12 @@ async fn federate(
     let mut entropy = SystemEntropy::new();
     let watch = Stopwatch::start();
     let project = "sample".parse()?;
-    let federation = Federation::start(
+    let disclosure = Disclosure::default();
+    let federation = Federation::start_under(
         dir,
         &project,
         schema_file,
+        schema.profile.is_block_keyed().then_some(disclosure),
         Arc::new(SystemClock),
         &mut entropy,
     )
@@ -134,12 +137,15 @@ async fn federate(
         took: watch.elapsed(),
     });
     let watch = Stopwatch::start();
+    for member in &members {
+        member.node.upload(progress).await?;
+    }
     let mut uploaded = Vec::new();
     for member in &members {
-        uploaded.push(member.node.upload(progress).await?);
+        uploaded.push(member.node.upload_within(PATIENCE, progress).await?);
     }
     stages.push(Stage {
-        name: "upload",
+        name: "upload: block tokens, then what can meet",
         took: watch.elapsed(),
     });
     let watch = Stopwatch::start();

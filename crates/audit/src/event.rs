@@ -50,6 +50,30 @@ pub enum Event {
         /// Why.
         code: RefusalCode,
     },
+    /// The matcher told a party which of its block tokens another party has too.
+    MembershipAnswered {
+        /// For which run.
+        run: RunNumber,
+        /// Whom.
+        party: PartyName,
+        /// How many tokens it sent.
+        tokens: u64,
+        /// How many of them are elsewhere.
+        elsewhere: u64,
+        /// Digest of the answer.
+        digest: Digest,
+    },
+    /// A node chose which encodings to send, and has sent none yet.
+    EncodingsChosen {
+        /// For which run.
+        run: RunNumber,
+        /// Rows it made.
+        made: u64,
+        /// Rows that can meet somebody, or may seem so by a false positive, and are sent.
+        sent: u64,
+        /// Digest of the answer it followed.
+        membership: Digest,
+    },
     /// A run's input became final.
     RunSealed {
         /// Which run.
@@ -393,6 +417,8 @@ mod tests {
             Event::ProjectOpened { project, schema_digest: digest(3), parties: vec![party.clone()] },
             Event::BatchAccepted { run, party: party.clone(), kind, manifest_digest, rows, bytes },
             Event::BatchRefused { party: party.clone(), code: RefusalCode::TooLarge },
+            Event::MembershipAnswered { run, party: party.clone(), tokens: 9, elsewhere: 4, digest: digest(13) },
+            Event::EncodingsChosen { run, made: 20, sent: 11, membership: digest(13) },
             Event::RunSealed { run, manifest_digests: vec![digest(1), digest(4)] },
             Event::RunMatched { run, pairs: 7, comparisons_digest: digest(0x5a) },
             Event::RunResolved { run, links: 6, clusters: 4, clusters_digest: digest(6) },

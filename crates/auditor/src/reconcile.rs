@@ -46,7 +46,7 @@ struct Books<'a> {
 /// The log that takes batches of this kind.
 fn taker(kind: BatchKind) -> &'static str {
     match kind {
-        BatchKind::Encodings => "matcher",
+        BatchKind::Encodings | BatchKind::BlockTokens => "matcher",
         BatchKind::HandleMap => "resolver",
     }
 }

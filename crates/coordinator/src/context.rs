@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use audit::{Event, LogError};
 use link::Scratch;
-use model::{Clock, Digest, RunNumber, SignedAgreement};
+use model::{BatchKind, Clock, Digest, RunNumber, SignedAgreement};
 use secret::key_file::KeyFileError;
 use secret::signing;
 use service::AgreementStore;
@@ -151,8 +151,16 @@ impl<L: Lifecycle> RoleContext<L> {
 
     /// The accepted batches of the open run in the schema's order, once every party's is there.
     pub(crate) fn complete(&self) -> Result<Option<Vec<StoredBatch>>, StoreError> {
+        self.complete_of(self.role.batch_kind())
+    }
+
+    /// As [`Self::complete`], of the batches of one kind.
+    pub(crate) fn complete_of(
+        &self,
+        kind: BatchKind,
+    ) -> Result<Option<Vec<StoredBatch>>, StoreError> {
         let mut accepted = self.batches.list(self.project.run)?;
-        accepted.retain(StoredBatch::is_accepted);
+        accepted.retain(|batch| batch.is_accepted() && batch.manifest.kind == kind);
         let place = |batch: &StoredBatch| self.project.schema.party_index(&batch.manifest.party);
         accepted.sort_by_key(place);
         let whole = accepted.len() == self.project.schema.parties.len();

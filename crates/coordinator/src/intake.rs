@@ -7,14 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use audit::Event;
 use model::agreement::Clause;
 use model::digest::Digester;
-use model::{BatchManifest, Digest, PartyName, RefusalCode};
+use model::{BatchKind, BatchManifest, Digest, PartyName, RefusalCode, RunNumber};
 use tokio::sync::Notify;
-use wire::{Admission, Description, Fault, Intake, Receipt, RunState, UploadState, admit_chunk};
+use wire::{
+    Admission, Description, Fault, Intake, MembershipPart, Receipt, RunState, UploadState,
+    admit_chunk,
+};
 
 use crate::context::RoleContext;
 use crate::journal::Proved;
 use crate::lifecycle::Lifecycle;
-use crate::rules::{check_beside, check_manifest};
+use crate::matcher::membership::{Answers, waiting};
+use crate::rules::{check_beside, check_manifest, check_turn};
 use crate::store::StoredBatch;
 use crate::sync::lock;
 
@@ -76,7 +80,12 @@ impl<L: Lifecycle> Desk<L> {
     fn check_agreed(&self, manifest: &BatchManifest) -> Result<(), Fault> {
         let agreement = self.context.begin_under_agreement(manifest.run)?;
         if agreement.digest() == manifest.agreement {
-            return Ok(());
+            let waiting = self.waiting(manifest.run)?;
+            return Ok(check_turn(
+                agreement.terms().disclosure,
+                manifest.kind,
+                || waiting,
+            )?);
         }
         let detail = format!(
             "the batch was prepared under {}, in force is {}",
@@ -84,6 +93,12 @@ impl<L: Lifecycle> Desk<L> {
             agreement.digest()
         );
         Err(Clause::Agreement.refuse(detail).into())
+    }
+
+    /// Whose block tokens have not come.
+    fn waiting(&self, run: RunNumber) -> Result<Vec<PartyName>, Fault> {
+        let batches = self.context.batches.list(run).map_err(failed)?;
+        Ok(waiting(&self.context.project.parties(), &batches, run))
     }
 
     /// Holds a batch to the run as it stands now.
@@ -231,6 +246,34 @@ impl<L: Lifecycle + 'static> Intake for Desk<L> {
             .enter(party)
             .and_then(|_turn| self.accept(party, manifest_digest));
         self.noted(party, accepted)
+    }
+
+    fn membership(
+        &self,
+        party: &PartyName,
+        run: RunNumber,
+        from: u64,
+        limit: usize,
+    ) -> Result<MembershipPart, Fault> {
+        let project = &self.context.project;
+        project.member(party)?;
+        if !self.context.role.takes(BatchKind::BlockTokens) {
+            let detail = format!("the {} takes no block tokens", self.context.role);
+            return Err(Fault::refused(RefusalCode::WrongState, detail));
+        }
+        if run != project.run {
+            let detail = format!("open is run {}", project.run);
+            return Err(Fault::refused(RefusalCode::WrongRun, detail));
+        }
+        self.context.agreed(run)?;
+        let waiting = self.waiting(run)?;
+        if waiting.contains(party) {
+            let detail = format!("{party} has sent no block tokens");
+            return Err(Fault::refused(RefusalCode::WrongState, detail));
+        }
+        let answers = Answers::of(&self.context.outputs(run));
+        let part = answers.part(party, from, limit)?;
+        Ok(part.unwrap_or(MembershipPart::Waiting(waiting)))
     }
 }
 

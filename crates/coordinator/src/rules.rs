@@ -1,5 +1,6 @@
 //! The rules a batch has to keep, as plain functions over what is known: each says yes or refuses.
 
+use model::agreement::{Clause, Disclosure};
 use model::{BatchKind, BatchManifest, PartyName, Refusal, RefusalCode};
 use wire::Role;
 
@@ -8,6 +9,9 @@ use crate::store::StoredBatch;
 
 /// Bytes of one entry of a handle map: pass handle and record handle.
 pub(crate) const HANDLE_ENTRY: u64 = 32;
+
+/// Bytes of one block token.
+pub(crate) const TOKEN_BYTES: u64 = 16;
 
 /// Holds a manifest to the project.
 pub(crate) fn check_manifest(
@@ -47,7 +51,7 @@ fn check_run(project: &Project, manifest: &BatchManifest) -> Result<(), Refusal>
 }
 
 fn check_counts(project: &Project, role: Role, manifest: &BatchManifest) -> Result<(), Refusal> {
-    if manifest.kind != role.batch_kind() {
+    if !role.takes(manifest.kind) {
         let detail = format!("the {role} takes no {}", manifest.kind.as_str());
         return refuse(RefusalCode::BadManifest, detail);
     }
@@ -56,6 +60,7 @@ fn check_counts(project: &Project, role: Role, manifest: &BatchManifest) -> Resu
             let row = project.layout.row_bytes as u64;
             manifest.rows.checked_mul(row) == Some(manifest.bytes)
         }
+        BatchKind::BlockTokens => manifest.rows.checked_mul(TOKEN_BYTES) == Some(manifest.bytes),
         // Sealing adds to the entries.
         BatchKind::HandleMap => manifest
             .rows
@@ -82,7 +87,8 @@ pub(crate) fn check_beside(
 ) -> Result<(), Refusal> {
     let mut accepted = others.iter().filter(|batch| batch.is_accepted());
     let party = &manifest.party;
-    if accepted.clone().any(|batch| batch.manifest.party == *party) {
+    let same = |other: &BatchManifest| (&other.party, other.kind) == (party, manifest.kind);
+    if accepted.clone().any(|batch| same(&batch.manifest)) {
         let detail = format!("another batch of {party} was accepted before");
         return refuse(RefusalCode::AlreadyAccepted, detail);
     }
@@ -91,6 +97,32 @@ pub(crate) fn check_beside(
             let first = &first.manifest.party;
             let detail = format!("the linkage key of {party} is not the one {first} used");
             refuse(RefusalCode::KeyDiffers, detail)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Holds a batch to what the agreement says of on-demand disclosure: block tokens are taken only where
+/// it has any, and then encodings only when all parties' tokens are there.
+pub(crate) fn check_turn(
+    disclosure: Option<Disclosure>,
+    kind: BatchKind,
+    waiting: impl FnOnce() -> Vec<PartyName>,
+) -> Result<(), Refusal> {
+    match (kind, disclosure) {
+        (BatchKind::BlockTokens, None) => {
+            Err(Clause::Disclosure.refuse("no block tokens are asked for"))
+        }
+        (BatchKind::Encodings, Some(_)) => {
+            let waiting = waiting();
+            let names: Vec<&str> = waiting.iter().map(PartyName::as_str).collect();
+            match names.is_empty() {
+                true => Ok(()),
+                false => {
+                    let detail = format!("block tokens of {} have to come first", names.join(", "));
+                    refuse(RefusalCode::WrongState, detail)
+                }
+            }
         }
         _ => Ok(()),
     }

@@ -117,8 +117,11 @@ fn read<S: Lifecycle>(
     let store = Arc::new(SqliteStore::open_read_only(&directory.role(role))?);
     let batches = store.list(project.run)?;
     let of = |party: PartyName| {
-        let batch = batches.iter().find(|batch| batch.manifest.party == party);
-        party_batch(party, role.batch_kind(), batch)
+        let own = |batch: &&StoredBatch| {
+            (&batch.manifest.party, batch.manifest.kind) == (&party, role.batch_kind())
+        };
+        let batch = batches.iter().find(own);
+        party_batch(party.clone(), role.batch_kind(), batch)
     };
     let detail: S = Runs::new(store).state(project.run)?;
     Ok(RoleStatus {

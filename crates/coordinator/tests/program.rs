@@ -62,6 +62,7 @@ fn agree(dir: &Path, schema: &LinkageSchema) {
         runs: 1,
         retention_days: 30,
         noise: None,
+        disclosure: None,
         custodians: custodians.collect(),
         coordinator: "The linkage unit".to_owned(),
     };

@@ -331,6 +331,11 @@ impl<'a> Row<'a> {
         u64::from_le_bytes(bytes)
     }
 
+    /// The whole row.
+    pub fn bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     /// The signature of `part`.
     pub fn signature(self, part: &Part) -> &'a [u8] {
         &self.0[part.range()]

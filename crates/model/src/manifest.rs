@@ -13,7 +13,7 @@ pub const MAX_BATCH_ROWS: u64 = 2_000_000_000;
 /// The most bytes a chunk of an upload may have: 1 MiB.
 pub const MAX_CHUNK_BYTES: u32 = 1 << 20;
 
-/// Which of the two uploads of a run a batch is.
+/// Which of the uploads of a run a batch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BatchKind {
@@ -21,6 +21,9 @@ pub enum BatchKind {
     Encodings,
     /// The sealed map from pass handles to record handles, for the resolver.
     HandleMap,
+    /// The tokens of all blocks, each once and in order, for the matcher: what is sent before the
+    /// encodings where the agreement asks for on-demand disclosure.
+    BlockTokens,
 }
 
 impl BatchKind {
@@ -29,6 +32,7 @@ impl BatchKind {
         match self {
             Self::Encodings => "encodings",
             Self::HandleMap => "handle-map",
+            Self::BlockTokens => "block-tokens",
         }
     }
 }
@@ -45,7 +49,7 @@ pub struct BatchManifest {
     pub epoch: Epoch,
     /// Whose records.
     pub party: PartyName,
-    /// Encodings or handle map.
+    /// What the batch holds.
     pub kind: BatchKind,
     /// Digest of the linkage schema it was prepared under, normalisation tables included.
     pub schema_digest: Digest,
@@ -57,7 +61,7 @@ pub struct BatchManifest {
     pub records: u64,
     /// Records the node set aside because they could not be used.
     pub set_aside: u64,
-    /// Rows in the batch: one a record and block value.
+    /// Rows in the batch: one a record and block value, or one a block token.
     pub rows: u64,
     /// Bytes in the batch.
     pub bytes: u64,

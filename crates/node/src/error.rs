@@ -7,9 +7,9 @@ use sources::SourceError;
 use wire::ClientError;
 
 use crate::{
-    ApproveError, CeremonyError, CollectError, DpoError, EnrolError, FileError, HeadsError,
-    HomeError, InitError, LinkageKeyError, OutboxError, PrepareError, ProjectError, ReviewError,
-    UploadError, VaultError,
+    ApproveError, CeremonyError, CollectError, DiscloseError, DpoError, EnrolError, FileError,
+    HeadsError, HomeError, InitError, LinkageKeyError, OutboxError, PrepareError, ProjectError,
+    ReviewError, UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -69,6 +69,9 @@ pub enum NodeError {
     /// Uploading.
     #[error(transparent)]
     Upload(#[from] UploadError),
+    /// Choosing which rows are sent.
+    #[error(transparent)]
+    Disclose(#[from] DiscloseError),
     /// Collecting.
     #[error(transparent)]
     Collect(#[from] CollectError),
@@ -91,6 +94,7 @@ impl NodeError {
             Self::Source(error) => !matches!(error, SourceError::Io { .. }),
             Self::Prepare(error) => error.is_refusal(),
             Self::Vault(error) => error.is_refusal(),
+            Self::Disclose(error) => error.is_refusal(),
             Self::Collect(error) => error.is_refusal(),
             Self::Review(error) => error.is_refusal(),
             Self::Client(ClientError::History { .. }) => true,

@@ -13,10 +13,10 @@
 use std::io::Write;
 
 use encode::HandleEntry;
-use model::PartyName;
+use model::{PartyName, RecordHandle};
 use secret::sealed_stream::StreamError;
 use secret::{Entropy, RecipientKey, StreamWriter};
-use wire::{VERDICTS_MAGIC, VerdictEntry};
+use wire::{LONE_RECORDS_MAGIC, VERDICTS_MAGIC, VerdictEntry};
 
 use crate::project::Project;
 
@@ -34,43 +34,68 @@ pub(crate) fn context(project: &Project, party: &PartyName) -> String {
     )
 }
 
-/// Seals `entries` to the resolver, and `verdicts` behind them where there can be any.
-///
-/// # Errors
-/// [`StreamError`] when the key cannot be used or the medium fails.
-pub(crate) fn seal<W: Write>(
-    entries: &[HandleEntry],
-    verdicts: Option<&[VerdictEntry]>,
-    resolver: &RecipientKey,
-    context: &str,
-    out: W,
-    entropy: &mut dyn Entropy,
-) -> Result<W, StreamError> {
-    let mut writer = StreamWriter::to_recipient(out, resolver, context.as_bytes(), entropy)?;
-    let mut chunk = Vec::with_capacity(MAX_CHUNK_ENTRIES * ENTRY_BYTES);
-    for group in entries.chunks(MAX_CHUNK_ENTRIES) {
-        chunk.clear();
-        for entry in group {
-            chunk.extend_from_slice(entry.pass.as_bytes());
-            chunk.extend_from_slice(entry.record.as_bytes());
+/// What a handle map says.
+#[derive(Clone, Copy)]
+pub(crate) struct HandleMap<'a> {
+    /// Whose each row is.
+    pub(crate) entries: &'a [HandleEntry],
+    /// Records of which no row is sent, where rows are chosen.
+    pub(crate) lone: Option<&'a [RecordHandle]>,
+    /// What the node's people say of earlier pairs, where there can be any.
+    pub(crate) verdicts: Option<&'a [VerdictEntry]>,
+}
+
+impl HandleMap<'_> {
+    /// Seals the map to the resolver.
+    ///
+    /// # Errors
+    /// [`StreamError`] when the key cannot be used or the medium fails.
+    pub(crate) fn seal<W: Write>(
+        &self,
+        resolver: &RecipientKey,
+        context: &str,
+        out: W,
+        entropy: &mut dyn Entropy,
+    ) -> Result<W, StreamError> {
+        let Self {
+            entries,
+            lone,
+            verdicts,
+        } = *self;
+        let mut writer = StreamWriter::to_recipient(out, resolver, context.as_bytes(), entropy)?;
+        let mut chunk = Vec::with_capacity(MAX_CHUNK_ENTRIES * ENTRY_BYTES);
+        for group in entries.chunks(MAX_CHUNK_ENTRIES) {
+            chunk.clear();
+            for entry in group {
+                chunk.extend_from_slice(entry.pass.as_bytes());
+                chunk.extend_from_slice(entry.record.as_bytes());
+            }
+            writer.write_chunk(&chunk)?;
         }
-        writer.write_chunk(&chunk)?;
-    }
-    if let Some(verdicts) = verdicts {
-        let count = (verdicts.len() as u32).to_le_bytes();
-        writer.write_chunk(&[VERDICTS_MAGIC, &count].concat())?;
-        for group in verdicts.chunks(MAX_CHUNK_ENTRIES) {
-            let bytes: Vec<u8> = group.iter().flat_map(VerdictEntry::to_bytes).collect();
-            writer.write_chunk(&bytes)?;
+        if let Some(lone) = lone {
+            let count = (lone.len() as u32).to_le_bytes();
+            writer.write_chunk(&[LONE_RECORDS_MAGIC, &count].concat())?;
+            for group in lone.chunks(MAX_CHUNK_ENTRIES) {
+                let handles = group.iter().flat_map(|record| *record.as_bytes());
+                writer.write_chunk(&handles.collect::<Vec<u8>>())?;
+            }
         }
+        if let Some(verdicts) = verdicts {
+            let count = (verdicts.len() as u32).to_le_bytes();
+            writer.write_chunk(&[VERDICTS_MAGIC, &count].concat())?;
+            for group in verdicts.chunks(MAX_CHUNK_ENTRIES) {
+                let bytes: Vec<u8> = group.iter().flat_map(VerdictEntry::to_bytes).collect();
+                writer.write_chunk(&bytes)?;
+            }
+        }
+        writer.finish()
     }
-    writer.finish()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Digest, Epoch, PassHandle, RecordHandle, ReviewId, RunNumber};
+    use model::{Digest, Epoch, PassHandle, ReviewId, RunNumber};
     use secret::{RecipientSecret, SeededEntropy, StreamReader};
 
     fn project(run: u32, resolver_key: RecipientKey) -> Project {
@@ -80,6 +105,14 @@ mod tests {
             run: RunNumber(run),
             schema_digest: Digest::of(b"schema"),
             resolver_key,
+        }
+    }
+
+    fn map<'a>(entries: &'a [HandleEntry], verdicts: Option<&'a [VerdictEntry]>) -> HandleMap<'a> {
+        HandleMap {
+            entries,
+            lone: None,
+            verdicts,
         }
     }
 
@@ -99,7 +132,9 @@ mod tests {
         let public = resolver.public();
         let context = context(&project(3, public), &"crvs".parse().unwrap());
         let entries: Vec<_> = (0..MAX_CHUNK_ENTRIES as u32 + 5).map(entry).collect();
-        let sealed = seal(&entries, None, &public, &context, Vec::new(), &mut entropy).unwrap();
+        let sealed = map(&entries, None)
+            .seal(&public, &context, Vec::new(), &mut entropy)
+            .unwrap();
         let mut reader =
             StreamReader::to_recipient(&sealed[..], &resolver, context.as_bytes()).unwrap();
         let mut read = Vec::new();
@@ -114,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn verdicts_follow_the_entries() {
+    fn lone_records_and_verdicts_follow_the_entries() {
         let mut entropy = SeededEntropy::new(1);
         let resolver = RecipientSecret::generate(&mut entropy);
         let verdict = VerdictEntry {
@@ -122,23 +157,23 @@ mod tests {
             review: ReviewId::new([2; 16]),
             verdict: None,
         };
-        let sealed = seal(
-            &[entry(1)],
-            Some(&[verdict, verdict]),
-            &resolver.public(),
-            "here",
-            Vec::new(),
-            &mut entropy,
-        );
+        let (entries, verdicts) = ([entry(1)], [verdict, verdict]);
+        let map = HandleMap {
+            lone: Some(&[RecordHandle::new([7; 16])]),
+            ..map(&entries, Some(&verdicts))
+        };
+        let sealed = map.seal(&resolver.public(), "here", Vec::new(), &mut entropy);
         let sealed = sealed.unwrap();
         let mut reader = StreamReader::to_recipient(&sealed[..], &resolver, b"here").unwrap();
         let mut chunks = Vec::new();
         while let Some(chunk) = reader.next_chunk().unwrap() {
             chunks.push(chunk.to_vec());
         }
-        assert_eq!(chunks[1], b"symbolon verdicts 1\n\x02\0\0\0");
-        assert_eq!(chunks[2], verdict.to_bytes().repeat(2));
-        assert_eq!(chunks.len(), 3);
+        assert_eq!(chunks[1], b"symbolon lone records 1\n\x01\0\0\0");
+        assert_eq!(chunks[2], [7; 16]);
+        assert_eq!(chunks[3], b"symbolon verdicts 1\n\x02\0\0\0");
+        assert_eq!(chunks[4], verdict.to_bytes().repeat(2));
+        assert_eq!(chunks.len(), 5);
     }
 
     /// The resolver opens what nodes of this version sealed: the form must not change.

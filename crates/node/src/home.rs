@@ -261,6 +261,7 @@ pub(crate) const fn batch_name(kind: BatchKind) -> &'static str {
     match kind {
         BatchKind::Encodings => "encodings.bin",
         BatchKind::HandleMap => "handle-map.sealed",
+        BatchKind::BlockTokens => "block-tokens.bin",
     }
 }
 

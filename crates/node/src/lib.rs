@@ -10,6 +10,7 @@ mod approve;
 mod ceremony;
 pub mod cli;
 mod collect;
+mod disclose;
 mod dpo;
 mod enrol;
 mod error;
@@ -20,6 +21,7 @@ mod home;
 mod init;
 mod linkage_key;
 mod log_key;
+mod made;
 mod open;
 mod outbox;
 mod prepare;
@@ -39,6 +41,7 @@ pub use ceremony::{
     Card, CeremonyError, Commitment, Confirmation, Head, KeyProgress, Kind, Share, Shares,
 };
 pub use collect::{CollectError, CollectOptions, CollectSummary};
+pub use disclose::{DiscloseError, Disclosed};
 pub use dpo::{
     DpoError, dpo_public_key, new_dpo_key, sign_agreement, sign_card, state, write_draft,
 };

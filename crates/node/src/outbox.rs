@@ -10,8 +10,14 @@ use crate::error::NodeError;
 use crate::files::{io_error, read_json, sync_parent, write_json};
 use crate::home::Home;
 
-/// Both batches of a run, in the order they are uploaded.
-pub(crate) const KINDS: [BatchKind; 2] = [BatchKind::Encodings, BatchKind::HandleMap];
+/// The batches a run needs, in the order they are uploaded.
+const NEEDED: [BatchKind; 2] = [BatchKind::Encodings, BatchKind::HandleMap];
+/// All batches there may be.
+const KINDS: [BatchKind; 3] = [
+    BatchKind::BlockTokens,
+    BatchKind::Encodings,
+    BatchKind::HandleMap,
+];
 
 /// Why there is no batch to work with.
 #[derive(Debug, thiserror::Error)]
@@ -60,16 +66,16 @@ impl Outbox {
         self.dir().exists()
     }
 
-    /// Whether the coordinator has accepted either batch, as far as this node knows.
+    /// Whether the coordinator has accepted any batch, as far as this node knows.
     pub(crate) fn is_accepted(&self) -> bool {
         KINDS
             .into_iter()
             .any(|kind| self.receipt_path(kind).exists())
     }
 
-    /// Whether the coordinator has accepted both batches.
+    /// Whether the coordinator has accepted both batches that it links.
     pub(crate) fn is_uploaded(&self) -> bool {
-        KINDS
+        NEEDED
             .into_iter()
             .all(|kind| self.receipt_path(kind).exists())
     }
@@ -86,6 +92,13 @@ impl Outbox {
     /// Where an earlier preparation is while it is replaced.
     pub(crate) fn retired_dir(&self) -> PathBuf {
         self.home.outbox().join(format!(".run-{}.old", self.run))
+    }
+
+    /// Whether block tokens go before the encodings.
+    pub(crate) fn has_tokens(&self) -> bool {
+        self.dir()
+            .join(manifest_name(BatchKind::BlockTokens))
+            .exists()
     }
 
     /// The batch's manifest.

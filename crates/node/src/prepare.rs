@@ -1,8 +1,9 @@
-//! Prepare: the registry's file becomes the two batches of a run and the vault. Works without a
+//! Prepare: the registry's file becomes the two batches of a run, or its block tokens and all they are
+//! chosen from later, and the vault. Works without a
 //! connection; everything but the randomness of sealing follows from keys, run and input.
 
 use std::fs;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Write as _};
 use std::path::Path;
 
 use audit::Event;
@@ -15,10 +16,12 @@ use secret::sealed_stream::StreamError;
 use service::files::create_dir_private;
 use sources::CsvFile;
 
+use crate::disclose::{self, MADE_HANDLES, MADE_ROWS};
 use crate::error::NodeError;
 use crate::files::{NewFile, Written, io_error, sync_parent, write_json};
 use crate::handle_map;
 use crate::home::batch_name;
+use crate::made;
 use crate::open::Node;
 use crate::outbox::{Outbox, manifest_name};
 use crate::project::Project;
@@ -94,7 +97,8 @@ impl Node {
     ) -> Result<PrepareReport, NodeError> {
         let _lock = self.home.lock()?;
         let project = self.known_project()?;
-        let agreement = self.agreed(project.run)?.digest();
+        let agreement = self.agreed(project.run)?;
+        let disclosure = agreement.terms().disclosure;
         let outbox = Outbox::of(&self.home, project.run);
         check_free(&outbox, again)?;
         outbox.clear()?;
@@ -108,7 +112,8 @@ impl Node {
             outbox: &outbox,
             prepared: &prepared,
             key_check,
-            agreement,
+            agreement: agreement.digest(),
+            is_on_demand: disclosure.is_some(),
         }
         .write(report, entropy)
     }
@@ -116,6 +121,19 @@ impl Node {
     /// Whether both batches of `run` are prepared.
     pub fn is_prepared(&self, run: RunNumber) -> bool {
         Outbox::of(&self.home, run).is_prepared()
+    }
+
+    /// Logs that a batch was made.
+    pub(crate) fn record_prepared(&self, manifest: &BatchManifest) -> Result<(), NodeError> {
+        let event = Event::BatchPrepared {
+            run: manifest.run,
+            kind: manifest.kind,
+            manifest_digest: manifest.digest(),
+            records: manifest.records,
+            rows: manifest.rows,
+            bytes: manifest.bytes,
+        };
+        Ok(self.home.record(&event, &self.config.party, &*self.clock)?)
     }
 
     fn encode(
@@ -190,6 +208,8 @@ struct Writing<'a> {
     prepared: &'a Prepared,
     key_check: KeyCheck,
     agreement: Digest,
+    /// Whether block tokens go first, and it is settled later which rows are sent.
+    is_on_demand: bool,
 }
 
 impl Writing<'_> {
@@ -201,10 +221,13 @@ impl Writing<'_> {
     ) -> Result<PrepareReport, NodeError> {
         let draft = self.outbox.draft_dir();
         create_dir_private(&draft).map_err(io_error("make", &draft))?;
-        let manifests = [
-            self.manifest(BatchKind::Encodings, self.write_encodings()?),
-            self.manifest(BatchKind::HandleMap, self.write_handle_map(entropy)?),
-        ];
+        let manifests = match self.is_on_demand {
+            true => vec![self.write_tokens(entropy)?],
+            false => vec![
+                self.manifest(BatchKind::Encodings, self.write_encodings()?),
+                self.manifest(BatchKind::HandleMap, self.write_handle_map(entropy)?),
+            ],
+        };
         for manifest in &manifests {
             manifest.check_limits().map_err(PrepareError::TooLarge)?;
             write_json(&draft.join(manifest_name(manifest.kind)), manifest)?;
@@ -215,6 +238,26 @@ impl Writing<'_> {
         self.put_in_place(&manifests)?;
         tracing::info!(run = %report.run, records = report.records, rows = report.rows, "prepared");
         Ok(report)
+    }
+
+    /// Writes the block tokens to be sent, and beside them all that was made.
+    fn write_tokens(&self, entropy: &mut dyn Entropy) -> Result<BatchManifest, NodeError> {
+        let calibration = self.node.schema.calibration_pass();
+        let tokens = disclose::block_tokens(self.prepared.rows.iter(), calibration);
+        let path = self.draft(BatchKind::BlockTokens);
+        let mut file = NewFile::create(&path)?;
+        for token in &tokens {
+            let written = file.write_all(token.as_bytes());
+            written.map_err(io_error("write", &path))?;
+        }
+        let draft = self.outbox.draft_dir();
+        disclose::write_made(&mut self.prepared.rows.reader(), &draft.join(MADE_ROWS))?;
+        let key = self.node.made_key(self.outbox)?;
+        let handles = &self.prepared.handle_map;
+        made::seal(&draft.join(MADE_HANDLES), &key, handles, entropy)?;
+        let manifest = self.manifest(BatchKind::BlockTokens, file.commit()?);
+        let rows = tokens.len() as u64;
+        Ok(BatchManifest { rows, ..manifest })
     }
 
     fn write_encodings(&self) -> Result<Written, NodeError> {
@@ -232,7 +275,12 @@ impl Writing<'_> {
         let context = handle_map::context(self.project, &self.node.config.party);
         let (entries, key) = (&self.prepared.handle_map, &self.project.resolver_key);
         let verdicts = self.node.verdicts(self.project, entries)?;
-        let sealed = handle_map::seal(entries, verdicts.as_deref(), key, &context, file, entropy);
+        let map = handle_map::HandleMap {
+            entries,
+            lone: None,
+            verdicts: verdicts.as_deref(),
+        };
+        let sealed = map.seal(key, &context, file, entropy);
         Ok(sealed.map_err(PrepareError::from)?.commit()?)
     }
 
@@ -254,19 +302,8 @@ impl Writing<'_> {
     }
 
     fn record(&self, manifests: &[BatchManifest]) -> Result<(), NodeError> {
-        for manifest in manifests {
-            let event = Event::BatchPrepared {
-                run: manifest.run,
-                kind: manifest.kind,
-                manifest_digest: manifest.digest(),
-                records: manifest.records,
-                rows: manifest.rows,
-                bytes: manifest.bytes,
-            };
-            let node = self.node;
-            node.home.record(&event, &node.config.party, &*node.clock)?;
-        }
-        Ok(())
+        let mut manifests = manifests.iter();
+        manifests.try_for_each(|manifest| self.node.record_prepared(manifest))
     }
 
     fn draft(&self, kind: BatchKind) -> std::path::PathBuf {

@@ -1,20 +1,29 @@
-//! Upload: encodings to the matcher, the handle map to the resolver. What was accepted before is
+//! Upload: encodings to the matcher, the handle map to the resolver; before them, where the agreement
+//! has it so, block tokens to the matcher, whose answer says which encodings can meet any. What was accepted before is
 //! not sent again; what was cut goes on where it stopped.
 
 use std::fs::File;
+use std::time::Duration;
 
 use audit::Event;
-use model::{BatchKind, BatchManifest, Progress, RunNumber};
+use model::agreement::Clause;
+use model::{BatchKind, BatchManifest, PartyName, Progress, RunNumber, SignedAgreement};
 use serde::Serialize;
-use wire::{ClientError, Receipt, ReceiptError, Role};
+use service::AgreementFault;
+use wire::{ClientError, MembershipAnswer, Receipt, ReceiptError, Role};
 
+use crate::disclose::Disclosed;
 use crate::error::NodeError;
 use crate::files::io_error;
 use crate::open::Node;
 use crate::outbox::{Outbox, OutboxError};
+use crate::project::Project;
 
 /// The coordinator's roles, in the order they get their batches.
 const ROLES: [Role; 2] = [Role::Matcher, Role::Resolver];
+
+/// The wait between two looks at whether the others' block tokens are there.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why an upload does not count.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +45,21 @@ pub enum UploadError {
 pub struct UploadSummary {
     /// The run.
     pub run: RunNumber,
-    /// Both batches.
+    /// The batches uploaded so far.
     pub batches: Vec<BatchUpload>,
+    /// What of all rows is sent, where block tokens went first and it is settled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disclosed: Option<Disclosed>,
+    /// Whose block tokens the coordinator waits for, until when no encodings are sent; nobody's while it
+    /// works out its answer. Upload again then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<Vec<PartyName>>,
+}
+
+/// Whether it is settled which rows are sent.
+enum Settled {
+    Chosen(Disclosed),
+    Waiting(Vec<PartyName>),
 }
 
 /// One uploaded batch.
@@ -63,22 +85,90 @@ impl Node {
     pub async fn upload(&self, progress: &dyn Progress) -> Result<UploadSummary, NodeError> {
         let _lock = self.home.lock()?;
         let outbox = Outbox::latest(&self.home)?.ok_or(OutboxError::Empty)?;
-        self.agreed(outbox.run)?;
-        let mut batches = Vec::new();
-        for role in ROLES {
-            batches.push(self.upload_batch(&outbox, role, progress).await?);
+        let agreement = self.agreed(outbox.run)?;
+        let mut summary = UploadSummary {
+            run: outbox.run,
+            batches: Vec::new(),
+            disclosed: None,
+            waiting_for: None,
+        };
+        if outbox.has_tokens() {
+            let (role, kind) = (Role::Matcher, BatchKind::BlockTokens);
+            let uploaded = self.upload_batch(&outbox, role, kind, progress);
+            summary.batches.push(uploaded.await?);
+            match self.settle(&outbox, &agreement).await? {
+                Settled::Chosen(disclosed) => summary.disclosed = Some(disclosed),
+                Settled::Waiting(parties) => {
+                    summary.waiting_for = Some(parties);
+                    return Ok(summary);
+                }
+            }
         }
-        let run = outbox.run;
-        Ok(UploadSummary { run, batches })
+        for role in ROLES {
+            let uploaded = self.upload_batch(&outbox, role, role.batch_kind(), progress);
+            summary.batches.push(uploaded.await?);
+        }
+        Ok(summary)
+    }
+
+    /// As [`Node::upload`], and waits up to `wait` for the block tokens of the others where they go first.
+    ///
+    /// # Errors
+    /// As for [`Node::upload`].
+    pub async fn upload_within(
+        &self,
+        wait: Duration,
+        progress: &dyn Progress,
+    ) -> Result<UploadSummary, NodeError> {
+        let mut left = wait;
+        loop {
+            let summary = self.upload(progress).await?;
+            if summary.waiting_for.is_none() || left.is_zero() {
+                return Ok(summary);
+            }
+            let now = PAUSE.min(left);
+            tokio::time::sleep(now).await;
+            left -= now;
+        }
+    }
+
+    /// Settles which rows are sent, if it can be told by now.
+    async fn settle(
+        &self,
+        outbox: &Outbox,
+        agreement: &SignedAgreement,
+    ) -> Result<Settled, NodeError> {
+        if let Some(disclosed) = outbox.chosen()? {
+            outbox.forget_made()?;
+            return Ok(Settled::Chosen(disclosed));
+        }
+        let Some(disclosure) = agreement.terms().disclosure else {
+            let detail = "block tokens were prepared, and it does not ask for them; prepare again";
+            return Err(AgreementFault::from(Clause::Disclosure.refuse(detail)).into());
+        };
+        let client = self.connect(Role::Matcher).await?;
+        let answer = match client.membership(outbox.run).await? {
+            MembershipAnswer::Waiting(parties) => return Ok(Settled::Waiting(parties)),
+            MembershipAnswer::Ready(answer) => answer,
+        };
+        let tokens = outbox.manifest(BatchKind::BlockTokens)?;
+        let project = Project {
+            run: tokens.run,
+            epoch: tokens.epoch,
+            ..self.known_project()?
+        };
+        let disclosed = self.choose(outbox, &project, disclosure, answer)?;
+        outbox.forget_made()?;
+        Ok(Settled::Chosen(disclosed))
     }
 
     async fn upload_batch(
         &self,
         outbox: &Outbox,
         role: Role,
+        kind: BatchKind,
         progress: &dyn Progress,
     ) -> Result<BatchUpload, NodeError> {
-        let kind = role.batch_kind();
         let manifest = outbox.manifest(kind)?;
         let kept = outbox.receipt(kind)?;
         let before = kept.is_some();

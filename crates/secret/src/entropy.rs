@@ -1,6 +1,7 @@
 //! Where random bytes come from, as a value passed in: the operating system's generator, or a
 //! seeded stream by which a rehearsal or a test repeats exactly.
 
+use crate::Key32;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -39,6 +40,23 @@ impl Entropy for SystemEntropy {
     }
 }
 
+/// A repeatable stream under a secret key: where the same step, done again after it was cut, has to give
+/// the same bytes. A key serves for one step and one input of it.
+pub struct KeyedEntropy(SeededEntropy);
+
+impl KeyedEntropy {
+    /// The stream under `key`.
+    pub fn new(key: Key32) -> Self {
+        Self(SeededEntropy::under(key.expose()))
+    }
+}
+
+impl Entropy for KeyedEntropy {
+    fn fill(&mut self, out: &mut [u8]) {
+        self.0.fill(out);
+    }
+}
+
 const BLOCK: usize = 32;
 
 /// A repeatable stream, HMAC-SHA256 of a counter under a 64-bit seed.
@@ -55,9 +73,12 @@ pub struct SeededEntropy {
 impl SeededEntropy {
     /// Starts the stream of `seed` at its beginning.
     pub fn new(seed: u64) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &seed.to_le_bytes());
+        Self::under(&seed.to_le_bytes())
+    }
+
+    fn under(key: &[u8]) -> Self {
         Self {
-            key,
+            key: hmac::Key::new(hmac::HMAC_SHA256, key),
             block: [0; BLOCK],
             used: BLOCK,
             counter: 0,

@@ -17,7 +17,7 @@ pub mod signing;
 mod hex;
 
 pub use cipher::Cipher;
-pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use entropy::{Entropy, KeyedEntropy, SeededEntropy, SystemEntropy};
 pub use equality::constant_time_eq;
 pub use hpke_box::{RecipientKey, RecipientSecret};
 pub use key::{Expander, Key32, Prf, expander};

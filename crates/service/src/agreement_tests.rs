@@ -56,6 +56,7 @@ fn text() -> String {
         runs: 3,
         retention_days: 30,
         noise: None,
+        disclosure: None,
         custodians: vec![custodian(b'a'), custodian(b'b')],
         coordinator: "The linkage unit".to_owned(),
     };

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Act, Draft, DraftMember};
+use model::agreement::{Act, Disclosure, Draft, DraftMember};
 use model::schema::Party;
 use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
@@ -37,6 +37,21 @@ impl Dpos {
         today: Day,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, NodeError> {
+        Self::under(dir, project, schema, None, today, entropy)
+    }
+
+    /// As [`Self::new`], with these terms of disclosure in the agreement.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn under(
+        dir: &Path,
+        project: &ProjectName,
+        schema: &LinkageSchema,
+        disclosure: Option<Disclosure>,
+        today: Day,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, NodeError> {
         let dpos = Self::open(dir);
         let made = service::files::create_dir_private(dir);
         made.map_err(|source| service::AgreementFault::Io {
@@ -57,6 +72,7 @@ impl Dpos {
             runs: RUNS,
             retention_days: RETENTION,
             noise: None,
+            disclosure,
             custodians,
             coordinator: "The linkage unit".to_owned(),
         };

@@ -13,6 +13,7 @@ use std::time::Duration;
 use coordinator::resolver::clusters::{ClusterRow, NotClusters, decode};
 use coordinator::{Coordinator, Listeners, Setup, StateDir};
 use encode::NodeKeys;
+use model::agreement::Disclosure;
 use model::{
     Clock, Day, Epoch, LinkageSchema, PartyName, Progress, ProjectName, RecordHandle, RunNumber,
 };
@@ -126,6 +127,21 @@ impl Federation {
         clock: Arc<dyn Clock>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FederationError> {
+        Self::start_under(dir, project, schema, None, clock, entropy).await
+    }
+
+    /// As [`Self::start`], under an agreement with these terms of disclosure.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_under(
+        dir: &Path,
+        project: &ProjectName,
+        schema: &Path,
+        disclosure: Option<Disclosure>,
+        clock: Arc<dyn Clock>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, FederationError> {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let setup = Setup {
             project: project.clone(),
@@ -140,7 +156,7 @@ impl Federation {
         let key = dir.join("linkage.key");
         let made = node::new_linkage_key(&key, entropy);
         made.map_err(|error| io::Error::other(error.to_string()))?;
-        agree(dir, project, schema, &*clock, entropy)?;
+        agree(dir, project, schema, disclosure, &*clock, entropy)?;
         coordinator::adopt(&state, &Dpos::open(&officers(dir)).agreement())?;
         Self::serve(dir, project, schema, clock).await
     }
@@ -365,12 +381,13 @@ fn agree(
     dir: &Path,
     project: &ProjectName,
     schema: &Path,
+    disclosure: Option<Disclosure>,
     clock: &dyn Clock,
     entropy: &mut dyn Entropy,
 ) -> Result<(), FederationError> {
     let schema = LinkageSchema::parse(&std::fs::read_to_string(schema)?)?;
     let today = Day::of_millis(clock.unix_millis());
-    let dpos = Dpos::new(&officers(dir), project, &schema, today, entropy)?;
+    let dpos = Dpos::under(&officers(dir), project, &schema, disclosure, today, entropy)?;
     let parties: Vec<_> = schema
         .parties
         .iter()

@@ -12,6 +12,7 @@ mod convert;
 mod history;
 pub mod identity;
 pub mod limits;
+mod membership;
 mod messages;
 pub mod pki;
 mod proto;
@@ -21,9 +22,12 @@ mod server;
 mod status;
 
 pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
-pub use client::{ClientError, NodeClient, NodeIdentity, ResultsSink, Retry, Target};
+pub use client::{
+    ClientError, MembershipAnswer, NodeClient, NodeIdentity, ResultsSink, Retry, Target,
+};
 pub use convert::{MessageError, Problem};
 pub use history::{HistoryError, LogHead, SeenHead};
+pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{
     Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,
     RunState, RunStatus, UploadState,

@@ -14,6 +14,10 @@ pub const MAX_PROOF_HASHES: usize = 64;
 pub const MAX_CHECKPOINT_BYTES: usize = 8 << 10;
 /// The most bytes of log entries in one answer.
 pub const MAX_ENTRIES_BYTES: usize = 1 << 20;
+/// The most bytes of the answer to block tokens: 800 million of them at one false positive in a hundred.
+pub const MAX_MEMBERSHIP_BYTES: usize = 1 << 30;
+/// The most bytes of it in one message.
+pub const MAX_MEMBERSHIP_PART: usize = 1 << 20;
 /// The most rows of results in one page.
 pub const MAX_PAGE_ROWS: usize = 8192;
 /// The most rows of results one party may have in one run.

@@ -25,7 +25,15 @@ impl Role {
         }
     }
 
-    /// The kind of batch the role takes.
+    /// Whether the role takes batches of this kind.
+    pub const fn takes(self, kind: BatchKind) -> bool {
+        match self {
+            Self::Matcher => matches!(kind, BatchKind::Encodings | BatchKind::BlockTokens),
+            Self::Resolver => matches!(kind, BatchKind::HandleMap),
+        }
+    }
+
+    /// The kind of batch that a run needs of every party.
     pub const fn batch_kind(self) -> BatchKind {
         match self {
             Self::Matcher => BatchKind::Encodings,

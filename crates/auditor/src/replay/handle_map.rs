@@ -10,7 +10,7 @@ use model::{BatchManifest, PartyIndex, PassHandle, RecordHandle, ReviewId};
 use secret::sealed_stream::StreamError;
 use secret::{RecipientSecret, StreamReader};
 use wire::limits::MAX_VERDICTS;
-use wire::{VERDICTS_MAGIC, VerdictEntry};
+use wire::{LONE_RECORDS_MAGIC, VERDICTS_MAGIC, VerdictEntry};
 
 /// Bytes of one entry: pass handle and record handle.
 const ENTRY: usize = 32;
@@ -30,6 +30,8 @@ pub(super) enum HandleMapError {
 #[derive(Default)]
 pub(super) struct HandleMap {
     pub(super) pairs: Vec<HandlePair>,
+    /// Records that have no row.
+    pub(super) lone: Vec<RecordHandle>,
     verdicts: Vec<VerdictEntry>,
 }
 
@@ -44,17 +46,22 @@ pub(super) fn open(
         manifest.project, manifest.run, manifest.epoch, manifest.party
     );
     let mut reader = StreamReader::to_recipient(sealed, secret, context.as_bytes())?;
-    let (mut map, mut promised) = (HandleMap::default(), None);
+    let (mut map, mut lone, mut promised) = (HandleMap::default(), None, None);
     while let Some(chunk) = reader.next_chunk()? {
         if (map.pairs.len() as u64) < manifest.rows {
             map.add_pairs(&chunk)?;
+        } else if lone.is_none() && promised.is_none() && chunk.starts_with(LONE_RECORDS_MAGIC) {
+            lone = Some(announced(LONE_RECORDS_MAGIC, &chunk)?);
+        } else if (map.lone.len() as u64) < lone.unwrap_or_default().into() {
+            map.add_lone(&chunk, manifest.records)?;
         } else if promised.is_none() {
-            promised = Some(announced(&chunk)?);
+            promised = Some(announced(VERDICTS_MAGIC, &chunk)?);
         } else {
             map.add_verdicts(&chunk)?;
         }
     }
     let whole = map.pairs.len() as u64 == manifest.rows
+        && map.lone.len() == lone.unwrap_or_default() as usize
         && map.verdicts.len() == promised.unwrap_or_default() as usize;
     if whole {
         Ok(map)
@@ -81,6 +88,16 @@ impl HandleMap {
         }
     }
 
+    fn add_lone(&mut self, chunk: &[u8], limit: u64) -> Result<(), HandleMapError> {
+        let (handles, rest) = chunk.as_chunks::<16>();
+        if !rest.is_empty() || (self.lone.len() + handles.len()) as u64 > limit {
+            return Err(HandleMapError::Torn);
+        }
+        let handles = handles.iter().map(|handle| RecordHandle::new(*handle));
+        self.lone.extend(handles);
+        Ok(())
+    }
+
     fn add_verdicts(&mut self, chunk: &[u8]) -> Result<(), HandleMapError> {
         let (entries, rest) = chunk.as_chunks::<{ VerdictEntry::BYTES }>();
         if !rest.is_empty() || self.verdicts.len() + entries.len() > MAX_VERDICTS {
@@ -94,8 +111,8 @@ impl HandleMap {
     }
 }
 
-fn announced(chunk: &[u8]) -> Result<u32, HandleMapError> {
-    let count = chunk.strip_prefix(VERDICTS_MAGIC);
+fn announced(magic: &[u8], chunk: &[u8]) -> Result<u32, HandleMapError> {
+    let count = chunk.strip_prefix(magic);
     let count = count.and_then(|count| count.try_into().ok());
     count.map(u32::from_le_bytes).ok_or(HandleMapError::Torn)
 }

@@ -258,7 +258,7 @@ impl Replay<'_> {
         let decisions = handle_map::decisions(maps.iter().map(|(party, map)| (*party, map)));
         let sets = maps
             .into_iter()
-            .map(|(party, map)| RecordSet::of(party, map.pairs));
+            .map(|(party, map)| RecordSet::of(party, map.pairs).with_lone(map.lone));
         let sets: Vec<RecordSet> = sets.collect();
         let resolution = link::resolve(
             schema,

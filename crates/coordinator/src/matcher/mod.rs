@@ -1,7 +1,9 @@
 //! The matcher: takes encodings, compares rows that share a block, and hands the comparisons over.
-//! It never sees which rows belong to one record.
+//! It never sees which rows belong to one record. Where the agreement has it so, it takes block tokens
+//! first, and says which encodings can meet any.
 
 mod compare;
+pub(crate) mod membership;
 mod state;
 
 use std::fs::File;
@@ -21,7 +23,6 @@ use crate::handover::{Comparisons, Handover, HandoverError, Outcome};
 use crate::intake::Desk;
 use crate::lifecycle::StageError;
 use crate::project::Project;
-use crate::store::StoredBatch;
 use crate::worker::Stages;
 
 /// The matcher of one project.
@@ -67,7 +68,11 @@ impl Stages for Matcher {
     fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
         let state = self.context.state()?;
         let step = match &state {
-            MatcherState::Open => self.seal(),
+            MatcherState::Open => match self.answer_tokens() {
+                Ok(true) => return Ok(true),
+                Ok(false) => self.seal(),
+                Err(error) => Err(error),
+            },
             MatcherState::Sealed { manifests } => self.compare(manifests, shutdown).map(Some),
             MatcherState::Matched { .. }
             | MatcherState::Failed { .. }
@@ -88,7 +93,10 @@ impl Stages for Matcher {
 impl Handover for Matcher {
     fn delivered(&self, run: RunNumber) -> Result<Vec<PartyName>, HandoverError> {
         let batches = self.context.batches.list(run).map_err(no_answer)?;
-        let accepted = batches.into_iter().filter(StoredBatch::is_accepted);
+        let kind = self.context.role.batch_kind();
+        let accepted = batches
+            .into_iter()
+            .filter(|batch| batch.is_accepted() && batch.manifest.kind == kind);
         Ok(accepted.map(|batch| batch.manifest.party).collect())
     }
 

@@ -1,13 +1,14 @@
 //! A party's handle map as it travels: entries of 32 bytes, `pass handle | record handle`, sealed to
 //! the resolver as a stream whose context says which project, run, epoch and party it is for. After
-//! the last entry there may be a section with the party's verdicts on pairs of earlier runs.
+//! the last entry there may be a section with the records that have no row, and one with the party's
+//! verdicts on pairs of earlier runs.
 
 use std::io::Read;
 
 use model::{BatchManifest, PassHandle, RecordHandle};
 use secret::sealed_stream::StreamError;
 use secret::{RecipientSecret, StreamReader};
-use wire::VerdictEntry;
+use wire::{LONE_RECORDS_MAGIC, VerdictEntry};
 
 use super::verdicts::{VerdictsError, VerdictsReader};
 use link::resolve::HandlePair;
@@ -39,6 +40,9 @@ pub enum HandleMapError {
     /// Entries that are not in order of the pass handles.
     #[error("entry {0} is not in order of the pass handles, or has one twice")]
     Order(usize),
+    /// The section of records without a row is torn, or not as long as it says.
+    #[error("its records without a row are torn, or not as many as it says or as there can be")]
+    Lone,
     /// What follows the entries is no section of verdicts.
     #[error(transparent)]
     Verdicts(#[from] VerdictsError),
@@ -47,6 +51,8 @@ pub enum HandleMapError {
 /// A handle map, opened.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct HandleMap {
+    /// Records of which no row was sent: they can meet nobody, and are persons of their own.
+    pub lone: Vec<RecordHandle>,
     /// Which row belongs to which record.
     pub pairs: Vec<HandlePair>,
     /// What the party says of pairs of earlier runs.
@@ -73,10 +79,13 @@ pub fn open(
 ) -> Result<HandleMap, HandleMapError> {
     let mut reader = StreamReader::to_recipient(sealed, secret, context(manifest).as_bytes())?;
     let mut pairs = Vec::new();
-    let mut verdicts = VerdictsReader::default();
+    let (mut lone, mut verdicts) = (LoneReader::default(), VerdictsReader::default());
     let mut chunk = 0;
     while let Some(bytes) = reader.next_chunk()? {
         if pairs.len() as u64 == manifest.rows {
+            if !verdicts.has_begun() && lone.takes(&bytes, manifest)? {
+                continue;
+            }
             verdicts.add(&bytes)?;
         } else {
             pairs.extend(entries(&bytes, chunk)?);
@@ -88,8 +97,53 @@ pub fn open(
     if let Some(place) = pairs.windows(2).position(|two| two[0].0 >= two[1].0) {
         return Err(HandleMapError::Order(place + 1));
     }
-    let verdicts = verdicts.finish()?;
-    Ok(HandleMap { pairs, verdicts })
+    Ok(HandleMap {
+        pairs,
+        lone: lone.finish()?,
+        verdicts: verdicts.finish()?,
+    })
+}
+
+/// Reads the section of records that have no row, which comes before any verdicts.
+#[derive(Default)]
+struct LoneReader {
+    promised: Option<u64>,
+    records: Vec<RecordHandle>,
+}
+
+impl LoneReader {
+    /// Takes the next chunk, if it belongs to the section.
+    fn takes(&mut self, chunk: &[u8], manifest: &BatchManifest) -> Result<bool, HandleMapError> {
+        let Some(promised) = self.promised else {
+            let count = chunk.strip_prefix(LONE_RECORDS_MAGIC);
+            let Some(count) = count else { return Ok(false) };
+            let count = count.try_into().map_err(|_| HandleMapError::Lone)?;
+            let count = u64::from(u32::from_le_bytes(count));
+            if count > manifest.records {
+                return Err(HandleMapError::Lone);
+            }
+            self.promised = Some(count);
+            return Ok(true);
+        };
+        if self.records.len() as u64 == promised {
+            return Ok(false);
+        }
+        let (handles, rest) = chunk.as_chunks::<16>();
+        if !rest.is_empty() || (self.records.len() + handles.len()) as u64 > promised {
+            return Err(HandleMapError::Lone);
+        }
+        self.records
+            .extend(handles.iter().map(|handle| RecordHandle::new(*handle)));
+        Ok(true)
+    }
+
+    /// The records, when all are there.
+    fn finish(self) -> Result<Vec<RecordHandle>, HandleMapError> {
+        if self.records.len() as u64 == self.promised.unwrap_or_default() {
+            return Ok(self.records);
+        }
+        Err(HandleMapError::Lone)
+    }
 }
 
 fn entries(
@@ -183,6 +237,36 @@ mod tests {
             let sealed = seal(&manifest(2), &[&entries, wrong]);
             let refused = open(&manifest(2), &sealed[..], &secret());
             assert!(matches!(refused, Err(HandleMapError::Verdicts(_))));
+        }
+    }
+
+    #[test]
+    fn records_without_a_row_stand_before_the_verdicts() {
+        let entries: Vec<u8> = (0..64).collect();
+        let of = |count: u32| [LONE_RECORDS_MAGIC, &count.to_le_bytes()].concat();
+        let verdicts = [VERDICTS_MAGIC, &0_u32.to_le_bytes()].concat();
+        let manifest = BatchManifest {
+            records: 2,
+            ..manifest(2)
+        };
+        let sealed = seal(
+            &manifest,
+            &[&entries, &of(2), &[8; 16], &[9; 16], &verdicts],
+        );
+        let map = open(&manifest, &sealed[..], &secret()).unwrap();
+        let lone = [[8; 16], [9; 16]].map(RecordHandle::new);
+        assert_eq!((map.pairs.len(), map.lone), (2, lone.to_vec()));
+        for wrong in [
+            vec![of(3)],
+            vec![of(2), vec![8; 16]],
+            vec![of(2), vec![8; 17]],
+            vec![of(1), vec![8; 32]],
+            vec![LONE_RECORDS_MAGIC.to_vec()],
+        ] {
+            let mut chunks = vec![&entries[..]];
+            chunks.extend(wrong.iter().map(Vec::as_slice));
+            let refused = open(&manifest, &seal(&manifest, &chunks)[..], &secret());
+            assert!(matches!(refused, Err(HandleMapError::Lone)));
         }
     }
 

@@ -81,7 +81,7 @@ impl Resolver {
         for (party, batch) in parties.zip(batches) {
             let map = self.handle_map(batch)?;
             halves.add(party, &map.verdicts);
-            sets.push(RecordSet::of(party, map.pairs));
+            sets.push(RecordSet::of(party, map.pairs).with_lone(map.lone));
         }
         Ok((sets, halves))
     }

@@ -44,6 +44,11 @@ pub(super) struct VerdictsReader {
 }
 
 impl VerdictsReader {
+    /// Whether the section has begun.
+    pub(super) fn has_begun(&self) -> bool {
+        self.promised.is_some()
+    }
+
     /// Takes the next chunk.
     pub(super) fn add(&mut self, chunk: &[u8]) -> Result<(), VerdictsError> {
         let Some(promised) = self.promised else {

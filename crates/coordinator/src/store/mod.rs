@@ -73,8 +73,8 @@ impl StoredBatch {
 
 /// Keeps batches. Calls about batches of one party come one at a time, others at once.
 pub trait BatchStore: Send + Sync {
-    /// Takes up a batch that is not accepted yet, in place of any other partial upload of its party
-    /// in its run. The same manifest again goes on where durable data ends.
+    /// Takes up a batch that is not accepted yet, in place of any other partial upload of its kind
+    /// and party in its run. The same manifest again goes on where durable data ends.
     ///
     /// # Errors
     /// [`StoreError`] when the medium fails.
@@ -86,7 +86,7 @@ pub trait BatchStore: Send + Sync {
     /// As for [`BatchStore::open`].
     fn find(&self, manifest_digest: &Digest) -> Result<Option<StoredBatch>, StoreError>;
 
-    /// All batches of a run, in the order they were opened: at most one a party.
+    /// All batches of a run, in the order they were opened: at most one a party and kind.
     ///
     /// # Errors
     /// As for [`BatchStore::open`].

@@ -20,7 +20,7 @@ use super::{BatchStore, RunStore, StoreError, StoredBatch};
 use crate::directory::RoleDir;
 use crate::sync::lock;
 
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 /// How long a reader waits for a writer in another program.
 const BUSY: Duration = Duration::from_secs(5);
 const TABLES: &str = "
@@ -29,16 +29,17 @@ const TABLES: &str = "
         manifest_digest BLOB NOT NULL UNIQUE,
         run INTEGER NOT NULL,
         party TEXT NOT NULL,
+        kind TEXT NOT NULL,
         manifest TEXT NOT NULL,
         chunks INTEGER NOT NULL,
-        UNIQUE (run, party)
+        UNIQUE (run, party, kind)
     ) STRICT;
     CREATE TABLE receipt (
         manifest_digest BLOB PRIMARY KEY REFERENCES batch (manifest_digest),
         receipt TEXT NOT NULL
     ) STRICT;
     CREATE TABLE run (number INTEGER PRIMARY KEY, state TEXT NOT NULL) STRICT;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
 ";
 const SELECT: &str = "SELECT manifest, chunks, receipt FROM batch LEFT JOIN receipt \
                       USING (manifest_digest)";
@@ -129,23 +130,25 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Notes a new batch in place of its party's partial one, and returns that one's digest.
+    /// Notes a new batch in place of its party's partial one of that kind, and returns that one's digest.
     fn replace(&self, manifest: &BatchManifest) -> Result<Option<Digest>, StoreError> {
         let text = to_json("manifest", manifest)?;
         let (run, party) = (manifest.run.0, manifest.party.as_str());
+        let kind = manifest.kind.as_str();
         let mut database = lock(&self.database);
         let change = database.transaction()?;
         let old: Option<[u8; 32]> = change
             .query_row(
-                "DELETE FROM batch WHERE run = ?1 AND party = ?2 RETURNING manifest_digest",
-                params![run, party],
+                "DELETE FROM batch WHERE run = ?1 AND party = ?2 AND kind = ?3 \
+                 RETURNING manifest_digest",
+                params![run, party, kind],
                 |row| row.get(0),
             )
             .optional()?;
         change.execute(
-            "INSERT INTO batch (manifest_digest, run, party, manifest, chunks) \
-             VALUES (?1, ?2, ?3, ?4, 0)",
-            params![manifest.digest().as_bytes(), run, party, text],
+            "INSERT INTO batch (manifest_digest, run, party, kind, manifest, chunks) \
+             VALUES (?1, ?2, ?3, ?4, ?5, 0)",
+            params![manifest.digest().as_bytes(), run, party, kind, text],
         )?;
         change.commit()?;
         Ok(old.map(Digest::new))

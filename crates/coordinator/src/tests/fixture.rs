@@ -94,6 +94,7 @@ impl Agreed {
             runs: 9,
             retention_days: 30,
             noise: None,
+            disclosure: None,
             custodians: schema.parties.iter().map(custodian).collect(),
             coordinator: "The linkage unit".to_owned(),
         };

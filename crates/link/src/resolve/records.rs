@@ -43,6 +43,13 @@ impl RecordSet {
         }
     }
 
+    /// With records of the party that have no row: they are alone, and get a number all the same.
+    #[must_use]
+    pub fn with_lone(mut self, records: Vec<RecordHandle>) -> Self {
+        self.records.extend(records);
+        self
+    }
+
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.rows.len()

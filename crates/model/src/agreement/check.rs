@@ -7,6 +7,7 @@ use super::{
     Agreement, FORMAT, MAX_AGREEMENT_BYTES, MAX_MEMBERS, MAX_RETENTION_DAYS, MAX_TEXT, Member,
     MemberRole,
 };
+use crate::profile::Profile;
 use crate::schema::{MAX_PASSES, MAX_REVIEW_PAIRS};
 
 /// Why a document is no agreement.
@@ -30,6 +31,9 @@ pub enum AgreementError {
         problem: String,
     },
 }
+
+/// The most false positives out of a thousand that an answer may be agreed to have.
+const MAX_FALSE_POSITIVES: u32 = 200;
 
 type Checked = Result<(), AgreementError>;
 
@@ -67,6 +71,7 @@ impl Agreement {
         check_text("legal_basis", &self.legal_basis)?;
         self.check_order()?;
         self.check_numbers()?;
+        self.check_disclosure()?;
         self.check_members()
     }
 
@@ -106,6 +111,28 @@ impl Agreement {
                 "more than 20000 is no noise; leave `noise` out",
             ),
             _ => Ok(()),
+        }
+    }
+
+    fn check_disclosure(&self) -> Checked {
+        let Some(disclosure) = self.disclosure else {
+            return match self.profile {
+                Profile::Strong => wrong("disclosure", "profile `strong` does not go without"),
+                _ => Ok(()),
+            };
+        };
+        if !self.profile.is_block_keyed() {
+            return wrong(
+                "disclosure",
+                "the profile's encodings do not depend on blocks",
+            );
+        }
+        match disclosure.false_positives_permille {
+            1..=MAX_FALSE_POSITIVES => Ok(()),
+            _ => wrong(
+                "disclosure.false_positives_permille",
+                format!("from 1 to {MAX_FALSE_POSITIVES}"),
+            ),
         }
     }
 

@@ -39,6 +39,8 @@ pub enum Clause {
     Retention,
     /// `noise`.
     Noise,
+    /// `disclosure`.
+    Disclosure,
     /// `member`.
     Member,
     /// `member.outputs`.
@@ -65,6 +67,7 @@ impl Clause {
             Self::Expires => "expires",
             Self::Retention => "retention_days",
             Self::Noise => "noise",
+            Self::Disclosure => "disclosure",
             Self::Member => "member",
             Self::Outputs => "member.outputs",
         }

@@ -1,6 +1,8 @@
 //! Drafting an agreement: what follows from the linkage schema is filled in, people say the rest.
 
-use super::{Agreement, AgreementError, FORMAT, Kind, Member, MemberRole, NoiseRules, Output};
+use super::{
+    Agreement, AgreementError, Disclosure, FORMAT, Kind, Member, MemberRole, NoiseRules, Output,
+};
 use crate::day::Day;
 use crate::digest::Digest;
 use crate::id::{PartyName, ProjectName};
@@ -25,6 +27,8 @@ pub struct Draft {
     pub retention_days: u32,
     /// Noise on published counts.
     pub noise: Option<NoiseRules>,
+    /// On-demand disclosure, where the profile has block keys.
+    pub disclosure: Option<Disclosure>,
     /// By party of the schema: who signs for it.
     pub custodians: Vec<DraftMember>,
     /// Who runs matcher and resolver.
@@ -80,6 +84,7 @@ impl Draft {
             expires: self.expires,
             retention_days: self.retention_days,
             noise: self.noise,
+            disclosure: self.disclosure.filter(|_| schema.profile.is_block_keyed()),
             member,
         }
     }

@@ -121,6 +121,24 @@ pub struct NoiseRules {
     pub budget_permille: u64,
 }
 
+/// How nodes keep encodings to themselves that can meet no one: they send block tokens first, and
+/// encodings only for blocks that hold somebody else's records too, or two of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Disclosure {
+    /// Out of a thousand block tokens that stand alone, how many the answer may wrongly name.
+    pub false_positives_permille: u32,
+}
+
+impl Default for Disclosure {
+    /// One in a hundred: ten bits a token.
+    fn default() -> Self {
+        Self {
+            false_positives_permille: 10,
+        }
+    }
+}
+
 /// A linkage agreement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,6 +179,9 @@ pub struct Agreement {
     /// Noise on published counts; none when not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<NoiseRules>,
+    /// On-demand disclosure; without it nodes send the encodings of all their blocks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disclosure: Option<Disclosure>,
     /// Who takes part.
     pub member: Vec<Member>,
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use model::agreement::{Act, Draft, DraftMember};
+use model::agreement::{Act, Disclosure, Draft, DraftMember};
 use model::signature::PublicKey;
 use model::words::words;
 use model::{Clock as _, Day, Digest, PartyName, ProjectName, SignedAgreement, SystemClock};
@@ -199,6 +199,7 @@ fn draft(args: &DraftArgs) -> Done {
         runs: args.runs,
         retention_days: args.retention,
         noise: None,
+        disclosure: Some(Disclosure::default()),
         custodians: args.dpos.iter().map(custodian).collect(),
         coordinator: "The linkage unit".to_owned(),
     };

@@ -230,6 +230,9 @@ pub(super) struct Upload {
     /// The node's directory.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: PathBuf,
+    /// How long to wait until every party has sent its block tokens, where the agreement asks for them.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) wait: u64,
 }
 
 /// `approve`.
@@ -252,7 +255,7 @@ pub(super) struct Collect {
     /// The node's directory.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: PathBuf,
-    /// How long to wait for the run to be released.
+    /// How long to wait for the others, and for the run to be released.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait: u64,
     /// Where the results go; results/run-N.csv in the node's directory if not given.

@@ -33,7 +33,7 @@ pub(super) fn run(command: &Command) -> Done {
         Command::Approve(args) => approve(args),
         Command::Renew { dir } => tell::renewed(&open(dir)?.renew()?),
         Command::Prepare(args) => prepare(args),
-        Command::Upload(args) => tell::upload(&upload(&open(&args.dir)?)?),
+        Command::Upload(args) => tell::upload(&upload(&open(&args.dir)?, args.wait)?),
         Command::Collect(args) => collect(args),
         Command::Run(args) => all(args),
         Command::Review(args) => review(args),
@@ -145,9 +145,9 @@ fn prepare(args: &Prepare) -> Done {
     }
 }
 
-fn upload(node: &Node) -> Result<UploadSummary, CliError> {
-    let progress = listener();
-    Ok(runtime()?.block_on(node.upload(&*progress))?)
+fn upload(node: &Node, wait: u64) -> Result<UploadSummary, CliError> {
+    let (progress, wait) = (listener(), Duration::from_secs(wait));
+    Ok(runtime()?.block_on(node.upload_within(wait, &*progress))?)
 }
 
 fn fetch(node: &Node, options: &CollectOptions) -> Result<CollectSummary, CliError> {
@@ -223,7 +223,7 @@ fn all(args: &Run) -> Done {
         drop(progress);
         tell::prepared(&report)?;
     }
-    tell::upload(&upload(&node)?)?;
+    tell::upload(&upload(&node, args.wait)?)?;
     let options = CollectOptions {
         wait: Duration::from_secs(args.wait),
         out: args.out.clone(),

@@ -171,6 +171,25 @@ pub(super) fn upload(summary: &UploadSummary) -> Done {
             summary.run
         ))?;
     }
+    if let Some(disclosed) = &summary.disclosed {
+        let (sent, made) = (disclosed.sent, disclosed.made);
+        let percent = (sent * 100).checked_div(made).unwrap_or_default();
+        line(&format_args!(
+            "of {made} rows made, {sent} can meet another record and were sent ({percent} %); \
+             {} records sent nothing",
+            disclosed.records_kept
+        ))?;
+    }
+    if let Some(parties) = &summary.waiting_for {
+        let names: Vec<&str> = parties.iter().map(PartyName::as_str).collect();
+        let what = match names.as_slice() {
+            [] => "the coordinator's answer".to_owned(),
+            names => format!("the block tokens of {}", names.join(", ")),
+        };
+        line(&format_args!(
+            "no encodings are sent yet: waiting for {what}; upload again, or wait with --wait SECONDS"
+        ))?;
+    }
     Ok(())
 }
 

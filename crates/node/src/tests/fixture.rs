@@ -145,6 +145,7 @@ impl Dpos {
             runs: 3,
             retention_days: 30,
             noise: None,
+            disclosure: None,
             custodians: self.schema.parties.iter().map(custodian).collect(),
             coordinator: "The linkage unit".to_owned(),
         }

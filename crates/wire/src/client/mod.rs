@@ -4,6 +4,7 @@ mod board;
 mod collect;
 mod error;
 mod log;
+mod membership;
 mod retry;
 mod review;
 mod upload;
@@ -25,6 +26,7 @@ use crate::proto::{DescribeRequest, RunStatusRequest};
 
 pub use collect::ResultsSink;
 pub use error::ClientError;
+pub use membership::MembershipAnswer;
 pub use retry::Retry;
 
 /// Whom to dial.

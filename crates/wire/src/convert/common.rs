@@ -11,6 +11,7 @@ impl From<BatchKind> for proto::BatchKind {
         match kind {
             BatchKind::Encodings => Self::Encodings,
             BatchKind::HandleMap => Self::HandleMap,
+            BatchKind::BlockTokens => Self::BlockTokens,
         }
     }
 }
@@ -58,6 +59,7 @@ impl Place {
             proto::BatchKind::Unspecified => Err(self.wrong(Problem::Missing)),
             proto::BatchKind::Encodings => Ok(BatchKind::Encodings),
             proto::BatchKind::HandleMap => Ok(BatchKind::HandleMap),
+            proto::BatchKind::BlockTokens => Ok(BatchKind::BlockTokens),
         }
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod board;
 mod common;
 pub(crate) mod intake;
 pub(crate) mod log;
+mod membership;
 pub(crate) mod place;
 pub(crate) mod results;
 pub(crate) mod review;

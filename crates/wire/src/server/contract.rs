@@ -8,6 +8,7 @@ use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
 use super::Fault;
 use crate::board::{Posting, Topic};
 use crate::history::LogHead;
+use crate::membership::MembershipPart;
 use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
 use crate::receipt::Receipt;
 use crate::review::Review;
@@ -71,6 +72,25 @@ pub trait Intake: Logs {
     /// # Errors
     /// A [`Fault`]; `DigestDiffers` when the bytes are not those the manifest promised.
     fn accept_batch(&self, party: &PartyName, manifest_digest: &Digest) -> Result<Receipt, Fault>;
+
+    /// The answer to the block tokens the party sent for `run`, from byte `from` on and at most
+    /// `limit` bytes of it; the same bytes whenever it is asked for. Only a matcher has any.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `WrongState` when the party has sent no tokens, or none are taken.
+    fn membership(
+        &self,
+        party: &PartyName,
+        run: RunNumber,
+        from: u64,
+        limit: usize,
+    ) -> Result<MembershipPart, Fault> {
+        let _ = (party, run, from, limit);
+        Err(Fault::refused(
+            RefusalCode::WrongState,
+            "no block tokens are taken here",
+        ))
+    }
 }
 
 /// Serves results. Called as [`Intake`] is.

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode};
+use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::{Fault, Intake, blocking, caller};
 use crate::convert::intake::{chunk_digest, chunk_part, manifest_digest};
-use crate::limits::IDLE_TIMEOUT;
+use crate::limits::{IDLE_TIMEOUT, MAX_MEMBERSHIP_PART};
 use crate::messages::UploadState;
 use crate::proto::intake_server;
 use crate::proto::send_chunks_request::Part;
 use crate::proto::{
     AcceptBatchRequest, AcceptBatchResponse, Chunk, DescribeRequest, DescribeResponse,
-    OpenBatchRequest, OpenBatchResponse, SendChunksRequest, SendChunksResponse,
+    MembershipRequest, MembershipResponse, OpenBatchRequest, OpenBatchResponse, SendChunksRequest,
+    SendChunksResponse,
 };
 
 /// Serves what `0` implements.
@@ -59,6 +60,14 @@ impl intake_server::Intake for Service {
     ) -> Result<Response<AcceptBatchResponse>, Status> {
         let receipt = self.accept(request).await.map_err(|fault| fault.status())?;
         Ok(Response::new(receipt))
+    }
+
+    async fn membership(
+        &self,
+        request: Request<MembershipRequest>,
+    ) -> Result<Response<MembershipResponse>, Status> {
+        let part = self.part(request).await.map_err(|fault| fault.status())?;
+        Ok(Response::new(part))
     }
 }
 
@@ -128,6 +137,15 @@ impl Service {
             intake.put_chunk(&party, &digest, chunk.index, &chunk.content)
         })
         .await
+    }
+
+    async fn part(&self, request: Request<MembershipRequest>) -> Result<MembershipResponse, Fault> {
+        let party = caller(&request)?;
+        let MembershipRequest { run, from } = request.into_inner();
+        let intake = Arc::clone(&self.0);
+        let part =
+            blocking(move || intake.membership(&party, RunNumber(run), from, MAX_MEMBERSHIP_PART));
+        Ok(part.await?.into())
     }
 
     async fn accept(
