@@ -3,6 +3,7 @@
 mod agreement;
 mod approval;
 mod destroy;
+mod disclosure;
 pub(crate) mod fixture;
 mod over_tls;
 mod restart;
