@@ -46,6 +46,10 @@ pub struct KeyedEntropy(SeededEntropy);
 
 impl KeyedEntropy {
     /// The stream under `key`.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the key goes into the generator that hands out the stream"
+    )]
     pub fn new(key: Key32) -> Self {
         Self(SeededEntropy::under(key.expose()))
     }

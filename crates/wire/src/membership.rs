@@ -97,7 +97,7 @@ impl Membership {
         if !(1..=MAX_HASHES).contains(&hashes) {
             return Err(MembershipError::Hashes(hashes));
         }
-        if filter.len() == 0 {
+        if filter.len() < 8 {
             return Err(MembershipError::Malformed("it has no bits"));
         }
         let filter = Self(filter);
