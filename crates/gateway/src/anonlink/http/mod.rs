@@ -2,6 +2,7 @@
 
 mod auth;
 mod body;
+mod connections;
 mod guard;
 mod limiter;
 mod new_project;
@@ -15,19 +16,18 @@ mod service;
 mod upload;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
-use axum::{Router, ServiceExt};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tower_layer::Layer as _;
 
+use self::connections::Allowed;
 use super::problem::Problem;
 use super::serve::Shared;
 
@@ -39,10 +39,8 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     // In front of the router, which routes by the path as it is then.
     let app = axum::middleware::map_request(guard::collapse_slashes).layer(router(shared));
-    let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(app);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await
+    let app = Router::new().fallback_service(app);
+    connections::serve(listener, app, Allowed::default(), stop).await
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -79,6 +77,16 @@ fn router(shared: Arc<Shared>) -> Router {
             guard::guard,
         ))
         .with_state(shared)
+}
+
+/// Reads a request for a project.
+pub(super) fn read_project(body: &[u8]) -> Result<(), Problem> {
+    new_project::NewProject::parse(body).map(drop)
+}
+
+/// Reads a request for a run.
+pub(super) fn read_run(body: &[u8]) -> Result<(), Problem> {
+    new_run::NewRun::parse(body).map(drop)
 }
 
 /// An answer in JSON.

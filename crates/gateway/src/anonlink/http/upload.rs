@@ -367,12 +367,14 @@ fn commit(
         encoding_bytes,
     };
     let mut checked = Err(Problem::denied());
-    shared.catalogue().change(&project, &mut |project, runs| {
-        checked = check(project);
-        if checked.is_ok() {
-            project.take(party, upload, runs);
-        }
-    })?;
+    shared
+        .catalogue()
+        .change_waiting(&project, &mut |project, runs| {
+            checked = check(project);
+            if checked.is_ok() {
+                project.take(party, upload, runs);
+            }
+        })?;
     checked?;
     drop(Scratch::new(shared.files.staged(&project, party)));
     shared.wake.notify_one();
