@@ -4,6 +4,7 @@ mod auth;
 mod body;
 mod connections;
 mod guard;
+mod leftover;
 mod limiter;
 mod new_project;
 mod new_run;
@@ -72,6 +73,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .nest("/api/v1", routes)
         .fallback(guard::unknown_path)
         .method_not_allowed_fallback(guard::wrong_method)
+        .layer(axum::middleware::from_fn(leftover::finish))
         .layer(axum::middleware::from_fn_with_state(
             Arc::new(guarded),
             guard::guard,
