@@ -25,7 +25,7 @@ pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
 pub use client::{
     ClientError, MembershipAnswer, NodeClient, NodeIdentity, ResultsSink, Retry, Target,
 };
-pub use convert::{MessageError, Problem};
+pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
 pub use history::{HistoryError, LogHead, SeenHead};
 pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{
