@@ -1,6 +1,7 @@
 //! `symbolon`, the workbench: a whole federation on one machine, rehearsals on local files, and
 //! evaluation against truth.
 
+mod attacking;
 mod changes;
 mod clear;
 mod cli;

@@ -24,7 +24,7 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "node",
         &[
-            "model", "secret", "records", "sources", "encode", "audit", "wire", "service",
+            "model", "secret", "records", "sources", "encode", "attack", "audit", "wire", "service",
         ],
     ),
     (
@@ -56,14 +56,14 @@ const BLIND: [&str; 7] = [
 ];
 
 /// Crates that know raw records, or how to get at them.
-const RAW: [&str; 3] = ["records", "sources", "encode"];
+const RAW: [&str; 4] = ["records", "sources", "encode", "attack"];
 
 /// The only crates that may reach `records`.
 const HOLDERS: [&str; 6] = ["node", "sources", "encode", "attack", "testkit", "symbolon"];
 
 /// Crates that compute and wait for nobody.
-const SYNCHRONOUS: [&str; 7] = [
-    "bits", "model", "secret", "records", "encode", "link", "audit",
+const SYNCHRONOUS: [&str; 8] = [
+    "bits", "model", "secret", "records", "encode", "attack", "link", "audit",
 ];
 
 /// Other implementations of TLS and cryptography than the one chosen, ring.

@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and the exit codes.
 
+mod attack;
 mod country;
 mod encode;
 mod evaluate;
@@ -47,6 +48,8 @@ enum Command {
     Country(country::CountryArguments),
     /// Compare clusters with the truth.
     Evaluate(evaluate::EvaluateArguments),
+    /// Run re-identification attacks against one's own registry, encoded, and say what they name.
+    Attack(attack::AttackArguments),
     /// Encode a CSV file as clkhash does, one CLK a record.
     Encode(encode::EncodeArguments),
     /// Check, convert and describe linkage schemas of clkhash.
@@ -64,6 +67,7 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Quality(arguments)) => quality::run(&arguments),
         Some(Command::Country(arguments)) => country::run(&arguments),
         Some(Command::Evaluate(arguments)) => evaluate::run(&arguments),
+        Some(Command::Attack(arguments)) => attack::run(&arguments),
         Some(Command::Encode(arguments)) => encode::run(&arguments),
         Some(Command::Schema(arguments)) => schema::run(&arguments),
     };

@@ -17,23 +17,13 @@ pub(super) fn head(linked: &Linked, quality: Vec<QualityRow>) -> Head {
     });
     Head {
         schema: format!("{}, revision {}", schema.name, schema.revision),
-        profile: profile(schema.profile).to_owned(),
+        profile: schema.profile.as_str().to_owned(),
         run: format!("seed {}", linked.seed),
         parties: parties.collect(),
         pairs: resolution.scored.len() as u64,
         links: resolution.links.len() as u64,
         clusters: resolution.clusters().len() as u64,
         quality,
-    }
-}
-
-/// The profile as a schema names it.
-fn profile(profile: model::profile::Profile) -> &'static str {
-    match profile {
-        model::profile::Profile::Standard => "standard",
-        model::profile::Profile::Strong => "strong",
-        model::profile::Profile::FieldBloom => "field-bloom",
-        model::profile::Profile::RecordClk => "record-clk",
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::hash::Hasher;
 
-use model::{Layout, LinkageSchema, Part, PartyIndex, RecordHandle};
+use model::{Layout, LinkageSchema, Part, PartRole, PartyIndex, RecordHandle};
 use records::{ColumnPlan, NormalisedRecord, Normaliser, RawRecord};
 use siphasher::sip::SipHasher24;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -14,8 +14,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::keys::NodeKeys;
 use crate::token;
 
-/// Takes the clear tokens of one party's records, for layouts with a part a field: of a whole-record
-/// encoding it sees the first field only.
+/// Takes the clear tokens of one party's records.
 pub struct ClearReader<'a> {
     normaliser: Normaliser,
     layout: &'a Layout,
@@ -63,9 +62,16 @@ impl<'a> ClearReader<'a> {
 }
 
 impl ClearRecord {
-    fn of(layout: &Layout, record: &NormalisedRecord) -> Self {
+    /// The tokens of `record`, by part of `layout`.
+    pub fn of(layout: &Layout, record: &NormalisedRecord) -> Self {
         let sets = layout.parts.iter().map(|part| tokens(record, part));
         Self(sets.map(settled).collect())
+    }
+
+    /// The token hashes of a part, in order, each once; empty where the part is missing. Those of one
+    /// namespace are comparable, those of a whole record are told apart by field.
+    pub fn tokens(&self, part: usize) -> &[u64] {
+        self.0.get(part).map_or(&[], Vec::as_slice)
     }
 
     /// How far part `own` of this record overlaps part `others` of the other; none where either is
@@ -91,13 +97,22 @@ impl Overlap {
 
 /// The hashes of a part's tokens.
 fn tokens(record: &NormalisedRecord, part: &Part) -> Vec<u64> {
+    let (fields, apart) = match part.role {
+        PartRole::Record => (0..record.values.len(), true),
+        _ => (part.field..part.field + 1, false),
+    };
     let mut hashes = Vec::new();
-    if let Some(value) = &record.values[part.field] {
-        token::for_each(value, part.role, &mut |token| {
-            let mut hasher = SipHasher24::new();
-            hasher.write(token);
-            hashes.push(hasher.finish());
-        });
+    for field in fields {
+        if let Some(value) = &record.values[field] {
+            token::for_each(value, part.role, &mut |token| {
+                let mut hasher = SipHasher24::new();
+                hasher.write(token);
+                if apart {
+                    hasher.write_usize(field);
+                }
+                hashes.push(hasher.finish());
+            });
+        }
     }
     hashes
 }

@@ -20,6 +20,7 @@ mod rows;
 mod signature;
 mod sketch;
 mod token;
+mod trial;
 
 /// The most block values one record has in one pass.
 pub const MAX_BLOCKS: usize = block::MAX_BLOCKS;
@@ -45,3 +46,4 @@ pub use prepare::{
     Standing, UnsortedBatch,
 };
 pub use rows::SortedRows;
+pub use trial::{TrialKeys, TrialRows, trial_rows};

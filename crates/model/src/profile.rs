@@ -43,6 +43,16 @@ pub struct FilterShape {
 }
 
 impl Profile {
+    /// The name schemas use.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Strong => "strong",
+            Self::FieldBloom => "field-bloom",
+            Self::RecordClk => "record-clk",
+        }
+    }
+
     /// What happens to filters before they leave.
     pub const fn hardening(self) -> Hardening {
         match self {

@@ -1,0 +1,26 @@
+//! Re-identification attacks run against one's own encodings, to measure what they would give away before any of
+//! them leave.
+//!
+//! A [`Registry`] is a custodian's own records. A [`Scene`] takes some of them as the target, which is encoded
+//! under a key the attacker lacks, and some as what the attacker holds in clear. A [`Stage`] runs an [`Attack`]
+//! on it and holds the guesses against the truth. Everything follows from one seed, on any number of threads.
+//!
+//! A figure of this crate says what *this* attack named in *this* scene. It is a lower bound of what can be done,
+//! never a promise.
+
+mod draw;
+mod graph;
+mod mistakes;
+mod nearest;
+mod outcome;
+mod registry;
+mod similarity;
+mod suite;
+#[cfg(test)]
+mod tests;
+
+pub use draw::Draws;
+pub use mistakes::noisy_copy;
+pub use outcome::{Guess, Hits, Outcome};
+pub use registry::{Registry, Scene, Size};
+pub use suite::{Attack, Knowledge, Run, Stage, Trial, runs};

@@ -1,0 +1,145 @@
+//! `symbolon attack`: re-identification attacks against one's own registry.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use attack::{Run, runs};
+use clap::{Args, ValueEnum};
+use model::profile::Profile;
+use model::{Layout, LinkageSchema};
+
+use super::progress::Bars;
+use crate::attacking::{self, Registries};
+use crate::inputs;
+use crate::rehearsal::PartyFile;
+use crate::truth::Truth;
+
+/// What `symbolon attack` takes.
+#[derive(Args)]
+pub(crate) struct AttackArguments {
+    /// The linkage schema.
+    schema: PathBuf,
+    /// The party whose registry is attacked, and the registry, as CSV or gzip of it.
+    #[arg(long = "party", value_name = "NAME=FILE")]
+    party: String,
+    /// Another registry of the schema, which the attacker holds; needs --truth.
+    #[arg(long, value_name = "NAME=FILE", requires = "truth")]
+    register: Option<String>,
+    /// Who is who: columns registry (or source), record_id, person_id (or true_id). Without it every record is
+    /// a person of its own.
+    #[arg(long, value_name = "FILE")]
+    truth: Option<PathBuf>,
+    /// How records are encoded; what the schema says when not given.
+    #[arg(long)]
+    profile: Option<ProfileName>,
+    /// Persons attacked, and persons in the attacker's register.
+    #[arg(long = "n", value_name = "PERSONS", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    people: u32,
+    /// Persons who are in both, in per cent; several apart by commas.
+    #[arg(long, value_name = "PERCENT", value_delimiter = ',', default_values_t = [100, 80, 50], value_parser = clap::value_parser!(u32).range(1..=100))]
+    overlap: Vec<u32>,
+    /// Run only these attacks, by their names in the table; several apart by commas.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    only: Vec<String>,
+    /// What keys, samples and mistakes are made from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many threads to use; all cores when not given.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The profiles, with the name that agreements use for the oldest.
+#[derive(Clone, Copy, ValueEnum)]
+enum ProfileName {
+    /// One vector a record (a CLK), as other products upload: `record-clk`.
+    #[value(alias = "record-clk")]
+    Compat,
+    /// Plain Bloom filters a field.
+    FieldBloom,
+    /// Block-keyed signatures.
+    Standard,
+    /// Shorter signatures, more flips.
+    Strong,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Compat => Self::RecordClk,
+            ProfileName::FieldBloom => Self::FieldBloom,
+            ProfileName::Standard => Self::Standard,
+            ProfileName::Strong => Self::Strong,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
+    inputs::use_threads(arguments.threads)?;
+    let mut schema = inputs::read_schema(&arguments.schema)?;
+    if let Some(profile) = arguments.profile {
+        schema.profile = profile.into();
+    }
+    let layout = Layout::of(&schema);
+    let runs = arguments.runs(schema.profile)?;
+    let target = file(&schema, &arguments.party)?;
+    let other = arguments
+        .register
+        .as_ref()
+        .map(|text| file(&schema, text))
+        .transpose()?;
+    let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
+    let registries = Registries::read(
+        &schema,
+        &target,
+        other.as_ref(),
+        truth.as_ref(),
+        arguments.seed,
+    )?;
+    let bars = Bars::new();
+    let with = (&schema, &layout, arguments.seed);
+    let attacked = registries.attack(with, arguments.people as usize, &runs, &bars);
+    drop(bars);
+    if arguments.json {
+        let json = attacking::json(
+            schema.profile.as_str(),
+            arguments.seed,
+            &target.path,
+            &attacked,
+        );
+        println!("{json:#}");
+    } else {
+        println!(
+            "profile {}\n{}",
+            schema.profile.as_str(),
+            attacking::table(&attacked)
+        );
+    }
+    Ok(())
+}
+
+impl AttackArguments {
+    /// The attacks asked for.
+    fn runs(&self, profile: Profile) -> anyhow::Result<Vec<Run>> {
+        let mut runs = runs(profile, &self.overlap, self.register.is_some());
+        let names: Vec<String> = self.only.iter().map(|name| name.to_uppercase()).collect();
+        for name in &names {
+            if !runs.iter().any(|run| run.attack.name() == name) {
+                bail!(
+                    "there is no attack `{name}` on the profile {}",
+                    profile.as_str()
+                );
+            }
+        }
+        runs.retain(|run| names.is_empty() || names.iter().any(|name| run.attack.name() == name));
+        Ok(runs)
+    }
+}
+
+fn file(schema: &LinkageSchema, text: &str) -> anyhow::Result<PartyFile> {
+    let files = inputs::party_files(schema, &[text.to_owned()])?;
+    files.into_iter().next().context("no registry was given")
+}
