@@ -19,6 +19,7 @@ pub mod report;
 pub mod verify;
 pub mod witness;
 
+mod releases;
 mod words;
 
 pub use bundle::{Bundle, BundleError};

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use audit::Event;
 use model::agreement::Clause;
 use model::digest::Digester;
+use model::lifecycle::Phase;
 use model::{BatchKind, BatchManifest, Digest, PartyName, RefusalCode, RunNumber};
 use tokio::sync::Notify;
 use wire::{
-    Admission, Description, Fault, Intake, MembershipPart, Receipt, RunState, UploadState,
-    admit_chunk,
+    Admission, Description, Fault, Intake, MembershipPart, Receipt, UploadState, admit_chunk,
 };
 
 use crate::context::RoleContext;
@@ -78,7 +78,7 @@ impl<L: Lifecycle> Desk<L> {
 
     /// Holds a batch to the agreement as it stands now.
     fn check_agreed(&self, manifest: &BatchManifest) -> Result<(), Fault> {
-        let agreement = self.context.begin_under_agreement(manifest.run)?;
+        let agreement = self.context.agreed(manifest.run)?;
         if agreement.digest() == manifest.agreement {
             let waiting = self.waiting(manifest.run)?;
             return Ok(check_turn(
@@ -110,7 +110,7 @@ impl<L: Lifecycle> Desk<L> {
 
     fn check_open(&self) -> Result<(), Fault> {
         let state = self.context.state().map_err(failed)?.run_state();
-        if state == RunState::Open {
+        if state == Phase::Open {
             return Ok(());
         }
         let detail = format!("run {} is {state}", self.context.project.run);
@@ -235,6 +235,8 @@ impl<L: Lifecycle + 'static> Intake for Desk<L> {
         match admit_chunk(&batch.manifest, batch.next_chunk, index, bytes.len())? {
             Admission::AlreadyStored => Ok(()),
             Admission::Store => {
+                // A suspension stops an upload that is under way too.
+                self.context.agreed(batch.manifest.run)?;
                 let stored = self.context.batches.append(manifest_digest, bytes);
                 stored.map_err(failed)
             }

@@ -75,6 +75,19 @@ impl Journal {
         self.with(|log| Ok(log.log().head_at(head.size) == Some(*head)))
     }
 
+    /// When the first event of this kind happened, in milliseconds since 1970, if it has.
+    pub(crate) fn time_of(&self, is_it: impl Fn(&Event) -> bool) -> Result<Option<u64>, LogError> {
+        self.with(|log| {
+            for index in 0..log.log().size() {
+                let entry = log.log().entry(index)?;
+                if let Some(entry) = entry.filter(|entry| is_it(&entry.event)) {
+                    return Ok(Some(entry.unix_millis));
+                }
+            }
+            Ok(None)
+        })
+    }
+
     /// What the log shows to one who saw `last`; others say they were shown `seen`.
     pub(crate) fn show(
         &self,
@@ -159,11 +172,11 @@ mod tests {
         }
     }
 
-    fn event(pairs: u64) -> Event {
-        Event::RunMatched {
+    fn event(rows: u64) -> Event {
+        Event::ResultsReceived {
             run: RunNumber(1),
-            pairs,
-            comparisons_digest: Digest::of(b"c"),
+            rows,
+            digest: Digest::of(b"rows"),
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use audit::Event;
 use model::agreement::Clause;
-use model::{BatchKind, BatchManifest, PartyName, Progress, RunNumber, SignedAgreement};
+use model::{BatchKind, BatchManifest, Digest, PartyName, Progress, RunNumber, SignedAgreement};
 use serde::Serialize;
 use service::AgreementFault;
 use wire::{ClientError, MembershipAnswer, Receipt, ReceiptError, Role};
@@ -28,6 +28,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Why an upload does not count.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
+    /// Prepared under something that does not hold any more.
+    #[error(
+        "run {run} was prepared under another {what} than the one installed; prepare it again with \
+         `symbolon-node prepare --again`"
+    )]
+    Outdated {
+        /// The run.
+        run: RunNumber,
+        /// What is another.
+        what: &'static str,
+    },
     /// A receipt kept from an earlier upload does not prove what it should.
     #[error("the kept receipt for the {} of run {run}: {source}", kind.as_str())]
     KeptReceipt {
@@ -94,6 +105,7 @@ impl Node {
         };
         if outbox.has_tokens() {
             let (role, kind) = (Role::Matcher, BatchKind::BlockTokens);
+            self.check_prepared(&outbox.manifest(kind)?, agreement.digest())?;
             let uploaded = self.upload_batch(&outbox, role, kind, progress);
             summary.batches.push(uploaded.await?);
             match self.settle(&outbox, &agreement).await? {
@@ -105,6 +117,9 @@ impl Node {
             }
         }
         for role in ROLES {
+            // Before each: what an officer says meanwhile counts.
+            let agreed = self.agreed(outbox.run)?.digest();
+            self.check_prepared(&outbox.manifest(role.batch_kind())?, agreed)?;
             let uploaded = self.upload_batch(&outbox, role, role.batch_kind(), progress);
             summary.batches.push(uploaded.await?);
         }
@@ -162,6 +177,25 @@ impl Node {
         Ok(Settled::Chosen(disclosed))
     }
 
+    /// Holds a batch to the agreement and the schema that are installed here now.
+    fn check_prepared(&self, manifest: &BatchManifest, agreed: Digest) -> Result<(), UploadError> {
+        let run = manifest.run;
+        match (
+            manifest.agreement == agreed,
+            manifest.schema_digest == self.schema.digest(),
+        ) {
+            (true, true) => Ok(()),
+            (false, _) => Err(UploadError::Outdated {
+                run,
+                what: "agreement",
+            }),
+            (true, false) => Err(UploadError::Outdated {
+                run,
+                what: "linkage schema",
+            }),
+        }
+    }
+
     async fn upload_batch(
         &self,
         outbox: &Outbox,
@@ -197,7 +231,7 @@ impl Node {
         let client = self.connect(role).await?;
         let key = self.check_log(&client, role, None).await?;
         let receipt = client.upload(manifest, file, progress).await?;
-        let signed = receipt.check_signed(&manifest.digest(), &key);
+        let signed = receipt.check_signed(manifest, &key);
         signed.map_err(ClientError::from)?;
         self.check_log(&client, role, Some(&receipt.checkpoint))
             .await?;
@@ -224,10 +258,9 @@ impl Node {
         manifest: &BatchManifest,
         role: Role,
     ) -> Result<Receipt, NodeError> {
-        let digest = manifest.digest();
         let checked = match self.log_key_of(role)? {
-            Some(key) => receipt.check_signed(&digest, &key),
-            None => receipt.check(&digest),
+            Some(key) => receipt.check_signed(manifest, &key),
+            None => receipt.check(manifest),
         };
         let damaged = |source| UploadError::KeptReceipt {
             run: manifest.run,

@@ -30,7 +30,7 @@ pub use history::{HistoryError, LogHead, SeenHead};
 pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{
     Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,
-    RunState, RunStatus, UploadState,
+    RunStatus, UploadState,
 };
 pub use receipt::{Receipt, ReceiptError};
 pub use review::{
