@@ -113,8 +113,6 @@ impl Matcher {
                 .record_once(Event::MembershipAnswered {
                     run,
                     party: party.clone(),
-                    tokens: batch.manifest.rows,
-                    elsewhere: shared[asking],
                     digest: Digest::of(&bytes),
                 })?;
             answers.keep(party, &bytes)?;
