@@ -10,7 +10,6 @@ use link::comparison::GRADES;
 use link::{ComparisonLayout, MISSING, RecordSet, RowId};
 use model::layout::Slot;
 use model::{Layout, RecordHandle};
-use rayon::prelude::*;
 
 /// What is said of every clear run.
 pub(crate) const WARNING: &str =
@@ -29,7 +28,8 @@ pub(crate) enum Similarities {
 pub(crate) type ClearRecords = HashMap<RecordHandle, ClearRecord>;
 
 /// Replaces every grade of `comparisons`, which are whole rows, by that of the clear tokens. `batches`
-/// are in the order the matcher had them.
+/// are in the order the matcher had them. Works on the calling thread alone, which may hold what other
+/// threads wait for.
 pub(crate) fn regrade(
     layout: &Layout,
     batches: &[(&RecordSet, &ClearRecords)],
@@ -42,7 +42,7 @@ pub(crate) fn regrade(
     let form = ComparisonLayout::of(layout);
     let header = form.row_bytes() - form.slots();
     comparisons
-        .par_chunks_exact_mut(form.row_bytes())
+        .chunks_exact_mut(form.row_bytes())
         .for_each(|bytes| {
             let met = form.iter(bytes).next();
             let Some((left, right)) =

@@ -138,6 +138,7 @@ fn run(linked: &Linked) -> Value {
         "stood_before": linked.stood,
         "parties": parties,
         "passes": passes,
+        "block_limit": linked.matched.block_limit,
         "pairs_of_rows": linked.matched.pairs,
         "calibration_pairs": linked.matched.calibration_pairs,
         "pairs_of_records": resolution.scored.len(),

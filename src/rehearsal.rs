@@ -1,8 +1,9 @@
 //! A linkage on local files: the same prepare, match and resolve that nodes and coordinator run,
 //! without a network between them, under keys made from a seed.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
@@ -13,7 +14,7 @@ use encode::{
     ClearReader, EpochKeys, LinkageKey, NodeKeys, PrepareReport, Prepared, Preparer, UnsortedBatch,
 };
 use link::matcher::MatchReport;
-use link::{Comparer, RecordSet, Resolution, RowBatch, Scratch, Spool};
+use link::{Comparer, RecordSet, Resolution, Resolver, RowBatch, Scratch, Spool};
 use model::layout::Row;
 use model::{
     Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, ProjectName, RecordHandle,
@@ -143,22 +144,18 @@ impl Rehearsal {
     ) -> anyhow::Result<(Linked, StandingRun)> {
         let mut timings = Timings::default();
         let stood = standing.record_counts();
+        let is_kept = self.keeps_rows || !standing.batches.is_empty();
         let mut work = Work::new(&self, standing)?;
         let reports = timed(&mut timings.encode, || work.prepare_all(files, progress))?;
-        let (mut standing, matched) = timed(&mut timings.compare, || work.compare(progress))?;
-        let batches = standing.batches.iter();
+        let batches = work.standing.batches.iter();
         let sets: Vec<RecordSet> = batches.map(|batch| batch.set.clone()).collect();
+        let mut resolver = Resolver::new(&self.schema, &self.layout, &sets, &self.scratch)?;
+        let (mut standing, matched) = timed(&mut timings.compare, || match is_kept {
+            true => work.compare_in_order(&mut resolver, progress),
+            false => work.compare(&mut resolver, progress),
+        })?;
         let resolution = timed(&mut timings.resolve, || {
-            link::resolve(
-                &self.schema,
-                &self.layout,
-                &sets,
-                &[],
-                &mut *standing.comparisons.read()?,
-                &self.scratch,
-                progress,
-            )
-            .map_err(anyhow::Error::from)
+            resolver.finish(&[], progress).map_err(anyhow::Error::from)
         })?;
         let clusters = resolution.records.list.iter().zip(&resolution.cluster_of);
         standing.clusters = clusters
@@ -190,6 +187,9 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(plan: &'a Rehearsal, standing: StandingRun) -> anyhow::Result<Self> {
         let mut comparer = Comparer::new(&plan.schema, &plan.layout, &plan.scratch);
+        if plan.keeps_rows {
+            comparer = comparer.to_be_kept();
+        }
         for batch in &standing.batches {
             let rows = RowBatch {
                 party: batch.set.party,
@@ -337,8 +337,35 @@ impl<'a> Work<'a> {
         Ok(prepared.report)
     }
 
-    /// Brings the comparisons to what they are with the added records.
-    fn compare(mut self, progress: &dyn Progress) -> anyhow::Result<(StandingRun, MatchReport)> {
+    /// Compares the records, and has the resolver take the comparisons as they come.
+    fn compare(
+        self,
+        resolver: &mut Resolver<'_>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<(StandingRun, MatchReport)> {
+        let sets = self.standing.batches.iter().map(|batch| &batch.set);
+        let clear: Vec<(&RecordSet, &ClearRecords)> = sets.zip(&self.clear).collect();
+        let mut sink = |part: &[u8]| {
+            let taken = match self.plan.similarities {
+                Similarities::Encoded => resolver.take(part),
+                Similarities::Clear => {
+                    let mut part = part.to_vec();
+                    clear::regrade(&self.plan.layout, &clear, &mut part);
+                    resolver.take(&part)
+                }
+            };
+            taken.map_err(io::Error::other)
+        };
+        let matched = self.comparer.run_unordered(progress, &mut sink)?;
+        Ok((self.standing, matched))
+    }
+
+    /// Brings the comparisons to what they are with the added records, in their order, and keeps them.
+    fn compare_in_order(
+        mut self,
+        resolver: &mut Resolver<'_>,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<(StandingRun, MatchReport)> {
         for (number, batch) in (0..).zip(&self.standing.batches) {
             self.comparer.drop_rows(number, batch.gone.iter().copied());
         }
@@ -346,11 +373,11 @@ impl<'a> Work<'a> {
         let sets = self.standing.batches.iter().map(|batch| &batch.set);
         let clear: Vec<(&RecordSet, &ClearRecords)> = sets.zip(&self.clear).collect();
         let mut sink = |part: &[u8]| {
-            if self.plan.similarities == Similarities::Encoded {
-                return comparisons.write_all(part);
+            let mut part = Cow::Borrowed(part);
+            if self.plan.similarities == Similarities::Clear {
+                clear::regrade(&self.plan.layout, &clear, part.to_mut());
             }
-            let mut part = part.to_vec();
-            clear::regrade(&self.plan.layout, &clear, &mut part);
+            resolver.take(&part).map_err(io::Error::other)?;
             comparisons.write_all(&part)
         };
         let mut before = self.standing.comparisons.read()?;

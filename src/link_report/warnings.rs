@@ -70,7 +70,8 @@ fn skipped_blocks(linked: &Linked) -> Option<String> {
     let skipped: u64 = linked.matched.skipped_by_pass.iter().sum();
     (skipped > 0).then(|| {
         format!(
-            "{skipped} blocks were too large to compare and were skipped; see how pairs were brought together."
+            "{skipped} blocks had more than {} rows, were too large to compare and were skipped; see how pairs were brought together.",
+            linked.matched.block_limit
         )
     })
 }

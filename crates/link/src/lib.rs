@@ -20,6 +20,6 @@ pub use lookup::{LookupError, StandingIndex};
 pub use matcher::{Comparer, Extension, MatchError, PartyRows, RowBatch, compare};
 pub use resolve::{
     Answer, Answerer, Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError,
-    Verdict, resolve,
+    Resolver, Verdict, resolve,
 };
 pub use scratch::{Scratch, Spool};

@@ -23,6 +23,8 @@ struct Report<'a> {
     pairs: u64,
     pairs_by_pass: &'a [u64],
     calibration_pairs: u64,
+    /// Blocks with more rows were skipped.
+    block_limit: usize,
     skipped_blocks_by_pass: &'a [u64],
     comparisons_digest: Digest,
 }
@@ -110,6 +112,7 @@ impl Matcher {
             pairs: report.pairs,
             pairs_by_pass: &report.pairs_by_pass,
             calibration_pairs: report.calibration_pairs,
+            block_limit: report.block_limit,
             skipped_blocks_by_pass: &report.skipped_by_pass,
             comparisons_digest: comparisons,
         };

@@ -39,10 +39,28 @@ impl Input {
         }
     }
 
+    /// Whether its rows were compared before.
+    pub(super) fn is_standing(&self) -> bool {
+        self.standing
+    }
+
     /// Whose it is.
     pub(super) fn party(&self) -> PartyIndex {
         self.party
     }
+}
+
+/// Pairs, of one row of each of these batches, that may be of one person.
+pub(super) fn pairs_among(rows: impl Iterator<Item = Input>) -> u64 {
+    let choose = |n: u64| n * n.saturating_sub(1) / 2;
+    let (mut all, mut own) = (0, [0; MAX_PARTIES]);
+    for input in rows {
+        all += 1;
+        if !input.duplicates {
+            own[input.party.index()] += 1;
+        }
+    }
+    choose(all) - own.into_iter().map(choose).sum::<u64>()
 }
 
 /// The rows of one partition.
@@ -102,6 +120,8 @@ pub(super) struct Blocks<'a> {
     inputs: &'a [Input],
     members: Vec<Member>,
     blocks: Vec<Block>,
+    /// The most rows of a block that is compared.
+    limit: usize,
     /// Members of blocks too large to compare.
     oversized: Vec<Range<usize>>,
 }
@@ -113,6 +133,7 @@ impl<'a> Blocks<'a> {
         partition: &'a Partition<'a>,
         inputs: &'a [Input],
         gone: &HashSet<RowId>,
+        limit: usize,
         report: &mut MatchReport,
     ) -> Self {
         let crowded = Crowded::of(partition.rows(), partition.len());
@@ -134,6 +155,7 @@ impl<'a> Blocks<'a> {
             inputs,
             members,
             blocks: Vec::new(),
+            limit,
             oversized: Vec::new(),
         };
         blocks.find(report);
@@ -157,7 +179,12 @@ impl<'a> Blocks<'a> {
             return;
         }
         let pass = usize::from(own[0].pass);
-        if members.len() > MAX_BLOCK_ROWS {
+        // The last is calibration, whose buckets do not grow.
+        let limit = match pass + 1 == report.pairs_by_pass.len() {
+            true => MAX_BLOCK_ROWS,
+            false => self.limit,
+        };
+        if members.len() > limit {
             report.skipped_by_pass[pass] += 1;
             self.oversized.push(members);
             return;
@@ -175,15 +202,7 @@ impl<'a> Blocks<'a> {
 
     /// Pairs of these members of one block that may be of one person.
     fn pairs_in(&self, members: &[Member]) -> u64 {
-        let choose = |n: u64| n * n.saturating_sub(1) / 2;
-        let mut own = [0; MAX_PARTIES];
-        for member in members {
-            let input = self.input(member);
-            if !input.duplicates {
-                own[input.party.index()] += 1;
-            }
-        }
-        choose(members.len() as u64) - own.into_iter().map(choose).sum::<u64>()
+        pairs_among(members.iter().map(|member| self.input(member)))
     }
 
     fn input(&self, member: &Member) -> Input {

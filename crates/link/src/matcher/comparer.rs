@@ -18,8 +18,9 @@ use rayon::prelude::*;
 
 use super::blocks::{Blocks, Input, Partition};
 use super::grade::Grader;
+use super::limit::BlockSizes;
 use super::order::Ordered;
-use super::{MAX_PAIRS, MatchError, MatchReport};
+use super::{MAX_BLOCK_ROWS, MAX_PAIRS, MatchError, MatchReport};
 use crate::comparison::{Comparison, ComparisonLayout, MAX_BATCHES, RowId};
 use crate::scratch::{Bucket, Buckets, Scratch};
 
@@ -89,6 +90,8 @@ pub struct Comparer<'a> {
     partitions: Buckets<'a>,
     inputs: Vec<Input>,
     gone: HashSet<RowId>,
+    sizes: BlockSizes,
+    is_kept: bool,
 }
 
 /// A batch whose rows are being taken.
@@ -121,7 +124,17 @@ impl<'a> Comparer<'a> {
             partitions: Buckets::new(scratch, PARTITIONS, scratch.memory() / FILLING),
             inputs: Vec::new(),
             gone: HashSet::new(),
+            sizes: BlockSizes::default(),
+            is_kept: false,
         }
+    }
+
+    /// Has all blocks up to [`MAX_BLOCK_ROWS`] compared, however many pairs that makes: rows may be added
+    /// to what is compared now, and what was skipped for want of time could not be taken up again.
+    #[must_use]
+    pub fn to_be_kept(mut self) -> Self {
+        self.is_kept = true;
+        self
     }
 
     /// Takes the rows of the next batch. Returns the digest of their handles in order: where it equals
@@ -187,6 +200,9 @@ impl<'a> Comparer<'a> {
         adding.last = Some(row.handle());
         adding.handles.update(row.handle().as_bytes());
         let batch = self.inputs.len() as u16;
+        if usize::from(row.pass().0) < self.schema.passes.len() {
+            self.sizes.see(row, batch);
+        }
         let id = RowId { batch, row: number }.to_bytes();
         let partition = usize::from(row.token().as_bytes()[0]);
         self.partitions.push(partition, &[&id, bytes])?;
@@ -216,6 +232,20 @@ impl<'a> Comparer<'a> {
         self.gone.extend(gone);
     }
 
+    /// Compares all rows, and hands the comparisons to `sink` as they come: in no order that can be
+    /// relied on. It is what [`Comparer::run`] does with nothing before it, for those who need no order.
+    ///
+    /// # Errors
+    /// As for [`Comparer::run`].
+    pub fn run_unordered(
+        self,
+        progress: &dyn Progress,
+        sink: &mut dyn Sink,
+    ) -> Result<MatchReport, MatchError> {
+        let (extension, _) = self.compare(None, progress, sink)?;
+        Ok(extension.all)
+    }
+
     /// Compares what the batches that are not standing add to the comparisons `before` of those that
     /// are, and hands all comparisons to `sink` in order.
     ///
@@ -228,12 +258,34 @@ impl<'a> Comparer<'a> {
         progress: &dyn Progress,
         sink: &mut dyn Sink,
     ) -> Result<Extension, MatchError> {
+        let layout = self.layout;
+        let mut ordered = Ordered::new(layout, self.scratch, FILLING, &self.inputs);
+        let (mut extension, void) = self.compare(Some(&mut ordered), progress, &mut *sink)?;
+        (extension.kept, extension.taken_back) =
+            keep(layout, before, &void, |part| ordered.push(part))?;
+        let handed_over = ordered.finish(sink);
+        handed_over.map_err(|error| stopped(error, sink))?;
+        Ok(extension)
+    }
+
+    /// Compares, and hands the comparisons to `ordered` or, without, to `sink`. Returns what became of it,
+    /// and the rows of which no comparison holds.
+    fn compare(
+        self,
+        ordered: Option<&mut Ordered<'a>>,
+        progress: &dyn Progress,
+        sink: &mut dyn Sink,
+    ) -> Result<(Extension, HashSet<RowId>), MatchError> {
         let rows: u64 = self.inputs.iter().map(|input| u64::from(input.rows)).sum();
         progress.stage("compare rows", rows);
-        let mut ordered = Ordered::new(self.layout, self.scratch, FILLING, &self.inputs);
         let mut extension = Extension::default();
+        let limit = match self.is_kept || self.inputs.iter().any(Input::is_standing) {
+            true => MAX_BLOCK_ROWS,
+            false => self.sizes.limit(&self.inputs, rows),
+        };
         let mut report = MatchReport {
             rows: rows - self.gone.len() as u64,
+            block_limit: limit,
             ..empty_report(self.schema)
         };
         let mut void = self.gone.clone();
@@ -243,8 +295,9 @@ impl<'a> Comparer<'a> {
             inputs: &self.inputs,
             gone: &self.gone,
             grader: Grader::new(self.layout),
+            limit,
             pairs: AtomicU64::new(0),
-            out: Mutex::new((&mut ordered, &mut *sink)),
+            out: Mutex::new((ordered, sink)),
         };
         let mut partitions = self.partitions.into_buckets();
         while !partitions.is_empty() {
@@ -258,15 +311,10 @@ impl<'a> Comparer<'a> {
                 progress.advance(done.rows);
             }
         }
-        drop(matching);
-        (extension.kept, extension.taken_back) =
-            keep(self.layout, before, &void, |part| ordered.push(part))?;
-        let handed_over = ordered.finish(sink);
-        handed_over.map_err(|error| stopped(error, sink))?;
         report.calibration_pairs = report.pairs_by_pass.pop().unwrap_or(0);
         report.skipped_by_pass.pop();
         extension.all = report;
-        Ok(extension)
+        Ok((extension, void))
     }
 }
 
@@ -277,10 +325,12 @@ struct Matching<'a, 'b> {
     inputs: &'a [Input],
     gone: &'a HashSet<RowId>,
     grader: Grader,
+    /// The most rows of a block that is compared.
+    limit: usize,
     /// Pairs found so far, in all partitions.
     pairs: AtomicU64,
     /// Where comparisons go, and who may ask to stop. What holds it starts no work on other threads.
-    out: Mutex<(&'b mut Ordered<'a>, &'b mut dyn Sink)>,
+    out: Mutex<(Option<&'b mut Ordered<'a>>, &'b mut dyn Sink)>,
 }
 
 /// What became of one partition.
@@ -296,7 +346,7 @@ impl Matching<'_, '_> {
         self.hand_over(&[])?;
         let partition = Partition::new(self.layout, rows.read()?);
         let mut report = empty_report(self.schema);
-        let blocks = Blocks::of(&partition, self.inputs, self.gone, &mut report);
+        let blocks = Blocks::of(&partition, self.inputs, self.gone, self.limit, &mut report);
         let pairs = self.pairs.fetch_add(report.pairs, Relaxed) + report.pairs;
         if pairs > MAX_PAIRS {
             return Err(MatchError::TooManyPairs { pairs });
@@ -304,7 +354,11 @@ impl Matching<'_, '_> {
         blocks.compare(&self.grader, |part| self.hand_over(part))?;
         Ok(Done {
             compared: blocks.pairs(),
-            oversized: blocks.oversized().collect(),
+            // What was not compared before has nothing to be taken back.
+            oversized: match self.inputs.iter().any(Input::is_standing) {
+                true => blocks.oversized().collect(),
+                false => Vec::new(),
+            },
             rows: partition.len() as u64,
             report,
         })
@@ -314,7 +368,11 @@ impl Matching<'_, '_> {
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         let (ordered, sink) = &mut *out;
         hold_on(*sink)
-            .and_then(|()| ordered.push(comparisons))
+            .and_then(|()| match ordered {
+                _ if comparisons.is_empty() => Ok(()),
+                Some(ordered) => ordered.push(comparisons),
+                None => sink.take(comparisons),
+            })
             .map_err(|error| stopped(error, *sink))
     }
 }

@@ -9,6 +9,7 @@ mod blocks;
 mod comparer;
 mod crowded;
 pub(crate) mod grade;
+mod limit;
 mod order;
 
 use std::io;
@@ -21,7 +22,8 @@ use crate::comparison::MAX_BATCHES;
 use crate::scratch::Scratch;
 
 /// The most rows of one block that are compared with one another. A block beyond it is skipped and
-/// counted: it says nearly nothing about who is who, and would cost more than all others together.
+/// counted: it says nearly nothing about who is who, and would cost more than all others together. A
+/// large run may have to stay below it ([`MatchReport::block_limit`]).
 pub const MAX_BLOCK_ROWS: usize = 2048;
 /// The most pairs of rows in one run.
 pub const MAX_PAIRS: u64 = 20_000_000_000;
@@ -111,7 +113,9 @@ pub struct MatchReport {
     pub pairs_by_pass: Vec<u64>,
     /// Pairs compared to show how alike strangers are.
     pub calibration_pairs: u64,
-    /// Blocks with more than [`MAX_BLOCK_ROWS`] rows, by pass; they were skipped.
+    /// The most rows of a block that was compared, which keeps the run within its budget of pairs.
+    pub block_limit: usize,
+    /// Blocks with more rows than that, by pass; they were skipped.
     pub skipped_by_pass: Vec<u64>,
 }
 

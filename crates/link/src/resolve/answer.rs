@@ -15,7 +15,6 @@ use super::patterns::Observed;
 use super::records::{RecordSet, Rows};
 use super::{Resolution, ResolveError};
 use crate::comparison::{Comparison, ComparisonLayout};
-use crate::scratch::Scratch;
 
 /// A person that a record may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +42,7 @@ pub struct Answerer<'a> {
     schema: &'a LinkageSchema,
     layout: &'a Layout,
     rows: Rows<'a>,
-    scratch: Scratch,
+    mirrored: Vec<usize>,
     /// The records of each cluster, by its first.
     members: BTreeMap<u32, Vec<u32>>,
 }
@@ -64,7 +63,7 @@ impl<'a> Answerer<'a> {
             schema,
             layout,
             rows: Rows::of(&run.records, sets),
-            scratch: Scratch::in_memory(),
+            mirrored: layout.mirrored(),
             members: clusters.map(|members| (members[0], members)).collect(),
         })
     }
@@ -122,8 +121,7 @@ impl<'a> Answerer<'a> {
             layout: self.layout,
             variables: &self.explainer.variables,
             records: &self.run.records,
-            scratch: &self.scratch,
-            mirrored: self.layout.mirrored(),
+            mirrored: &self.mirrored,
         }
     }
 

@@ -46,9 +46,8 @@ pub(super) struct Join<'a> {
     pub(super) layout: &'a Layout,
     pub(super) variables: &'a Variables,
     pub(super) records: &'a Records,
-    pub(super) scratch: &'a Scratch,
     /// [`Layout::mirrored`].
-    pub(super) mirrored: Vec<usize>,
+    pub(super) mirrored: &'a [usize],
 }
 
 /// The pairs of one bucket, joined.
@@ -62,16 +61,17 @@ struct JoinedBucket {
 }
 
 impl Join<'_> {
-    /// Joins `comparisons` by the records that `rows` belong to.
+    /// Room for comparisons that are being sorted.
+    pub(super) fn buckets<'s>(scratch: &'s Scratch) -> Buckets<'s> {
+        Buckets::new(scratch, BUCKETS, scratch.memory() / FILLING)
+    }
+
+    /// Joins the comparisons that were sorted into `buckets`.
     ///
     /// # Errors
-    /// [`ResolveError`] when comparisons are not what a matcher makes, or cannot be read.
-    pub(super) fn run(
-        &self,
-        rows: &Rows<'_>,
-        comparisons: &mut dyn Read,
-    ) -> Result<Joined, ResolveError> {
-        let mut buckets = self.sort(rows, comparisons)?.into_buckets();
+    /// [`ResolveError`] when they cannot be read.
+    pub(super) fn run(&self, buckets: Buckets<'_>) -> Result<Joined, ResolveError> {
+        let mut buckets = buckets.into_buckets();
         let mut patterns = PatternBuilder::default();
         let (mut pairs, mut pattern_of, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
         while !buckets.is_empty() {
@@ -96,20 +96,22 @@ impl Join<'_> {
         })
     }
 
-    /// Sorts comparisons of two records into buckets by the smaller of them.
-    fn sort(
+    /// Sorts all that is read of comparisons of two records into buckets by the smaller of them.
+    ///
+    /// # Errors
+    /// [`ResolveError`] when comparisons are not what a matcher makes, or cannot be read or set aside.
+    pub(super) fn sort_all(
         &self,
         rows: &Rows<'_>,
         comparisons: &mut dyn Read,
-    ) -> Result<Buckets<'_>, ResolveError> {
+        buckets: &mut Buckets<'_>,
+    ) -> Result<(), ResolveError> {
         let form = ComparisonLayout::of(self.layout);
-        let limit = self.scratch.memory() / FILLING;
-        let mut buckets = Buckets::new(self.scratch, BUCKETS, limit);
         let mut chunk = Vec::new();
         loop {
             form.read_chunk(comparisons, &mut chunk)?;
             if chunk.is_empty() {
-                return Ok(buckets);
+                return Ok(());
             }
             if !chunk.len().is_multiple_of(form.row_bytes()) {
                 return Err(ResolveError::TornComparisons);
@@ -117,11 +119,27 @@ impl Join<'_> {
             let parts = chunk.par_chunks(SORTED_AT_ONCE * form.row_bytes());
             let parts = parts.map(|part| self.sort_part(rows, form.iter(part)));
             for part in parts.collect::<Result<Vec<_>, _>>()? {
-                for (bucket, bytes) in part.iter().enumerate() {
-                    buckets.push(bucket, &[bytes])?;
-                }
+                push_all(&part, buckets)?;
             }
         }
+    }
+
+    /// Sorts some comparisons, on this thread alone.
+    ///
+    /// # Errors
+    /// As for [`Self::sort_all`].
+    pub(super) fn sort(
+        &self,
+        rows: &Rows<'_>,
+        comparisons: &[u8],
+        buckets: &mut Buckets<'_>,
+    ) -> Result<(), ResolveError> {
+        let form = ComparisonLayout::of(self.layout);
+        if !comparisons.len().is_multiple_of(form.row_bytes()) {
+            return Err(ResolveError::TornComparisons);
+        }
+        let sorted = self.sort_part(rows, form.iter(comparisons))?;
+        Ok(push_all(&sorted, buckets)?)
     }
 
     /// What each bucket gets of some comparisons.
@@ -230,6 +248,11 @@ impl Join<'_> {
         };
         levels.extend(grades.iter().map(grade));
     }
+}
+
+fn push_all(sorted: &[Vec<u8>], buckets: &mut Buckets<'_>) -> io::Result<()> {
+    let mut sorted = sorted.iter().enumerate();
+    sorted.try_for_each(|(bucket, bytes)| buckets.push(bucket, &[bytes]))
 }
 
 fn records_of(met: &[u8]) -> (u32, u32) {

@@ -40,7 +40,7 @@ use patterns::Seen;
 use records::Rows;
 use review::Decisions;
 
-use crate::scratch::Scratch;
+use crate::scratch::{Buckets, Scratch};
 
 /// Why resolving stopped.
 #[derive(Debug, thiserror::Error)]
@@ -158,43 +158,128 @@ pub fn resolve(
     progress: &dyn Progress,
 ) -> Result<Resolution, ResolveError> {
     progress.stage("join passes", 0);
-    let records = Records::of(schema, sets)?;
-    let variables = Variables::of(schema, layout);
-    let join = Join {
-        schema,
-        layout,
-        variables: &variables,
-        records: &records,
-        scratch,
-        mirrored: layout.mirrored(),
-    };
-    let joined = join.run(&Rows::of(&records, sets), comparisons)?;
-    progress.stage("fit the model", 0);
-    let mut decisions = Decisions::of(decisions, &records);
-    let mut weighed = Weighed::of(schema, layout, variables, &records, joined);
-    let review = decisions.queue(&weighed.scored);
-    decisions.recalibrate(&mut weighed.scored);
-    progress.stage("form clusters", 0);
-    let formed = cluster::form(
-        schema,
-        &records,
-        &weighed.scored,
-        &weighed.repeats,
-        &mut decisions,
-    );
-    Ok(Resolution {
-        records,
-        cluster_of: formed.cluster_of,
-        links: formed.links,
-        cuts: formed.cuts,
-        review,
-        decisions: decisions.report,
-        scored: weighed.scored,
-        fit: weighed.fit,
-        model: weighed.model,
-        explainer: weighed.explainer,
-        repeats: weighed.repeats,
-    })
+    let mut resolver = Resolver::new(schema, layout, sets, scratch)?;
+    resolver.take_all(comparisons)?;
+    resolver.finish(decisions, progress)
+}
+
+/// Takes the comparisons of a run, in whatever order they come, and resolves them: [`resolve`] for those
+/// who do not have them all in one place.
+pub struct Resolver<'a> {
+    schema: &'a LinkageSchema,
+    layout: &'a Layout,
+    scratch: &'a Scratch,
+    records: Records,
+    rows: Rows<'a>,
+    variables: Variables,
+    mirrored: Vec<usize>,
+    buckets: Buckets<'a>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Nothing compared yet. `sets` are the batches in the order the matcher has them.
+    ///
+    /// # Errors
+    /// [`ResolveError::TooManyRecords`].
+    pub fn new(
+        schema: &'a LinkageSchema,
+        layout: &'a Layout,
+        sets: &'a [RecordSet],
+        scratch: &'a Scratch,
+    ) -> Result<Self, ResolveError> {
+        let records = Records::of(schema, sets)?;
+        Ok(Self {
+            schema,
+            layout,
+            scratch,
+            rows: Rows::of(&records, sets),
+            records,
+            variables: Variables::of(schema, layout),
+            mirrored: layout.mirrored(),
+            buckets: Join::buckets(scratch),
+        })
+    }
+
+    fn take_all(&mut self, comparisons: &mut dyn Read) -> Result<(), ResolveError> {
+        let mut buckets = std::mem::replace(&mut self.buckets, Join::buckets(self.scratch));
+        self.join()
+            .sort_all(&self.rows, comparisons, &mut buckets)?;
+        self.buckets = buckets;
+        Ok(())
+    }
+
+    /// Takes the next comparisons, whole ones.
+    ///
+    /// # Errors
+    /// [`ResolveError`] when they and the handle maps do not belong together, or the disk fails.
+    pub fn take(&mut self, comparisons: &[u8]) -> Result<(), ResolveError> {
+        let join = Join {
+            schema: self.schema,
+            layout: self.layout,
+            variables: &self.variables,
+            records: &self.records,
+            mirrored: &self.mirrored,
+        };
+        join.sort(&self.rows, comparisons, &mut self.buckets)
+    }
+
+    /// Joins the passes, fits the model, and forms links and clusters. `decisions` of earlier reviews are
+    /// followed.
+    ///
+    /// # Errors
+    /// [`ResolveError`] when what was set aside cannot be read.
+    pub fn finish(
+        mut self,
+        decisions: &[Decision],
+        progress: &dyn Progress,
+    ) -> Result<Resolution, ResolveError> {
+        progress.stage("join passes", 0);
+        let buckets = std::mem::replace(&mut self.buckets, Join::buckets(self.scratch));
+        let joined = self.join().run(buckets)?;
+        progress.stage("fit the model", 0);
+        let Self {
+            schema,
+            layout,
+            records,
+            variables,
+            ..
+        } = self;
+        let mut decisions = Decisions::of(decisions, &records);
+        let mut weighed = Weighed::of(schema, layout, variables, &records, joined);
+        let review = decisions.queue(&weighed.scored);
+        decisions.recalibrate(&mut weighed.scored);
+        progress.stage("form clusters", 0);
+        let formed = cluster::form(
+            schema,
+            &records,
+            &weighed.scored,
+            &weighed.repeats,
+            &mut decisions,
+        );
+        Ok(Resolution {
+            records,
+            cluster_of: formed.cluster_of,
+            links: formed.links,
+            cuts: formed.cuts,
+            review,
+            decisions: decisions.report,
+            scored: weighed.scored,
+            fit: weighed.fit,
+            model: weighed.model,
+            explainer: weighed.explainer,
+            repeats: weighed.repeats,
+        })
+    }
+
+    fn join(&self) -> Join<'_> {
+        Join {
+            schema: self.schema,
+            layout: self.layout,
+            variables: &self.variables,
+            records: &self.records,
+            mirrored: &self.mirrored,
+        }
+    }
 }
 
 /// All pairs with their weights, and where these come from.

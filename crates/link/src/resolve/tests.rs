@@ -322,11 +322,12 @@ fn turned_pair(turn: bool) -> Vec<u16> {
         layout: &layout,
         variables: &Variables::of(&schema, &layout),
         records: &records,
-        scratch: &Scratch::in_memory(),
-        mirrored,
+        mirrored: &mirrored,
     };
-    let rows = Rows::of(&records, &sets);
-    let joined = join.run(&rows, &mut comparisons.as_slice()).unwrap();
+    let (rows, scratch) = (Rows::of(&records, &sets), Scratch::in_memory());
+    let mut buckets = Join::buckets(&scratch);
+    join.sort(&rows, &comparisons, &mut buckets).unwrap();
+    let joined = join.run(buckets).unwrap();
     joined.patterns.get(0).levels.to_vec()
 }
 
