@@ -88,7 +88,7 @@ impl Matcher {
         if last.is_some_and(|party| answers.about(&party).exists()) {
             return Ok(false);
         }
-        let agreement = self.context.begin_under_agreement(run)?;
+        let agreement = self.context.agreed(run)?;
         let Some(disclosure) = agreement.terms().disclosure else {
             return Ok(false);
         };

@@ -27,7 +27,6 @@ use crate::handover::{Comparisons, Handover, HandoverError, Outcome};
 use crate::intake::Desk;
 use crate::lifecycle::StageError;
 use crate::project::Project;
-use crate::store::StoredBatch;
 use crate::sync::lock;
 use crate::worker::Stages;
 

@@ -319,7 +319,7 @@ impl<'a> Comparer<'a> {
 }
 
 /// What comparing the rows of one partition takes, on whichever thread.
-struct Matching<'a, 'b> {
+struct Matching<'a, 'b, 's> {
     schema: &'a LinkageSchema,
     layout: &'a Layout,
     inputs: &'a [Input],
@@ -330,7 +330,7 @@ struct Matching<'a, 'b> {
     /// Pairs found so far, in all partitions.
     pairs: AtomicU64,
     /// Where comparisons go, and who may ask to stop. What holds it starts no work on other threads.
-    out: Mutex<(Option<&'b mut Ordered<'a>>, &'b mut dyn Sink)>,
+    out: Mutex<(Option<&'b mut Ordered<'s>>, &'b mut dyn Sink)>,
 }
 
 /// What became of one partition.
@@ -341,7 +341,7 @@ struct Done {
     rows: u64,
 }
 
-impl Matching<'_, '_> {
+impl Matching<'_, '_, '_> {
     fn compare(&self, rows: Bucket) -> Result<Done, MatchError> {
         self.hand_over(&[])?;
         let partition = Partition::new(self.layout, rows.read()?);
