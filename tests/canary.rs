@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use model::agreement::Disclosure;
 use model::{BatchKind, PartyName, RunNumber, Silent, SystemClock};
 use node::{CollectOptions, Node, NodeError};
 use secret::SeededEntropy;
@@ -203,8 +204,11 @@ impl World {
         fs::write(&schema, reviewed_schema()).unwrap();
         let mut entropy = SeededEntropy::new(3);
         let (project, clock) = ("census".parse().unwrap(), Arc::new(SystemClock));
+        let disclosure = Some(Disclosure::default());
+        let entropy_of = &mut entropy;
         let federation =
-            Federation::start(dir.path(), &project, &schema, clock, &mut entropy).await;
+            Federation::start_under(dir.path(), &project, &schema, disclosure, clock, entropy_of)
+                .await;
         Self {
             federation: federation.unwrap(),
             dir,
@@ -278,7 +282,7 @@ impl World {
     /// Refusals on the wire: a batch changed on disk, and results asked for too early.
     async fn provoke_on_the_wire(&mut self, place: usize) {
         let node = &self.members[place].node;
-        let path = node.home().batch(RunNumber(1), BatchKind::Encodings);
+        let path = node.home().batch(RunNumber(1), BatchKind::BlockTokens);
         let whole = fs::read(&path).unwrap();
         let mut changed = whole.clone();
         changed[whole.len() / 2] ^= 1;
@@ -308,6 +312,11 @@ impl World {
     async fn finish_run(&mut self) {
         for member in &self.members {
             member.node.upload(&Silent).await.unwrap();
+        }
+        for member in &self.members {
+            let wait = Duration::from_secs(60);
+            let sent = member.node.upload_within(wait, &Silent).await.unwrap();
+            assert!(sent.disclosed.is_some(), "nothing was chosen");
         }
         self.federation.approve(&self.members).await.unwrap();
         let options = CollectOptions {

@@ -30,11 +30,17 @@ const LOOKS: u32 = 20_000;
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// When a file or directory appears, whom to kill.
-const MILESTONES: [(&str, Victim); 12] = [
+const MILESTONES: [(&str, Victim); 15] = [
     ("node-crvs/project.json", Victim::Node(0)),
     ("node-crvs/outbox/.run-1.new", Victim::Node(0)),
     ("node-id/outbox/.run-1.new/vault.sealed", Victim::Node(1)),
     ("node-sr/outbox/run-1", Victim::Node(2)),
+    (
+        "node-ibr/outbox/run-1/block-tokens.receipt.json",
+        Victim::Node(3),
+    ),
+    ("coordinator/matcher/runs/1/membership", Victim::Coordinator),
+    ("node-crvs/outbox/run-1/disclosure.json", Victim::Node(0)),
     (
         "node-crvs/outbox/run-1/encodings.receipt.json",
         Victim::Coordinator,

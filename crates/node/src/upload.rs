@@ -137,9 +137,14 @@ impl Node {
     ) -> Result<UploadSummary, NodeError> {
         let mut left = wait;
         loop {
-            let summary = self.upload(progress).await?;
-            if summary.waiting_for.is_none() || left.is_zero() {
-                return Ok(summary);
+            match self.upload(progress).await {
+                Ok(summary) if summary.waiting_for.is_none() || left.is_zero() => {
+                    return Ok(summary);
+                }
+                Err(NodeError::Client(error)) if error.is_transient() && !left.is_zero() => {
+                    tracing::warn!(%error, "cut; trying again");
+                }
+                waiting => drop(waiting?),
             }
             let now = PAUSE.min(left);
             tokio::time::sleep(now).await;
