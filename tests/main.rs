@@ -18,6 +18,8 @@ mod equality;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod governance;
 #[cfg(test)]
 mod kill;
