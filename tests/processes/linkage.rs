@@ -14,7 +14,8 @@ fn a_batch_changed_before_it_is_compared_is_noticed_by_the_matcher() {
     world.stop();
     alter_a_batch(&world.path("coordinator/matcher"));
     world.start();
-    done(world.node("sr", "upload"));
+    // The run may be given up before the second batch of sr is there.
+    drop(world.node("sr", "upload"));
     for party in PARTIES {
         refused(
             &world.node(party, "collect --wait 60"),

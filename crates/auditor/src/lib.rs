@@ -19,6 +19,7 @@ pub mod report;
 pub mod verify;
 pub mod witness;
 
+mod kept;
 mod releases;
 mod words;
 

@@ -277,6 +277,8 @@ fn check_input(role: &CheckedLog, at: u64, run: RunNumber, sealed: &[Digest]) ->
     let finding = |severity, text: String| Finding::new(severity, &role.name, text).at(at);
     let before: Vec<Accepted<'_>> = accepted(role)
         .filter(|accepted| accepted.at < at && accepted.run == run)
+        // What is linked are the batches that follow.
+        .filter(|accepted| accepted.kind != BatchKind::BlockTokens)
         .collect();
     let mut accepted: Vec<&Digest> = before.iter().map(|accepted| accepted.manifest).collect();
     let mut sealed: Vec<&Digest> = sealed.iter().collect();

@@ -1,5 +1,6 @@
 //! How either role takes batches: rules first, then bytes, then an event, then the receipt.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -35,7 +36,13 @@ pub(crate) struct Desk<L> {
     deciding: Mutex<()>,
     /// Told of every accepted batch.
     wake: Arc<Notify>,
+    /// By party and code: when a refusal was logged last, in milliseconds since 1970.
+    refused: Mutex<HashMap<(PartyName, RefusalCode), u64>>,
 }
+
+/// How far apart refusals of one party by one rule are logged: a member that knocks all day does not fill
+/// the log.
+const BETWEEN_REFUSALS: u64 = 60_000;
 
 impl<L: Lifecycle> Desk<L> {
     pub(crate) fn new(
@@ -50,6 +57,7 @@ impl<L: Lifecycle> Desk<L> {
             recipient,
             deciding: Mutex::new(()),
             wake,
+            refused: Mutex::default(),
         }
     }
 
@@ -181,13 +189,27 @@ impl<L: Lifecycle> Desk<L> {
         Err(Fault::refused(RefusalCode::DigestDiffers, detail))
     }
 
+    /// Whether the last such refusal is some time ago.
+    fn is_news(&self, party: &PartyName, code: RefusalCode) -> bool {
+        let now = self.context.clock.unix_millis();
+        let mut refused = lock(&self.refused);
+        let last = refused.get(&(party.clone(), code)).copied();
+        let is_news = last.is_none_or(|last| now.abs_diff(last) >= BETWEEN_REFUSALS);
+        if is_news {
+            refused.insert((party.clone(), code), now);
+        }
+        is_news
+    }
+
     /// Logs a refusal before its caller hears of it.
     fn noted<T>(&self, party: &PartyName, outcome: Result<T, Fault>) -> Result<T, Fault> {
         if let Err(Fault::Refused(refusal)) = &outcome {
             tracing::warn!(role = %self.context.role, %party, %refusal, "batch refused");
             let (party, code) = (party.clone(), refusal.code);
-            let event = Event::BatchRefused { party, code };
-            self.context.journal.record(event).map_err(failed)?;
+            if self.is_news(&party, code) {
+                let event = Event::BatchRefused { party, code };
+                self.context.journal.record(event).map_err(failed)?;
+            }
         }
         outcome
     }

@@ -97,10 +97,18 @@ fn each_rule_refuses_with_its_code() {
     }
     desk.open_batch(&good.party, &good).unwrap();
     drop(desk);
-    let refusals = cases.map(|(_, code)| Event::BatchRefused {
+    // The clock stands still: what is refused again within a minute by one rule is logged once.
+    let mut codes: Vec<RefusalCode> = Vec::new();
+    for (_, code) in cases {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    let refusal = |code| Event::BatchRefused {
         party: good.party.clone(),
         code,
-    });
+    };
+    let refusals: Vec<Event> = codes.into_iter().map(refusal).collect();
     assert_eq!(world.events()[1..], refusals);
 }
 

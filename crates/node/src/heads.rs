@@ -56,6 +56,8 @@ impl Node {
         shown.check(&key, last.as_ref()).map_err(broken)?;
         self.keep_head(role, &key, &shown.checkpoint)?;
         let Some(also) = also else { return Ok(key) };
+        // The role keeps what it is told of, and shows it as this node's word only if it is signed so.
+        let also = &self.cosigned(role, also)?;
         // One head has to follow from both. Were each shown a head of its own, they could be of two logs.
         let mut shown = shown.checkpoint;
         for _ in 0..TRIES {
@@ -147,18 +149,24 @@ impl Node {
         )?)
     }
 
-    fn keep_head(
-        &self,
-        role: Role,
-        key: &VerifierKey,
-        checkpoint: &Checkpoint,
-    ) -> Result<(), NodeError> {
+    /// The checkpoint with this node's cosignature and no other.
+    fn cosigned(&self, role: Role, checkpoint: &Checkpoint) -> Result<Checkpoint, NodeError> {
         let name = log_key::name(&self.config.project, &self.config.party);
         let witness = log_key::read(&self.home, name, KeyKind::Witness)?;
         // Other signatures are the role's to add without end.
         let mut checkpoint = checkpoint.without_cosignatures();
         let cosigned = checkpoint.cosign(&witness, self.clock.unix_millis() / 1000);
         cosigned.map_err(|_| HeadsError::Full(role))?;
+        Ok(checkpoint)
+    }
+
+    fn keep_head(
+        &self,
+        role: Role,
+        key: &VerifierKey,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), NodeError> {
+        let checkpoint = self.cosigned(role, checkpoint)?;
         self.keep_key(role, key)?;
         // Last: that the log was seen is known by this file.
         Ok(write(

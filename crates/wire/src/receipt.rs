@@ -98,7 +98,11 @@ impl Receipt {
         Ok(())
     }
 
-    fn check_proof(&self, manifest_digest: &Digest) -> Result<(), ReceiptError> {
+    /// As [`Receipt::check_digest`], whoever signed the head.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] when that is not proved.
+    pub fn check_proof(&self, manifest_digest: &Digest) -> Result<(), ReceiptError> {
         let accepted = match &self.entry.event {
             Event::BatchAccepted {
                 manifest_digest, ..
