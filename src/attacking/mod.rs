@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use attack::chart::Line;
 use attack::{Knowledge, Outcome, Registry, Run, Size, Stage, Trial, noisy_copy};
 use model::{Layout, LinkageSchema, Progress};
 use records::{ColumnPlan, Normaliser};
@@ -184,4 +185,28 @@ pub(crate) fn json(
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     serde_json::json!({ "profile": profile, "seed": seed, "registry": file, "attacks": attacked })
+}
+
+/// The shares named over the numbers of persons, one line an attack and scene.
+pub(crate) fn chart(title: &str, attacked: &[Attacked]) -> String {
+    let mut lines: Vec<(Run, Line)> = Vec::new();
+    for one in attacked {
+        let point = (one.people, one.outcome.share());
+        match lines.iter_mut().find(|(run, _)| *run == one.run) {
+            Some((_, line)) => line.points.push(point),
+            None => {
+                let scene = table::scene(&one.run);
+                let name = format!("{}, {scene}", one.run.attack.words());
+                lines.push((
+                    one.run,
+                    Line {
+                        name,
+                        points: vec![point],
+                    },
+                ));
+            }
+        }
+    }
+    let lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
+    attack::chart::lines(title, &lines)
 }

@@ -41,6 +41,12 @@ pub(crate) struct AttackArguments {
     /// Run only these attacks, by their names in the table; several apart by commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
+    /// Run the attacks on these numbers of persons instead of --n, to see the trend; several apart by commas.
+    #[arg(long, value_name = "PERSONS", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    trend: Vec<u32>,
+    /// Draw the shares named over the numbers of persons, as an SVG image.
+    #[arg(long, value_name = "FILE", requires = "trend")]
+    chart: Option<PathBuf>,
     /// What keys, samples and mistakes are made from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -101,8 +107,19 @@ pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
     )?;
     let bars = Bars::new();
     let with = (&schema, &layout, arguments.seed);
-    let attacked = registries.attack(with, arguments.people as usize, &runs, &bars);
+    let mut attacked = Vec::new();
+    for people in arguments.sizes() {
+        attacked.extend(registries.attack(with, people, &runs, &bars));
+    }
     drop(bars);
+    if let Some(path) = &arguments.chart {
+        let title = format!(
+            "What attacks name under the profile {}",
+            schema.profile.as_str()
+        );
+        std::fs::write(path, attacking::chart(&title, &attacked))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     if arguments.json {
         let json = attacking::json(
             schema.profile.as_str(),
@@ -122,6 +139,16 @@ pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
 }
 
 impl AttackArguments {
+    /// The numbers of persons to attack.
+    fn sizes(&self) -> Vec<usize> {
+        let sizes = if self.trend.is_empty() {
+            &[self.people][..]
+        } else {
+            &self.trend
+        };
+        sizes.iter().map(|people| *people as usize).collect()
+    }
+
     /// The attacks asked for.
     fn runs(&self, profile: Profile) -> anyhow::Result<Vec<Run>> {
         let mut runs = runs(profile, &self.overlap, self.register.is_some());
