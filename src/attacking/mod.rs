@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use attack::chart::Line;
+use attack::report::{Decision, Limits, Report, html};
 use attack::{Knowledge, Outcome, Registry, Run, Size, Stage, Trial, noisy_copy};
 use model::{Layout, LinkageSchema, Progress};
 use records::{ColumnPlan, Normaliser};
@@ -15,6 +16,7 @@ use serde::Serialize;
 use service::Stopwatch;
 use sources::CsvFile;
 
+use crate::outcome;
 use crate::rehearsal::{PartyFile, record_id};
 use crate::truth::Truth;
 
@@ -80,6 +82,23 @@ impl Registries {
             Knowledge::Noisy => Some((&self.noisy, &self.target)),
             Knowledge::Other => Some((&self.target, self.other.as_ref()?)),
         }
+    }
+
+    /// The risk report of the registry that is attacked.
+    pub(crate) fn report(
+        &self,
+        (schema, layout, seed): (&LinkageSchema, &Layout, u64),
+        limits: Limits,
+    ) -> Report {
+        Report::of(
+            Trial {
+                schema,
+                layout,
+                seed,
+            },
+            &self.target,
+            limits,
+        )
     }
 
     /// Runs the attacks in order; what cannot be run is left out.
@@ -209,4 +228,33 @@ pub(crate) fn chart(title: &str, attacked: &[Attacked]) -> String {
     }
     let lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
     attack::chart::lines(title, &lines)
+}
+
+/// Writes a risk report into `dir`, which is made when it is not there, and tells what it says.
+pub(crate) fn write_report(dir: &Path, report: &Report, as_json: bool) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+    let json = serde_json::to_string_pretty(report)?;
+    outcome::write_text(dir, "report.json", &json)?;
+    outcome::write_text(dir, "report.html", &html(report))?;
+    if as_json {
+        println!("{json}");
+        return Ok(());
+    }
+    for metric in &report.metrics {
+        println!(
+            "{:4} {:6} {}",
+            metric.id,
+            metric.light.as_str(),
+            metric.sentence
+        );
+    }
+    for attacker in &report.attackers {
+        println!("{}: {}", attacker.name, attacker.sentence);
+    }
+    match &report.decision {
+        Decision::Release => println!("decision: fit for release by these figures"),
+        Decision::Hold { reasons } => println!("decision: hold; {}", reasons.join("; ")),
+    }
+    println!("written to {}", dir.display());
+    Ok(())
 }

@@ -26,6 +26,8 @@ mod page;
 mod pairs;
 mod patterns;
 mod registry;
+pub mod report;
+pub mod risk;
 mod similarity;
 mod suite;
 #[cfg(test)]

@@ -188,7 +188,7 @@ pub struct Trial<'a> {
 
 impl Trial<'_> {
     /// The target's keys.
-    fn keys(&self) -> TrialKeys {
+    pub(crate) fn keys(&self) -> TrialKeys {
         TrialKeys::new(self.schema, self.seed ^ 0x7a, self.seed ^ 0x7b)
     }
 
