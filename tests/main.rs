@@ -16,6 +16,8 @@ mod equality;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod governance;
 #[cfg(test)]
 mod kill;

@@ -85,7 +85,7 @@ impl Change {
 }
 
 /// Arbitrary bytes, or `valid` with a few changes.
-fn near(valid: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn near(valid: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let changed = prop::collection::vec(change(), 1..4).prop_map(move |changes| {
         let mut bytes = valid.clone();
         changes.iter().for_each(|change| change.apply(&mut bytes));
@@ -98,7 +98,7 @@ fn schema() -> LinkageSchema {
     LinkageSchema::parse(SCHEMA).unwrap()
 }
 
-fn manifest() -> BatchManifest {
+pub(crate) fn manifest() -> BatchManifest {
     BatchManifest {
         project: "census".parse().unwrap(),
         run: RunNumber(1),
@@ -118,7 +118,7 @@ fn manifest() -> BatchManifest {
 }
 
 /// A few rows of a party; those of all parties share their blocks.
-fn rows(layout: &Layout, party: u8) -> Vec<u8> {
+pub(crate) fn rows(layout: &Layout, party: u8) -> Vec<u8> {
     let mut rows = Vec::new();
     for pass in 0..2_u8 {
         for record in 0..4_u8 {
@@ -159,12 +159,12 @@ fn compare(inputs: [&[u8]; 2]) -> Option<Vec<u8>> {
     compared.ok().map(|(comparisons, _)| comparisons)
 }
 
-fn comparisons() -> Vec<u8> {
+pub(crate) fn comparisons() -> Vec<u8> {
     let layout = Layout::of(&schema());
     compare([&rows(&layout, 0), &rows(&layout, 1)]).unwrap()
 }
 
-fn zipped(text: &str) -> Vec<u8> {
+pub(crate) fn zipped(text: &str) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     out.write_all(text.as_bytes()).unwrap();
     out.finish().unwrap()
@@ -195,7 +195,7 @@ fn event(rows: u64) -> Event {
     }
 }
 
-fn entry() -> Vec<u8> {
+pub(crate) fn entry() -> Vec<u8> {
     let entry = Entry {
         sequence: 0,
         unix_millis: 1,
@@ -205,7 +205,7 @@ fn entry() -> Vec<u8> {
     entry.to_bytes().unwrap()
 }
 
-fn log_file() -> Vec<u8> {
+pub(crate) fn log_file() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("log");
     let mut log = Log::open(FileStore::open(&path).unwrap()).unwrap();
@@ -215,7 +215,7 @@ fn log_file() -> Vec<u8> {
     fs::read(&path).unwrap()
 }
 
-fn key_text() -> Vec<u8> {
+pub(crate) fn key_text() -> Vec<u8> {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("key");
     key_file::write(
@@ -227,7 +227,7 @@ fn key_text() -> Vec<u8> {
     fs::read(&path).unwrap()
 }
 
-fn authority() -> Authority {
+pub(crate) fn authority() -> Authority {
     let validity = Validity::days(&SystemClock, 30);
     Authority::create(&"census".parse().unwrap(), validity).unwrap()
 }

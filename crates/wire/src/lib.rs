@@ -22,7 +22,7 @@ mod status;
 
 pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
 pub use client::{ClientError, NodeClient, NodeIdentity, ResultsSink, Retry, Target};
-pub use convert::{MessageError, Problem};
+pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
 pub use history::{HistoryError, LogHead, SeenHead};
 pub use messages::{
     Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,

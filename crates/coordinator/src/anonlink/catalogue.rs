@@ -8,7 +8,7 @@ use std::time::Duration;
 use gateway::anonlink::{
     Catalogue, CatalogueError, Listed, ListedRun, Project, ProjectId, Run, RunId, RunState,
 };
-use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::de::DeserializeOwned;
 
 use crate::sync::lock;
@@ -108,9 +108,45 @@ impl Catalogue for SqliteCatalogue {
     fn change(
         &self,
         project: &ProjectId,
-        change: &mut dyn FnMut(&mut Project, &mut Vec<Run>),
+        change: &mut dyn FnMut(&mut Project),
     ) -> Result<bool, CatalogueError> {
-        told(change_project(&mut lock(&self.0), project, change))
+        told(in_project(&self.0, project, |_, found| {
+            change(found);
+            Ok(())
+        }))
+    }
+
+    fn change_waiting(
+        &self,
+        project: &ProjectId,
+        change: &mut dyn FnMut(&mut Project, &mut [Run]),
+    ) -> Result<bool, CatalogueError> {
+        told(in_project(&self.0, project, |database, found| {
+            let mut runs = waiting_runs(database, project)?;
+            change(found, &mut runs);
+            let mut saved = runs.iter().map(|run| update_run(database, project, run));
+            saved.try_for_each(|saved| saved.map(drop))
+        }))
+    }
+
+    fn add_run(
+        &self,
+        project: &ProjectId,
+        make: &mut dyn FnMut(&Project, usize) -> Option<Run>,
+    ) -> Result<bool, CatalogueError> {
+        told(in_project(&self.0, project, |database, found| {
+            match make(found, count_runs(database, project)?) {
+                Some(run) => insert_run(database, project, &run),
+                None => Ok(()),
+            }
+        }))
+    }
+
+    fn remove_run(&self, project: &ProjectId, run: &RunId) -> Result<bool, CatalogueError> {
+        let query = "DELETE FROM run WHERE id = ?1 AND project = ?2";
+        let values = params![run.to_string(), project.to_string()];
+        let removed = lock(&self.0).execute(query, values);
+        told(removed.map(|rows| rows == 1).map_err(Failure::from))
     }
 
     fn runs(&self, project: &ProjectId) -> Result<Vec<ListedRun>, CatalogueError> {
@@ -163,47 +199,46 @@ fn list(database: &Connection) -> Result<Vec<Listed>, Failure> {
     rows.map(listed).collect()
 }
 
-fn change_project(
-    database: &mut Connection,
+/// Does something about a project in one transaction, and saves the project as it is then. Says whether
+/// there is one.
+fn in_project(
+    database: &Mutex<Connection>,
     project: &ProjectId,
-    change: &mut dyn FnMut(&mut Project, &mut Vec<Run>),
+    work: impl FnOnce(&Connection, &mut Project) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
+    let mut database = lock(database);
     let transaction = database.transaction()?;
-    let Some(mut found) = find_project(&transaction, project)? else {
+    let Some(before) = find_project(&transaction, project)? else {
         return Ok(false);
     };
-    let before = runs_of(&transaction, project)?;
-    let mut runs = before.clone();
-    change(&mut found, &mut runs);
-    transaction.execute(
-        "UPDATE project SET record = ?2 WHERE id = ?1",
-        params![project.to_string(), serde_json::to_string(&found)?],
-    )?;
-    save_runs(&transaction, project, &before, &runs)?;
+    let mut after = before.clone();
+    work(&transaction, &mut after)?;
+    if after != before {
+        transaction.execute(
+            "UPDATE project SET record = ?2 WHERE id = ?1",
+            params![project.to_string(), serde_json::to_string(&after)?],
+        )?;
+    }
     transaction.commit()?;
     Ok(true)
 }
 
-/// Brings the runs from `before` to `after`.
-fn save_runs(
-    transaction: &Transaction<'_>,
-    project: &ProjectId,
-    before: &[Run],
-    after: &[Run],
-) -> Result<(), Failure> {
-    let is_in = |runs: &[Run], id: RunId| runs.iter().any(|run| run.id == id);
-    for run in before.iter().filter(|run| !is_in(after, run.id)) {
-        transaction.execute("DELETE FROM run WHERE id = ?1", params![run.id.to_string()])?;
-    }
-    for run in after.iter().filter(|run| !before.contains(run)) {
-        if !is_in(before, run.id) {
-            transaction.execute(
-                "INSERT INTO run (id, project, state, record) VALUES (?1, ?2, '', '')",
-                params![run.id.to_string(), project.to_string()],
-            )?;
-        }
-        update_run(transaction, project, run)?;
-    }
+fn count_runs(database: &Connection, project: &ProjectId) -> Result<usize, Failure> {
+    let mut statement = database.prepare_cached("SELECT count(*) FROM run WHERE project = ?1")?;
+    let count: i64 = statement.query_row(params![project.to_string()], |row| row.get(0))?;
+    Ok(count as usize)
+}
+
+fn insert_run(database: &Connection, project: &ProjectId, run: &Run) -> Result<(), Failure> {
+    database.execute(
+        "INSERT INTO run (id, project, state, record) VALUES (?1, ?2, ?3, ?4)",
+        params![
+            run.id.to_string(),
+            project.to_string(),
+            name(run.state),
+            serde_json::to_string(run)?
+        ],
+    )?;
     Ok(())
 }
 
@@ -229,9 +264,10 @@ fn name(state: RunState) -> &'static str {
     }
 }
 
-fn runs_of(database: &Connection, project: &ProjectId) -> Result<Vec<Run>, Failure> {
-    let mut statement =
-        database.prepare_cached("SELECT record FROM run WHERE project = ?1 ORDER BY sequence")?;
+fn waiting_runs(database: &Connection, project: &ProjectId) -> Result<Vec<Run>, Failure> {
+    let mut statement = database.prepare_cached(
+        "SELECT record FROM run WHERE project = ?1 AND state = 'created' ORDER BY sequence",
+    )?;
     let rows = statement.query_map(params![project.to_string()], text)?;
     rows.map(|row| Ok(serde_json::from_str(&row?)?)).collect()
 }

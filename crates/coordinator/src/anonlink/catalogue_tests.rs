@@ -55,8 +55,10 @@ fn listed(runs: &[Run]) -> Vec<ListedRun> {
 }
 
 fn add_runs(catalogue: &SqliteCatalogue, project: &ProjectId, added: &[Run]) {
-    let mut add = |_: &mut Project, runs: &mut Vec<Run>| runs.extend_from_slice(added);
-    assert!(catalogue.change(project, &mut add).unwrap());
+    for run in added {
+        let mut make = |_: &Project, _| Some(run.clone());
+        assert!(catalogue.add_run(project, &mut make).unwrap());
+    }
 }
 
 #[test]
@@ -91,12 +93,71 @@ fn runs_keep_their_order_and_go_with_their_project() {
     assert_eq!(catalogue.runs(&one.id).unwrap(), listed(&runs));
     assert_eq!(catalogue.find_run(&two.id, &runs[0].id).unwrap(), None);
     assert!(!catalogue.save_run(&two.id, &runs[0]).unwrap());
-    let mut change = |_: &mut Project, runs: &mut Vec<Run>| drop(runs.remove(0));
-    assert!(catalogue.change(&one.id, &mut change).unwrap());
+    assert!(!catalogue.remove_run(&two.id, &runs[0].id).unwrap());
+    assert!(catalogue.remove_run(&one.id, &runs[0].id).unwrap());
+    assert!(!catalogue.remove_run(&one.id, &runs[0].id).unwrap());
     assert_eq!(catalogue.runs(&one.id).unwrap(), listed(&runs[1..]));
     catalogue.remove(&one.id).unwrap();
     assert_eq!(catalogue.next_run().unwrap(), None);
-    assert!(!catalogue.change(&one.id, &mut |_, _| {}).unwrap());
+    assert!(!catalogue.change(&one.id, &mut |_| {}).unwrap());
+    let mut make = |_: &Project, _| Some(runs[0].clone());
+    assert!(!catalogue.add_run(&one.id, &mut make).unwrap());
+}
+
+#[test]
+fn runs_that_wait_are_changed_with_their_project_and_others_are_not_looked_at() {
+    let (_dir, catalogue) = open();
+    let (one, two) = (project('a'), project('b'));
+    catalogue.add(&one).unwrap();
+    catalogue.add(&two).unwrap();
+    let runs = [
+        run('1', "completed"),
+        run('2', "created"),
+        run('3', "created"),
+    ];
+    add_runs(&catalogue, &one.id, &runs);
+    add_runs(&catalogue, &two.id, &[run('4', "created")]);
+    let mut seen = Vec::new();
+    let mut change = |project: &mut Project, runs: &mut [Run]| {
+        seen.extend(runs.iter().map(|run| run.id));
+        project.error = Some("e".into());
+        runs[1].state = RunState::Queued;
+    };
+    assert!(catalogue.change_waiting(&one.id, &mut change).unwrap());
+    assert_eq!(seen, [runs[1].id, runs[2].id]);
+    let found = catalogue.find(&one.id).unwrap().unwrap();
+    assert_eq!(found.error.as_deref(), Some("e"));
+    let states = |project: &Project| -> Vec<RunState> {
+        let runs = catalogue.runs(&project.id).unwrap();
+        runs.iter().map(|run| run.state).collect()
+    };
+    use RunState::{Completed, Created, Queued};
+    assert_eq!(states(&one), [Completed, Created, Queued]);
+    assert_eq!(states(&two), [Created]);
+}
+
+#[test]
+fn a_run_is_made_of_what_the_project_is() {
+    let (_dir, catalogue) = open();
+    let one = project('a');
+    catalogue.add(&one).unwrap();
+    add_runs(
+        &catalogue,
+        &one.id,
+        &[run('1', "created"), run('2', "error")],
+    );
+    let mut counted = None;
+    let mut make = |project: &Project, runs| {
+        counted = Some((project.id, runs));
+        None
+    };
+    assert!(catalogue.add_run(&one.id, &mut make).unwrap());
+    assert_eq!(counted, Some((one.id, 2)));
+    assert_eq!(catalogue.runs(&one.id).unwrap().len(), 2);
+    let mut change = |project: &mut Project| project.parties[1].staged = 99;
+    assert!(catalogue.change(&one.id, &mut change).unwrap());
+    let found = catalogue.find(&one.id).unwrap().unwrap();
+    assert_eq!(found.parties[1].staged, 99);
 }
 
 #[test]

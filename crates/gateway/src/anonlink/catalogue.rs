@@ -62,16 +62,43 @@ pub trait Catalogue: Send + Sync {
     /// As for [`Catalogue::add`].
     fn remove(&self, project: &ProjectId) -> Result<bool, CatalogueError>;
 
-    /// Changes a project and its runs in one step: runs that are put into the list are added, runs
-    /// that are taken out forgotten. Says whether there is such a project.
+    /// Changes a project, and says whether there is one.
     ///
     /// # Errors
     /// As for [`Catalogue::add`].
     fn change(
         &self,
         project: &ProjectId,
-        change: &mut dyn FnMut(&mut Project, &mut Vec<Run>),
+        change: &mut dyn FnMut(&mut Project),
     ) -> Result<bool, CatalogueError>;
+
+    /// Changes a project and, in the same step, those of its runs that wait for data. Says whether there
+    /// is such a project.
+    ///
+    /// # Errors
+    /// As for [`Catalogue::add`].
+    fn change_waiting(
+        &self,
+        project: &ProjectId,
+        change: &mut dyn FnMut(&mut Project, &mut [Run]),
+    ) -> Result<bool, CatalogueError>;
+
+    /// Adds a run, if one is made of the project as it stands and the number of runs it has. Says whether
+    /// there is such a project.
+    ///
+    /// # Errors
+    /// As for [`Catalogue::add`].
+    fn add_run(
+        &self,
+        project: &ProjectId,
+        make: &mut dyn FnMut(&Project, usize) -> Option<Run>,
+    ) -> Result<bool, CatalogueError>;
+
+    /// Forgets a run of a project, and says whether there was one.
+    ///
+    /// # Errors
+    /// As for [`Catalogue::add`].
+    fn remove_run(&self, project: &ProjectId, run: &RunId) -> Result<bool, CatalogueError>;
 
     /// The runs of a project, oldest first.
     ///

@@ -18,6 +18,7 @@ mod id;
 mod linker;
 mod problem;
 mod project;
+pub mod reading;
 mod repr;
 mod run;
 mod serve;

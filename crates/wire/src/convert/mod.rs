@@ -1,6 +1,7 @@
 //! Protobuf to domain types and back. Reading checks everything: what comes out can be trusted to
 //! be well formed, though not to be true.
 
+mod any;
 pub(crate) mod board;
 mod common;
 pub(crate) mod intake;
@@ -9,6 +10,7 @@ pub(crate) mod place;
 pub(crate) mod results;
 pub(crate) mod review;
 
+pub use any::{MESSAGES, Reading, read_any};
 pub use place::{MessageError, Problem};
 
 #[cfg(test)]

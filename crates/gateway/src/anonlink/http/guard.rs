@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::body::HttpBody as _;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::CONNECTION;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -52,7 +54,9 @@ pub(super) async fn guard(
 ) -> Response {
     match guard.check(from, request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) if request.body().is_end_stream() => problem.into_response(),
+        // Nothing more is read of such a request.
+        Err(problem) => ([(CONNECTION, "close")], problem).into_response(),
     }
 }
 

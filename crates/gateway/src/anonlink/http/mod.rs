@@ -2,7 +2,9 @@
 
 mod auth;
 mod body;
+mod connections;
 mod guard;
+mod leftover;
 mod limiter;
 mod new_project;
 mod new_run;
@@ -15,19 +17,18 @@ mod service;
 mod upload;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::Request;
+use axum::Router;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
-use axum::{Router, ServiceExt};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tower_layer::Layer as _;
 
+use self::connections::Allowed;
 use super::problem::Problem;
 use super::serve::Shared;
 
@@ -39,10 +40,8 @@ pub(super) async fn serve(
 ) -> io::Result<()> {
     // In front of the router, which routes by the path as it is then.
     let app = axum::middleware::map_request(guard::collapse_slashes).layer(router(shared));
-    let app = ServiceExt::<Request>::into_make_service_with_connect_info::<SocketAddr>(app);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop)
-        .await
+    let app = Router::new().fallback_service(app);
+    connections::serve(listener, app, Allowed::default(), stop).await
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -74,11 +73,22 @@ fn router(shared: Arc<Shared>) -> Router {
         .nest("/api/v1", routes)
         .fallback(guard::unknown_path)
         .method_not_allowed_fallback(guard::wrong_method)
+        .layer(axum::middleware::from_fn(leftover::finish))
         .layer(axum::middleware::from_fn_with_state(
             Arc::new(guarded),
             guard::guard,
         ))
         .with_state(shared)
+}
+
+/// Reads a request for a project.
+pub(super) fn read_project(body: &[u8]) -> Result<(), Problem> {
+    new_project::NewProject::parse(body).map(drop)
+}
+
+/// Reads a request for a run.
+pub(super) fn read_run(body: &[u8]) -> Result<(), Problem> {
+    new_run::NewRun::parse(body).map(drop)
 }
 
 /// An answer in JSON.

@@ -107,9 +107,7 @@ async fn count(shared: &Arc<Shared>, uploader: Uploader, bytes: u64) -> Result<U
     let shared = shared.clone();
     blocking(move || {
         let party = uploader.party;
-        let count = &mut |project: &mut Project, _: &mut Vec<_>| {
-            project.parties[party].staged = bytes;
-        };
+        let count = &mut |project: &mut Project| project.parties[party].staged = bytes;
         match shared.catalogue().change(&uploader.project.id, count)? {
             true => Ok(uploader),
             false => Err(Problem::denied()),

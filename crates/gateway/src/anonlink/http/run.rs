@@ -48,29 +48,24 @@ fn add(shared: &Shared, project: &Project, new: NewRun) -> Result<Run, Problem> 
     let mut outcome = Err(Problem::denied());
     shared
         .catalogue()
-        .change(&project.id, &mut |project, runs| {
+        .add_run(&project.id, &mut |project, runs| {
             outcome = admit(project, runs, run.clone(), most);
+            outcome.as_ref().ok().cloned()
         })?;
     shared.wake.notify_one();
     outcome
 }
 
-fn admit(
-    project: &Project,
-    runs: &mut Vec<Run>,
-    mut run: Run,
-    most: usize,
-) -> Result<Run, Problem> {
+fn admit(project: &Project, runs: usize, mut run: Run, most: usize) -> Result<Run, Problem> {
     if project.error.is_some() {
         let detail = "Can't post run as project has errors";
         return Err(Problem::refused(StatusCode::INTERNAL_SERVER_ERROR, detail));
     }
-    if runs.len() >= most {
+    if runs >= most {
         let detail = format!("This project has {most} runs; delete one that is done");
         return Err(Problem::refused(StatusCode::FORBIDDEN, detail));
     }
     project.admit(&mut run);
-    runs.push(run.clone());
     Ok(run)
 }
 
@@ -188,9 +183,7 @@ pub(super) async fn delete(
     blocking(move || {
         let project = auth::owner(&shared, &project, &token)?;
         let run = auth::run_of(&shared, &project, &run)?.id;
-        shared.catalogue().change(&project.id, &mut |_, runs| {
-            runs.retain(|other| other.id != run);
-        })?;
+        shared.catalogue().remove_run(&project.id, &run)?;
         let randomness = shared.parts.randomness.as_ref();
         Ok(shared.files.remove_run(&project.id, &run, randomness)?)
     })
@@ -236,16 +229,12 @@ mod tests {
     #[test]
     fn runs_are_refused_by_a_project_in_error_and_beyond_the_limit() {
         let mut project = project(2, "{}");
-        let mut runs = Vec::new();
-        assert_eq!(
-            admit(&project, &mut runs, run(), 1).unwrap().state,
-            RunState::Created
-        );
-        let refused = admit(&project, &mut runs, run(), 1).unwrap_err();
+        let admitted = admit(&project, 0, run(), 1).unwrap();
+        assert_eq!(admitted.state, RunState::Created);
+        let refused = admit(&project, 1, run(), 1).unwrap_err();
         assert_eq!(refused.status, StatusCode::FORBIDDEN);
         project.error = Some("x".into());
-        let refused = admit(&project, &mut runs, run(), 9).unwrap_err();
+        let refused = admit(&project, 0, run(), 9).unwrap_err();
         assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(runs.len(), 1);
     }
 }

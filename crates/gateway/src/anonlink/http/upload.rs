@@ -22,7 +22,7 @@ use crate::anonlink::serve::{Reserved, Shared};
 use crate::anonlink::token::{Presented, Token};
 use crate::anonlink::upload::{
     BinaryHeaders, BlockWriter, EncodingWriter, Found, ReadError, Shape, SpoolError, Writers,
-    read_binary, read_json, refuse, spool,
+    read_binary, read_json, spool,
 };
 
 /// What is read of the body of a caller who may not upload: enough to say first, as the original does,
@@ -175,10 +175,7 @@ async fn arrive(
     };
     let announced = number(headers, CONTENT_LENGTH.as_str())?;
     let spooled = match announced.filter(|bytes| *bytes > limit) {
-        Some(_) => {
-            refuse(body).await;
-            Err(SpoolError::TooLarge(limit))
-        }
+        Some(_) => Err(SpoolError::TooLarge(limit)),
         None => spool(body, scratch.path(), 0, limit)
             .await
             .map_err(|(_, error)| error),
@@ -367,12 +364,14 @@ fn commit(
         encoding_bytes,
     };
     let mut checked = Err(Problem::denied());
-    shared.catalogue().change(&project, &mut |project, runs| {
-        checked = check(project);
-        if checked.is_ok() {
-            project.take(party, upload, runs);
-        }
-    })?;
+    shared
+        .catalogue()
+        .change_waiting(&project, &mut |project, runs| {
+            checked = check(project);
+            if checked.is_ok() {
+                project.take(party, upload, runs);
+            }
+        })?;
     checked?;
     drop(Scratch::new(shared.files.staged(&project, party)));
     shared.wake.notify_one();

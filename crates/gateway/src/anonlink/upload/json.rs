@@ -102,9 +102,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn encoding<E: serde::de::Error>(&mut self, text: &str) -> Result<(), E> {
-        let added = match STANDARD.decode(text.trim_ascii()) {
-            Ok(encoding) => self.writers.encodings.add(&encoding),
-            Err(_) => {
+        let added = match decode(text) {
+            Some(encoding) => self.writers.encodings.add(&encoding),
+            None => {
                 let record = self.writers.encodings.records;
                 self.writers.encodings.records = record.saturating_add(1);
                 Ok(Err(Unusable::NotBase64(record)))
@@ -150,6 +150,16 @@ impl Reader<'_> {
             self.unusable(Unusable::NoRecord(record.to_string()));
         }
     }
+}
+
+/// What a text in base64 means. Old releases of clkhash broke it into lines.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let decoded = STANDARD.decode(text).ok();
+    decoded.or_else(|| {
+        let is_written = |byte: &u8| !byte.is_ascii_whitespace();
+        let written: Vec<u8> = text.bytes().filter(is_written).collect();
+        STANDARD.decode(written).ok()
+    })
 }
 
 /// The whole body.

@@ -64,6 +64,14 @@ fn all_shapes_say_the_same() {
 }
 
 #[test]
+fn lines_within_an_encoding_do_not_count() {
+    let body = json!({"clks": ["AQID\nBAUG\n", "BwgJ CgsM"]});
+    let (found, encodings, _) = read_json(&body).unwrap();
+    assert_eq!(found.unusable, None);
+    assert_eq!(encodings, (1..=12).collect::<Vec<u8>>());
+}
+
+#[test]
 fn other_shapes_are_none() {
     let others = [
         json!({}),

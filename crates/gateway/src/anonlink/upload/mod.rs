@@ -9,4 +9,4 @@ mod spool;
 pub(crate) use binary::{BinaryHeaders, read_binary};
 pub(crate) use json::{Found, ReadError, Shape, Writers, read as read_json};
 pub(crate) use rows::{BLOCK_ROW, BlockWriter, EncodingWriter, parts_of};
-pub(crate) use spool::{SpoolError, refuse, spool};
+pub(crate) use spool::{SpoolError, spool};

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use service::files::sync_dir;
 use tokio::fs::OpenOptions;
 use tokio::io::{AsyncSeekExt as _, AsyncWriteExt as _};
@@ -13,12 +13,6 @@ use tokio_stream::StreamExt as _;
 
 /// How long a body may send nothing.
 const SILENCE: Duration = Duration::from_secs(60);
-
-/// The most of a refused body that is read and thrown away, so that its sender sees the answer: who still
-/// sends when the connection closes may lose it.
-const DISCARDED_BYTES: u64 = 256 << 20;
-/// How long that may take.
-const DISCARDING: Duration = Duration::from_secs(30);
 
 /// Why a body did not come whole.
 #[derive(Debug, thiserror::Error)]
@@ -33,25 +27,6 @@ pub(crate) enum SpoolError {
     Lost(u64),
     #[error(transparent)]
     Io(#[from] io::Error),
-}
-
-/// Throws away a body that is refused, within bounds.
-pub(crate) async fn refuse(body: Body) {
-    discard(&mut body.into_data_stream()).await;
-}
-
-async fn discard(pieces: &mut BodyDataStream) {
-    let all = async {
-        let mut discarded = 0;
-        while let Some(Ok(piece)) = pieces.next().await {
-            discarded += piece.len() as u64;
-            if discarded > DISCARDED_BYTES {
-                break;
-            }
-        }
-    };
-    // What is left after that is lost with the connection.
-    drop(tokio::time::timeout(DISCARDING, all).await);
 }
 
 /// Writes a body to the file at `path` from byte `start` on, where the file is cut first. Returns
@@ -92,7 +67,6 @@ async fn append(body: Body, path: &Path, end: &mut u64, limit: u64) -> Result<()
             Ok(Some(Ok(piece))) => {
                 let next = *end + piece.len() as u64;
                 if next > limit {
-                    discard(&mut pieces).await;
                     break Err(SpoolError::TooLarge(limit));
                 }
                 file.write_all(&piece).await?;

@@ -1,0 +1,6 @@
+//! Fuzzes `registries`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    symbolon_fuzz::target("registries")(bytes);
+});
