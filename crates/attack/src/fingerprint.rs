@@ -38,8 +38,8 @@ pub(crate) enum View {
     Matcher,
     /// That of one who joins the passes.
     Joined,
-    /// The resolver's: records in all passes, likeness in steps, no encodings and no blocks; only pairs of
-    /// records of different parties.
+    /// The resolver's: records in all passes and the likeness of pairs in steps, but no encodings, no sizes of
+    /// blocks and no missing parts beyond those of a pair.
     Resolver,
 }
 

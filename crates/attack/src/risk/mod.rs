@@ -146,7 +146,8 @@ pub fn measure(trial: Trial<'_>, registry: &Registry) -> Vec<Metric> {
 
 /// A share in per cent, for sentences.
 fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    // Adding nought takes the sign off nought.
+    format!("{:.1} %", share * 100.0 + 0.0)
 }
 
 #[cfg(test)]
