@@ -7,6 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use attack::chart::Line;
+use attack::report::{Decision, Limits, Report, html};
 use attack::{Knowledge, Outcome, Registry, Run, Size, Stage, Trial, noisy_copy};
 use model::{Layout, LinkageSchema, Progress};
 use records::{ColumnPlan, Normaliser};
@@ -14,6 +16,7 @@ use serde::Serialize;
 use service::Stopwatch;
 use sources::CsvFile;
 
+use crate::outcome;
 use crate::rehearsal::{PartyFile, record_id};
 use crate::truth::Truth;
 
@@ -79,6 +82,23 @@ impl Registries {
             Knowledge::Noisy => Some((&self.noisy, &self.target)),
             Knowledge::Other => Some((&self.target, self.other.as_ref()?)),
         }
+    }
+
+    /// The risk report of the registry that is attacked.
+    pub(crate) fn report(
+        &self,
+        (schema, layout, seed): (&LinkageSchema, &Layout, u64),
+        limits: Limits,
+    ) -> Report {
+        Report::of(
+            Trial {
+                schema,
+                layout,
+                seed,
+            },
+            &self.target,
+            limits,
+        )
     }
 
     /// Runs the attacks in order; what cannot be run is left out.
@@ -184,4 +204,57 @@ pub(crate) fn json(
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
     serde_json::json!({ "profile": profile, "seed": seed, "registry": file, "attacks": attacked })
+}
+
+/// The shares named over the numbers of persons, one line an attack and scene.
+pub(crate) fn chart(title: &str, attacked: &[Attacked]) -> String {
+    let mut lines: Vec<(Run, Line)> = Vec::new();
+    for one in attacked {
+        let point = (one.people, one.outcome.share());
+        match lines.iter_mut().find(|(run, _)| *run == one.run) {
+            Some((_, line)) => line.points.push(point),
+            None => {
+                let scene = table::scene(&one.run);
+                let name = format!("{}, {scene}", one.run.attack.words());
+                lines.push((
+                    one.run,
+                    Line {
+                        name,
+                        points: vec![point],
+                    },
+                ));
+            }
+        }
+    }
+    let lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
+    attack::chart::lines(title, &lines)
+}
+
+/// Writes a risk report into `dir`, which is made when it is not there, and tells what it says.
+pub(crate) fn write_report(dir: &Path, report: &Report, as_json: bool) -> anyhow::Result<()> {
+    std::fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
+    let json = serde_json::to_string_pretty(report)?;
+    outcome::write_text(dir, "report.json", &json)?;
+    outcome::write_text(dir, "report.html", &html(report))?;
+    if as_json {
+        println!("{json}");
+        return Ok(());
+    }
+    for metric in &report.metrics {
+        println!(
+            "{:4} {:6} {}",
+            metric.id,
+            metric.light.as_str(),
+            metric.sentence
+        );
+    }
+    for attacker in &report.attackers {
+        println!("{}: {}", attacker.name, attacker.sentence);
+    }
+    match &report.decision {
+        Decision::Release => println!("decision: fit for release by these figures"),
+        Decision::Hold { reasons } => println!("decision: hold; {}", reasons.join("; ")),
+    }
+    println!("written to {}", dir.display());
+    Ok(())
 }

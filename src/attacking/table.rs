@@ -1,6 +1,6 @@
 //! The table of attacks, for a terminal.
 
-use attack::{Hits, Knowledge};
+use attack::{Hits, Knowledge, Run};
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::Attacked;
@@ -56,10 +56,20 @@ fn row(one: &Attacked) -> [String; 14] {
     ]
 }
 
+/// The scene of a run in a few words.
+pub(super) fn scene(run: &Run) -> String {
+    let register = match run.knowledge {
+        Knowledge::Copy => "copy",
+        Knowledge::Noisy => "noisy",
+        Knowledge::Other => "other registry",
+    };
+    format!("{register} {} %", run.overlap)
+}
+
 fn holds(knowledge: Knowledge) -> &'static str {
     match knowledge {
         Knowledge::Copy => "the same records",
-        Knowledge::Noisy => "a noisy register's source",
+        Knowledge::Noisy => "the same people, noisy",
         Knowledge::Other => "another registry",
     }
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use attack::{Run, runs};
+use attack::report::Limits;
+use attack::{Knowledge, Run, runs};
 use clap::{Args, ValueEnum};
 use model::profile::Profile;
 use model::{Layout, LinkageSchema};
@@ -41,6 +42,22 @@ pub(crate) struct AttackArguments {
     /// Run only these attacks, by their names in the table; several apart by commas.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
+    /// Run the attacks of attackers who hold these only; several apart by commas.
+    #[arg(long, value_name = "REGISTER", value_delimiter = ',')]
+    holds: Vec<Holds>,
+    /// Run the attacks on these numbers of persons instead of --n, to see the trend; several apart by commas.
+    #[arg(long, value_name = "PERSONS", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    trend: Vec<u32>,
+    /// Draw the shares named over the numbers of persons, as an SVG image.
+    #[arg(long, value_name = "FILE", requires = "trend")]
+    chart: Option<PathBuf>,
+    /// Measure the registry as a node does before an upload, and write report.json and report.html there
+    /// instead of running the table.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["trend", "only"])]
+    report: Option<PathBuf>,
+    /// The share that an attacker of the report may name before the report says to hold, in per cent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=100))]
+    limit: u8,
     /// What keys, samples and mistakes are made from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -50,6 +67,27 @@ pub(crate) struct AttackArguments {
     /// Print as JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// What the attacker may hold.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Holds {
+    /// The same records.
+    Copy,
+    /// The same people, while what is encoded has mistakes.
+    Noisy,
+    /// The registry of --register.
+    Other,
+}
+
+impl From<Knowledge> for Holds {
+    fn from(knowledge: Knowledge) -> Self {
+        match knowledge {
+            Knowledge::Copy => Self::Copy,
+            Knowledge::Noisy => Self::Noisy,
+            Knowledge::Other => Self::Other,
+        }
+    }
 }
 
 /// The profiles, with the name that agreements use for the oldest.
@@ -99,10 +137,29 @@ pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
         truth.as_ref(),
         arguments.seed,
     )?;
+    if let Some(dir) = &arguments.report {
+        let limits = Limits {
+            people: arguments.people as usize,
+            most_named: f64::from(arguments.limit) / 100.0,
+        };
+        let report = registries.report((&schema, &layout, arguments.seed), limits);
+        return attacking::write_report(dir, &report, arguments.json);
+    }
     let bars = Bars::new();
     let with = (&schema, &layout, arguments.seed);
-    let attacked = registries.attack(with, arguments.people as usize, &runs, &bars);
+    let mut attacked = Vec::new();
+    for people in arguments.sizes() {
+        attacked.extend(registries.attack(with, people, &runs, &bars));
+    }
     drop(bars);
+    if let Some(path) = &arguments.chart {
+        let title = format!(
+            "What attacks name under the profile {}",
+            schema.profile.as_str()
+        );
+        std::fs::write(path, attacking::chart(&title, &attacked))
+            .with_context(|| format!("{} cannot be written", path.display()))?;
+    }
     if arguments.json {
         let json = attacking::json(
             schema.profile.as_str(),
@@ -122,6 +179,16 @@ pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
 }
 
 impl AttackArguments {
+    /// The numbers of persons to attack.
+    fn sizes(&self) -> Vec<usize> {
+        let sizes = if self.trend.is_empty() {
+            &[self.people][..]
+        } else {
+            &self.trend
+        };
+        sizes.iter().map(|people| *people as usize).collect()
+    }
+
     /// The attacks asked for.
     fn runs(&self, profile: Profile) -> anyhow::Result<Vec<Run>> {
         let mut runs = runs(profile, &self.overlap, self.register.is_some());
@@ -135,6 +202,7 @@ impl AttackArguments {
             }
         }
         runs.retain(|run| names.is_empty() || names.iter().any(|name| run.attack.name() == name));
+        runs.retain(|run| self.holds.is_empty() || self.holds.contains(&run.knowledge.into()));
         Ok(runs)
     }
 }

@@ -8,16 +8,32 @@
 //! A figure of this crate says what *this* attack named in *this* scene. It is a lower bound of what can be done,
 //! never a promise.
 
+mod blocks;
+pub mod chart;
+mod colours;
+mod dictionary;
 mod draw;
+mod edges;
+mod fingerprint;
+mod frequency;
 mod graph;
+mod likeness;
 mod mistakes;
 mod nearest;
+mod neighbours;
 mod outcome;
+mod page;
+mod pairs;
+mod patterns;
 mod registry;
+pub mod report;
+pub mod risk;
 mod similarity;
 mod suite;
 #[cfg(test)]
 mod tests;
+mod tree;
+mod values;
 
 pub use draw::Draws;
 pub use mistakes::noisy_copy;

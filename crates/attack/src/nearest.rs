@@ -6,7 +6,9 @@
 use rayon::prelude::*;
 
 /// Numbers added side by side.
-const LANES: usize = 16;
+const LANES: usize = 8;
+/// Rows of the right side that are taken at once; a whole number of times in a tile.
+const SIDE: usize = 4;
 /// Rows of the left side that one thread takes at a time.
 const CHUNK: usize = 64;
 /// Rows of the right side that stay in cache for a chunk.
@@ -121,12 +123,15 @@ fn sweep(left: &Vectors, right: &Vectors, rows: std::ops::Range<usize>) -> Both 
     let mut of_right = vec![Nearest::NONE; right.len()];
     for tile in (0..right.len()).step_by(TILE) {
         for (best, row) in of_left.iter_mut().zip(rows.clone()) {
-            let others = of_right.iter_mut().enumerate().skip(tile).take(TILE);
-            for (place, other) in others {
-                let dot = dot(left.row(row), right.row(place));
-                let distance = 2.0 * (left.halves[row] + right.halves[place] - dot);
-                best.take(place as u32, distance);
-                other.take(row as u32, distance);
+            for first in (tile..right.len().min(tile + TILE)).step_by(SIDE) {
+                let rights = std::array::from_fn(|at| right.row((first + at).min(right.len() - 1)));
+                let dots: [f32; SIDE] = dots(left.row(row), rights);
+                let others = of_right.iter_mut().enumerate().skip(first);
+                for ((place, other), dot) in others.zip(dots) {
+                    let distance = 2.0 * (left.halves[row] + right.halves[place] - dot);
+                    best.take(place as u32, distance);
+                    other.take(row as u32, distance);
+                }
             }
         }
     }
@@ -134,18 +139,24 @@ fn sweep(left: &Vectors, right: &Vectors, rows: std::ops::Range<usize>) -> Both 
 }
 
 fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let mut sums = [0.0; LANES];
-    let pairs = left
-        .as_chunks::<LANES>()
-        .0
-        .iter()
-        .zip(right.as_chunks::<LANES>().0);
-    for (left, right) in pairs {
-        for lane in 0..LANES {
-            sums[lane] += left[lane] * right[lane];
+    let [dot] = dots(left, [right]);
+    dot
+}
+
+/// Inner products of one vector with several, so that it is loaded once.
+fn dots<const N: usize>(left: &[f32], right: [&[f32]; N]) -> [f32; N] {
+    let mut sums = [[0.0; LANES]; N];
+    let left = left.as_chunks::<LANES>().0;
+    let right = right.map(|right| &right.as_chunks::<LANES>().0[..left.len()]);
+    for (at, left) in left.iter().enumerate() {
+        for (sums, right) in sums.iter_mut().zip(right) {
+            let pairs = left.iter().zip(&right[at]);
+            sums.iter_mut()
+                .zip(pairs)
+                .for_each(|(sum, (left, right))| *sum += left * right);
         }
     }
-    sums.iter().sum()
+    sums.map(|sums| sums.iter().sum())
 }
 
 #[cfg(test)]

@@ -72,7 +72,20 @@ impl Encodings {
         self.records.len()
     }
 
-    fn row(&self, place: usize) -> &[u64] {
+    /// Words of 64 bits in one.
+    pub(crate) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// The bits of one, as noughts and ones.
+    pub(crate) fn bits(&self, place: usize) -> impl Iterator<Item = f32> + '_ {
+        let bit = |place: usize| move |word: &u64| (word >> place & 1) as f32;
+        self.row(place)
+            .iter()
+            .flat_map(move |word| (0..64).map(move |at| bit(at)(word)))
+    }
+
+    pub(crate) fn row(&self, place: usize) -> &[u64] {
         &self.rows[place * self.words..][..self.words]
     }
 

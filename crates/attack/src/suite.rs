@@ -1,15 +1,26 @@
 //! The attacks by name, what the attacker is given, and the stage they are run on.
 
-use encode::{TrialKeys, TrialRows, trial_rows};
+use std::collections::BTreeSet;
+
+use encode::{ClearRecord, TrialKeys, TrialRows, trial_rows};
 use model::profile::Profile;
 use model::{Layout, LinkageSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::blocks::Blocks;
+use crate::colours::{Sight, match_colours};
+use crate::dictionary::look_up;
 use crate::draw::Draws;
-use crate::graph;
-use crate::outcome::Outcome;
+use crate::fingerprint::{View, fingerprints};
+use crate::frequency::by_frequency;
+use crate::graph::match_graphs;
+use crate::neighbours::Neighbours;
+use crate::outcome::{Guess, Outcome};
+use crate::pairs::known_pairs;
+use crate::patterns::by_patterns;
 use crate::registry::{Registry, Scene, Size};
 use crate::similarity::Encodings;
+use crate::values::Exhibit;
 
 /// An attack, with what is particular to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +33,36 @@ pub enum Attack {
         /// Known pairs.
         seeds: usize,
     },
+    /// EF: edge fingerprints within blocks.
+    Edges {
+        /// Whether the attacker sees which rows are of one record.
+        joined: bool,
+    },
+    /// RV: edge fingerprints of what a resolver sees.
+    Resolver,
+    /// WL: colour refinement of who sits with whom.
+    Colours {
+        /// Whether the attacker sees which rows are of one record.
+        joined: bool,
+        /// Whether it looks at which parts of a row are missing.
+        presence: bool,
+    },
+    /// KP: known pairs taken further, by the bits they teach.
+    KnownPairs {
+        /// Known pairs.
+        pairs: usize,
+    },
+    /// FA: frequency alignment of the values of one part.
+    Frequency,
+    /// PM: pattern mining in the bits of one part.
+    Patterns,
+    /// DICT: with the linkage key.
+    Dictionary,
+    /// PROBE: a member that asks about people.
+    Probe {
+        /// People it may ask about.
+        quota: usize,
+    },
 }
 
 impl Attack {
@@ -30,6 +71,14 @@ impl Attack {
         match self {
             Self::Graph => "GM-L",
             Self::Seeded { .. } => "GM-S",
+            Self::Edges { .. } => "EF",
+            Self::Resolver => "RV",
+            Self::Colours { .. } => "WL",
+            Self::KnownPairs { .. } => "KP",
+            Self::Frequency => "FA",
+            Self::Patterns => "PM",
+            Self::Dictionary => "DICT",
+            Self::Probe { .. } => "PROBE",
         }
     }
 
@@ -38,6 +87,19 @@ impl Attack {
         match self {
             Self::Graph => "GM-L".to_owned(),
             Self::Seeded { seeds } => format!("GM-S, {seeds} seeds"),
+            Self::Edges { joined: false } => "EF, passes apart".to_owned(),
+            Self::Edges { joined: true } => "EF, passes joined".to_owned(),
+            Self::Resolver => "RV".to_owned(),
+            Self::Colours { joined, presence } => {
+                let passes = if joined { "joined" } else { "apart" };
+                let missing = if presence { ", with missing parts" } else { "" };
+                format!("WL, passes {passes}{missing}")
+            }
+            Self::KnownPairs { pairs } => format!("KP, {pairs} pairs"),
+            Self::Frequency => "FA (values)".to_owned(),
+            Self::Patterns => "PM (values)".to_owned(),
+            Self::Dictionary => "DICT, with the key".to_owned(),
+            Self::Probe { quota } => format!("PROBE, quota {quota}"),
         }
     }
 }
@@ -74,8 +136,31 @@ pub fn runs(profile: Profile, overlaps: &[u32], other: bool) -> Vec<Run> {
 }
 
 /// The attacks of the table on a profile.
-fn attacks(_profile: Profile) -> Vec<Attack> {
-    vec![Attack::Graph, Attack::Seeded { seeds: 20 }]
+fn attacks(profile: Profile) -> Vec<Attack> {
+    let mut attacks = vec![
+        Attack::Frequency,
+        Attack::Patterns,
+        Attack::Graph,
+        Attack::Seeded { seeds: 20 },
+        Attack::KnownPairs { pairs: 100 },
+    ];
+    // A whole-record encoding is comparable with all others: what the attacks within blocks do, GM does.
+    if !profile.is_whole_record() {
+        for joined in [false, true] {
+            attacks.push(Attack::Colours {
+                joined,
+                presence: false,
+            });
+            attacks.push(Attack::Colours {
+                joined,
+                presence: true,
+            });
+            attacks.push(Attack::Edges { joined });
+        }
+        attacks.push(Attack::Resolver);
+    }
+    attacks.extend([Attack::Dictionary, Attack::Probe { quota: 100 }]);
+    attacks
 }
 
 /// Which register the attacker holds.
@@ -103,8 +188,13 @@ pub struct Trial<'a> {
 
 impl Trial<'_> {
     /// The target's keys.
-    fn keys(&self) -> TrialKeys {
+    pub(crate) fn keys(&self) -> TrialKeys {
         TrialKeys::new(self.schema, self.seed ^ 0x7a, self.seed ^ 0x7b)
+    }
+
+    /// The keys of another member, who has the linkage key.
+    fn members_keys(&self) -> TrialKeys {
+        TrialKeys::new(self.schema, self.seed ^ 0x7a, self.seed ^ 0xb7)
     }
 
     /// The keys of an attacker who knows everything but the target's.
@@ -141,19 +231,123 @@ impl<'a> Stage<'a> {
     pub fn run(&self, attack: Attack) -> Outcome {
         match attack {
             Attack::Graph => self.match_graphs(&[]),
+            Attack::Seeded { seeds } if self.trial.schema.profile.is_block_keyed() => {
+                self.neighbours(seeds)
+            }
             Attack::Seeded { seeds } => self.match_graphs(&self.known(seeds)),
+            Attack::KnownPairs { pairs } => self.known_pairs(pairs),
+            Attack::Colours { joined, presence } => self.colours(Sight { joined, presence }),
+            Attack::Frequency => by_frequency(&self.exhibit()),
+            Attack::Patterns => by_patterns(&self.exhibit()),
+            Attack::Dictionary => self.judged(&self.look_up(), &[]),
+            Attack::Probe { quota } => self.probe(quota),
+            Attack::Edges { joined: false } => self.fingerprints(View::Matcher),
+            Attack::Edges { joined: true } => self.fingerprints(View::Joined),
+            Attack::Resolver => self.fingerprints(View::Resolver),
         }
     }
 
+    /// Holds guesses against the truth, without the pairs that were told.
+    fn judged(&self, guesses: &[Guess], told: &[(u32, u32)]) -> Outcome {
+        let told: BTreeSet<u32> = told.iter().map(|(record, _)| *record).collect();
+        Outcome::judge(&self.scene, guesses, |record| told.contains(&record))
+    }
+
+    /// The register as it stands.
+    fn clear(&self) -> Vec<ClearRecord> {
+        let records = self.scene.register.iter();
+        records
+            .map(|record| ClearRecord::of(self.trial.layout, record))
+            .collect()
+    }
+
+    /// The register under other keys.
+    fn encoded(&self, keys: &TrialKeys) -> TrialRows {
+        trial_rows(
+            self.trial.schema,
+            self.trial.layout,
+            keys,
+            &self.scene.register,
+        )
+    }
+
     fn match_graphs(&self, seeds: &[(u32, u32)]) -> Outcome {
-        let trial = &self.trial;
-        let keys = trial.attackers_keys();
-        let register = trial_rows(trial.schema, trial.layout, &keys, &self.scene.register);
-        let encodings = |rows| Encodings::first_rows(rows, trial.layout);
-        let guesses = graph::match_graphs(encodings(&self.target), encodings(&register), seeds);
-        Outcome::judge(&self.scene, &guesses, |record| {
-            seeds.iter().any(|(known, _)| *known == record)
-        })
+        let register = self.encoded(&self.trial.attackers_keys());
+        let encodings = |rows| Encodings::first_rows(rows, self.trial.layout);
+        let guesses = match_graphs(encodings(&self.target), encodings(&register), seeds);
+        self.judged(&guesses, seeds)
+    }
+
+    fn neighbours(&self, seeds: usize) -> Outcome {
+        let (clear, known) = (self.clear(), self.known(seeds));
+        let sides = Neighbours {
+            layout: self.trial.layout,
+            rows: &self.target,
+            target: &Blocks::of_rows(&self.target),
+            register: &Blocks::of_records(self.trial.schema, &self.scene.register, &clear),
+            clear: &clear,
+        };
+        self.judged(&sides.guesses(&known), &known)
+    }
+
+    fn known_pairs(&self, pairs: usize) -> Outcome {
+        let known = self.known(pairs);
+        let layout = self.trial.layout;
+        let target = Encodings::first_rows(&self.target, layout);
+        let guesses = known_pairs(&target, &self.clear(), layout.parts.len(), &known);
+        self.judged(&guesses, &known)
+    }
+
+    fn colours(&self, sight: Sight) -> Outcome {
+        let register = Blocks::of_records(self.trial.schema, &self.scene.register, &self.clear());
+        let guesses = match_colours(&Blocks::of_rows(&self.target), &register, sight);
+        self.judged(&guesses, &[])
+    }
+
+    fn fingerprints(&self, view: View) -> Outcome {
+        self.judged(
+            &fingerprints(&self.trial, &self.scene, &self.target, view),
+            &[],
+        )
+    }
+
+    fn exhibit(&self) -> Exhibit {
+        let part = Exhibit::part(self.trial.schema, self.trial.layout);
+        Exhibit::of(
+            self.trial.layout,
+            part,
+            &self.target,
+            &self.scene.target,
+            &self.clear(),
+        )
+    }
+
+    /// The register looked up with the true key.
+    fn look_up(&self) -> Vec<Guess> {
+        look_up(
+            self.trial.layout,
+            &self.target,
+            &self.encoded(&self.trial.members_keys()),
+        )
+    }
+
+    /// As many people of the register as the quota allows, of whom a link tells that they are there.
+    fn probe(&self, quota: usize) -> Outcome {
+        let mut asked: Vec<u32> = (0..self.scene.register.len() as u32).collect();
+        Draws::apart(self.trial.seed, 4).shuffle(&mut asked);
+        let asked: BTreeSet<u32> = asked.into_iter().take(quota).collect();
+        let mut guesses = self.look_up();
+        guesses.retain(|guess| guess.sure && asked.contains(&guess.person));
+        let there = self
+            .scene
+            .truth
+            .iter()
+            .flatten()
+            .filter(|place| asked.contains(place));
+        Outcome {
+            of: there.count(),
+            ..self.judged(&guesses, &[])
+        }
     }
 
     /// Pairs the attacker is told, at random.
