@@ -4,12 +4,14 @@
 mod registries;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use model::{Clock as _, Day, Epoch, LinkageSchema, RunNumber, SystemClock};
 use node::Project;
-use secret::{RecipientSecret, SeededEntropy};
+use secret::key_file::{self, Purpose};
+use secret::{Key32, RecipientSecret, SeededEntropy};
 use tempfile::TempDir;
 use testkit::dpos::Dpos;
 use testkit::processes::Ran;
@@ -68,16 +70,11 @@ impl Site {
     fn with_node() -> Self {
         let site = Self::new();
         assert_eq!(site.init_node("schema.toml").code, Some(0));
-        let (home, key) = (site.path("node"), site.path("linkage.key"));
-        let mut make = site.node();
-        make.args(["key", "new", "--out"]).arg(&key);
-        let mut install = site.node();
-        install.args(["key", "install", "--dir"]).arg(&home);
-        install.arg("--from").arg(&key);
-        for command in [&mut make, &mut install] {
-            let ran = ran(command);
-            assert_eq!(ran.code, Some(0), "{}", ran.err);
-        }
+        // As if the nodes had agreed on it: a node alone cannot.
+        let epoch = site.path("node/keys/epoch-1");
+        fs::create_dir(&epoch).unwrap();
+        let key = Key32::generate(&mut SeededEntropy::new(10));
+        key_file::write(&epoch.join("linkage.key"), Purpose::Linkage, &key).unwrap();
         let project = serde_json::to_string(&told_by_resolver()).unwrap();
         site.write("node/project.json", &project);
         assert_eq!(site.agree().code, Some(0));
@@ -436,10 +433,54 @@ fn a_node_says_what_is_missing_and_overwrites_nothing() {
         REFUSED,
         &["symbolon-node prepare"],
     );
-    let ran = node(&["key", "new", "--out", "linkage.key"]);
-    assert_told("a second key", &ran, REFUSED, &["linkage.key exists"]);
-    let ran = node(&["key", "install", "--dir", "node", "--from", "schema.toml"]);
+    assert_eq!(node(&["agree", "key", "--out", "dpo.key"]).code, Some(0));
+    let ran = node(&["agree", "key", "--out", "dpo.key"]);
+    assert_told("a second key", &ran, REFUSED, &["dpo.key exists"]);
+    let ran = node(&["agree", "fingerprint", "--key", "schema.toml"]);
     assert_told("no key file", &ran, REFUSED, &["schema.toml", "chmod 600"]);
+}
+
+#[test]
+fn an_officers_key_under_a_passphrase_opens_with_it_alone() {
+    let site = Site::new();
+    for (name, passphrase) in [
+        ("right", "four words of mine"),
+        ("wrong", "four words of yours"),
+    ] {
+        let path = site.write(name, passphrase);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let node = |arguments: &str| {
+        let mut node = site.node();
+        ran(node
+            .args(arguments.split_whitespace())
+            .current_dir(site.dir.path()))
+    };
+    let made = node("agree key --out dpo.key --passphrase-file right");
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    let shown = node("agree fingerprint --key dpo.key --passphrase-file right");
+    assert_eq!((shown.code, shown.out), (Some(0), made.out));
+    let ran = node("agree fingerprint --key dpo.key");
+    assert_told(
+        "no passphrase",
+        &ran,
+        REFUSED,
+        &["dpo.key", "--passphrase-file"],
+    );
+    let ran = node("agree fingerprint --key dpo.key --passphrase-file wrong");
+    assert_told(
+        "another",
+        &ran,
+        REFUSED,
+        &["does not open with this passphrase"],
+    );
+    let ran = node("agree fingerprint --key dpo.key --passphrase-file schema.toml");
+    assert_told(
+        "open to others",
+        &ran,
+        REFUSED,
+        &["schema.toml", "chmod 600"],
+    );
 }
 
 #[test]

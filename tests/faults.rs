@@ -13,7 +13,8 @@ use model::{
     BatchKind, BatchManifest, Epoch, Refusal, RefusalCode, RunNumber, Silent, SystemClock,
 };
 use node::{Node, NodeError};
-use secret::SeededEntropy;
+use secret::key_file::{self, Purpose};
+use secret::{Key32, SeededEntropy};
 use service::Exit;
 use tempfile::TempDir;
 use testkit::federation::{Addresses, Federation, Member};
@@ -310,8 +311,9 @@ async fn nodes_with_different_linkage_keys_do_not_meet() {
     let second = world.join("sr", FEW);
     fs::remove_file(second.node.home().linkage_key(Epoch(1))).unwrap();
     let key = world.dir.path().join("other.key");
-    node::new_linkage_key(&key, &mut world.entropy).unwrap();
-    second.node.install_linkage_key(&key, Epoch(1)).unwrap();
+    let other = Key32::generate(&mut world.entropy);
+    key_file::write(&key, Purpose::Linkage, &other).unwrap();
+    second.give_key(&key).unwrap();
     world.prepare(&second).await;
     let says = [
         "linkage key of sr",

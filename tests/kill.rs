@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use testkit::country::{CountrySpec, ErrorLevel, generate};
 use testkit::processes::{Ran, Running, free_addresses, wait_for};
 
-use crate::setting::{programs, workspace};
+use crate::setting::{copy_directory, programs, workspace};
 
 const PARTIES: [&str; 4] = ["crvs", "id", "sr", "ibr"];
 const COUNTRY: CountrySpec = CountrySpec {
@@ -23,6 +23,8 @@ const COUNTRY: CountrySpec = CountrySpec {
 };
 /// Kills in one random run.
 const KILLS: u64 = 10;
+/// Turns in which each node does what it can towards the linkage key; four times it waits for the others.
+const TURNS: usize = 5;
 /// Looks at the programs, a few milliseconds apart, before a run counts as stuck.
 const LOOKS: u32 = 20_000;
 const PAUSE: Duration = Duration::from_millis(4);
@@ -82,11 +84,11 @@ impl Initial {
              --matcher-listen {matcher} --resolver-listen {resolver}",
             schema().display()
         ));
-        initial.node("key new --out linkage.key");
         initial.agree();
         for party in PARTIES {
             initial.make_node(party);
         }
+        initial.agree_on_key();
         initial
     }
 
@@ -138,8 +140,31 @@ impl Initial {
             "enrol --dir {dir} --certificate {party}.pem \
              --authority state/coordinator/authority/ca.pem"
         ));
-        self.node(&format!("key install --dir {dir} --from linkage.key"));
         self.node(&format!("agree install --dir {dir} agreement"));
+        self.node(&format!("key card --dir {dir}"));
+        self.node(&format!(
+            "agree card {dir}/keys/epoch-1/card.toml --key {party}.dpo"
+        ));
+    }
+
+    /// The nodes agree on a linkage key, each doing what it can in its turn.
+    fn agree_on_key(&self) {
+        let mut run = programs().command("symbolon-coordinator");
+        run.args(["run", "--dir"])
+            .arg(self.dir.path().join("state/coordinator"));
+        let running = Running::start(&mut run, &self.dir.path().join("words")).unwrap();
+        self.listen
+            .into_iter()
+            .for_each(|address| wait_for(address).unwrap());
+        for _ in 0..TURNS {
+            for party in PARTIES {
+                self.node(&format!("key agree --dir state/node-{party}"));
+            }
+        }
+        for party in PARTIES {
+            self.node(&format!("key check --dir state/node-{party}"));
+        }
+        running.kill().unwrap();
     }
 
     fn node(&self, arguments: &str) {
@@ -175,7 +200,7 @@ struct Round<'a> {
 impl<'a> Round<'a> {
     fn start(initial: &'a Initial) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        copy(&initial.dir.path().join("state"), dir.path());
+        copy_directory(&initial.dir.path().join("state"), dir.path());
         let mut round = Self {
             initial,
             dir,
@@ -302,20 +327,6 @@ impl Outcome {
         for ((ours, name), (theirs, _)) in self.0.iter().zip(&other.0) {
             assert!(!ours.is_empty(), "{name} is empty");
             assert!(ours == theirs, "{name} differs from the undisturbed run's");
-        }
-    }
-}
-
-/// Copies a directory with all in it. Keys stay private, as files keep their permissions.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
         }
     }
 }

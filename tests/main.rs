@@ -8,6 +8,8 @@ mod auditing;
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod cheating;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod clkhash;
@@ -26,6 +28,8 @@ mod lookup;
 #[cfg(test)]
 mod parsers;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod quality;
 #[cfg(test)]
 mod review;
@@ -33,3 +37,5 @@ mod review;
 mod samples;
 #[cfg(test)]
 mod setting;
+#[cfg(test)]
+mod workbench;

@@ -1,6 +1,7 @@
 //! What several tests share: the programs, a small project, and registries for it.
 
 use std::error::Error;
+use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -73,6 +74,20 @@ pub(crate) fn registry(records: u32) -> String {
     };
     let header = "id,given,surname,born\n".to_owned();
     (0..records).map(line).fold(header, |all, line| all + &line)
+}
+
+/// Copies a directory with all in it. Keys stay private, as files keep their permissions.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_directory(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
 }
 
 /// An error and all its causes.

@@ -39,6 +39,11 @@ pub(crate) fn run(arguments: &FederationArguments) -> anyhow::Result<()> {
     federation::print(&federated)?;
     if let Some(kept) = &arguments.keep {
         println!("kept in {}", kept.display());
+        println!("the audit report is {}", federated.audited.report.display());
     }
+    anyhow::ensure!(
+        federated.audited.is_right(),
+        "the audit did not prove everything"
+    );
     Ok(())
 }

@@ -22,9 +22,13 @@ pub(crate) fn print(federated: &Federated) -> anyhow::Result<()> {
     println!("{}", summaries(federated));
     heading("Who received what, and what it could read in it");
     println!("{}", views(federated));
+    heading("What an auditor finds who trusts none of them (audit-report.html)");
+    println!("{}", federated.audited.told());
     heading("Seconds");
     println!("{}", seconds(federated));
-    println!("\nRead on: README.md, docs/operating/first-federation.md, docs/threat-model.md");
+    println!(
+        "\nRead on: README.md, docs/operating/first-federation.md, docs/auditing.md, docs/threat-model.md"
+    );
     Ok(())
 }
 

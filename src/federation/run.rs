@@ -17,6 +17,7 @@ use sources::CsvFile;
 use testkit::country::{CountrySpec, ErrorLevel, generate};
 use testkit::federation::{Federation, Member};
 
+use super::audited::{self, Audited};
 use crate::truth::Assignments;
 
 /// The schema of the sample, the same file as in `examples/four-registries`.
@@ -54,6 +55,8 @@ pub(crate) struct Federated {
     pub(crate) stages: Vec<Stage>,
     /// Everybody's clusters, which in a real federation nobody sees.
     pub(crate) clusters: Assignments,
+    /// What the auditor found.
+    pub(crate) audited: Audited,
 }
 
 /// Makes the sample's registries under `dir` and links them there.
@@ -121,7 +124,7 @@ async fn federate(
         .agree_on_key(&members, Epoch(1), &mut entropy)
         .await?;
     stages.push(Stage {
-        name: "agree, enrol, make a key",
+        name: "sign, enrol, agree on a key",
         took: watch.elapsed(),
     });
     let watch = Stopwatch::start();
@@ -158,6 +161,9 @@ async fn federate(
     });
     let clusters = everybodys_clusters(&federation, &members, schema)?;
     federation.stop().await?;
+    let audited = timed(&mut stages, "audit, and link again", || {
+        audited::audit(dir, &members, &SystemClock)
+    })?;
     let results = members.iter().zip(prepared).zip(uploaded).zip(collected);
     let members = results.map(|(((member, prepared), uploaded), collected)| MemberResult {
         party: member.party.clone(),
@@ -171,6 +177,7 @@ async fn federate(
         members: members.collect(),
         stages,
         clusters,
+        audited,
     })
 }
 

@@ -114,6 +114,14 @@ impl Checkpoint {
         witness.sign(&mut self.note, unix_seconds)
     }
 
+    /// The checkpoint with the log's own signatures alone. Whoever keeps what others hand over keeps it
+    /// this small.
+    pub fn without_cosignatures(&self) -> Self {
+        let mut kept = self.clone();
+        kept.note.retain(|signature| signature.name == self.origin);
+        kept
+    }
+
     /// Adds the signatures that `other`, a checkpoint with the same text, has and this has not.
     ///
     /// # Errors

@@ -44,6 +44,15 @@ impl FileStore {
     /// A file that another program has open, that is no log, or that is damaged; a medium that
     /// fails.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, 0)
+    }
+
+    /// As [`Self::open`], of a log that is known to have had `acknowledged` entries: what is torn before
+    /// them is damage, and is not cut.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(path: &Path, acknowledged: u64) -> Result<Self, StoreError> {
         let opened = OpenOptions::new()
             .read(true)
             .write(true)
@@ -62,7 +71,7 @@ impl FileStore {
             broken: false,
         };
         store.check_magic()?;
-        store.scan()?;
+        store.scan(acknowledged)?;
         Ok(store)
     }
 
@@ -93,15 +102,18 @@ impl FileStore {
     }
 
     /// Finds where every entry is, checking each.
-    fn scan(&mut self) -> Result<(), StoreError> {
+    fn scan(&mut self, acknowledged: u64) -> Result<(), StoreError> {
         let size = self
             .file
             .metadata()
             .map_err(|source| self.io("read", source))?
             .len();
-        while self.end < size {
+        while self.end < size || self.len() < acknowledged {
             match self.examine(size)? {
                 Found::Whole(places) => self.take(&places),
+                Found::Torn if self.len() < acknowledged => {
+                    return Err(self.damaged(self.len(), self.end));
+                }
                 Found::Torn => return self.cut(size),
                 Found::Damaged(index) => return Err(self.damaged(index, self.end)),
             }

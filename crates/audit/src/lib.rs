@@ -10,6 +10,7 @@
 //! tlog-cosignature, tlog-tiles), so that other people's tools read our logs too.
 
 pub mod checkpoint;
+pub mod entry;
 pub mod event;
 pub mod file_store;
 pub mod log;
@@ -23,7 +24,8 @@ pub mod verify;
 mod files;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
-pub use event::{Actor, Entry, Event};
+pub use entry::{Actor, Entry};
+pub use event::Event;
 pub use file_store::FileStore;
 pub use log::{Log, LogError};
 pub use note::{KeyKind, KeyName, NoteSigner, VerifierKey};

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use model::Digest;
 
 use crate::checkpoint::CheckpointError;
-use crate::event::{Actor, Entry, EntryError, Event};
+use crate::entry::{Actor, Entry, EntryError};
+use crate::event::Event;
 use crate::note::NoteError;
 use crate::store::{EntryStore, StoreError};
 use crate::tiles::TileError;
@@ -244,11 +245,11 @@ mod tests {
     use crate::store::MemoryStore;
     use model::RunNumber;
 
-    fn event(pairs: u64) -> Event {
-        Event::RunMatched {
+    fn event(rows: u64) -> Event {
+        Event::ResultsReceived {
             run: RunNumber(1),
-            pairs,
-            comparisons_digest: Digest::of(b"c"),
+            rows,
+            digest: Digest::of(b"rows"),
         }
     }
 

@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use model::ProjectName;
 use sha2::{Digest as _, Sha256};
 
-use crate::event::Actor;
+use crate::entry::Actor;
 
 /// Bytes of an Ed25519 public key.
 pub const PUBLIC_KEY_BYTES: usize = 32;
@@ -216,6 +216,11 @@ impl Note {
     /// The signatures, of known and unknown keys.
     pub fn signatures(&self) -> &[NoteSignature] {
         &self.signatures
+    }
+
+    /// Keeps these signatures and drops the others.
+    pub(crate) fn retain(&mut self, is_kept: impl FnMut(&NoteSignature) -> bool) {
+        self.signatures.retain(is_kept);
     }
 
     /// Adds a signature, in the place of an earlier one with the same key.

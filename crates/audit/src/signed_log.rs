@@ -17,7 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::checkpoint::Checkpoint;
-use crate::event::{Actor, Entry, Event};
+use crate::entry::{Actor, Entry};
+use crate::event::Event;
 use crate::file_store::FileStore;
 use crate::files::make_directory;
 use crate::log::{Log, LogError};
@@ -39,13 +40,18 @@ impl SignedLog {
     /// As [`Log::open`]; a log that does not extend the checkpoint beside it, or has another key.
     pub fn open(directory: &Path, signer: Arc<NoteSigner>) -> Result<Self, LogError> {
         make_directory(directory)?;
-        let log = Log::open(FileStore::open(&directory.join("entries"))?)?;
         let files = TileDir::new(directory);
-        let (checkpoint, published) = match kept(&files, &signer)? {
+        let kept = kept(&files, &signer)?;
+        let acknowledged = kept.as_ref().map_or(0, |kept| kept.head().size);
+        let entries = FileStore::open_with(&directory.join("entries"), acknowledged)?;
+        let log = Log::open(entries)?;
+        let (checkpoint, published) = match kept {
             Some(kept) => {
                 log.check_extends(&kept.head())?;
                 let size = kept.head().size;
-                (kept, size)
+                // A tile that was lost follows from the entries.
+                let published = if files.has_all(size) { size } else { 0 };
+                (kept, published)
             }
             None => {
                 files.write_key(signer.key())?;
@@ -138,6 +144,7 @@ mod tests {
     use crate::checkpoint::CheckpointError;
     use crate::note::KeyKind;
     use crate::note::tests::signer;
+    use crate::store::StoreError;
     use crate::tiles::{Row, tiles};
     use crate::tree::CompactTree;
     use crate::tree::leaf_hash;
@@ -149,11 +156,11 @@ mod tests {
         Arc::new(signer("symbolon/p/matcher", KeyKind::Log, seed))
     }
 
-    fn event(pairs: u64) -> Event {
-        Event::RunMatched {
+    fn event(rows: u64) -> Event {
+        Event::ResultsReceived {
             run: RunNumber(1),
-            pairs,
-            comparisons_digest: Digest::of(b"c"),
+            rows,
+            digest: Digest::of(b"rows"),
         }
     }
 
@@ -218,14 +225,52 @@ mod tests {
         let mut log = SignedLog::open(&other, key(1)).unwrap();
         (1..4).for_each(|n| drop(log.append(event(n * 10), Actor::Matcher, 5).unwrap()));
         drop(log);
-        for entries in [one, fs::read(other.join("entries")).unwrap()] {
-            fs::write(path.join("entries"), entries).unwrap();
-            let opened = SignedLog::open(&path, key(1));
-            assert!(matches!(
-                opened,
-                Err(LogError::NotAnExtension { size: 2, .. })
-            ));
-        }
+        fs::write(
+            path.join("entries"),
+            fs::read(other.join("entries")).unwrap(),
+        )
+        .unwrap();
+        let opened = SignedLog::open(&path, key(1));
+        assert!(matches!(
+            opened,
+            Err(LogError::NotAnExtension { size: 2, .. })
+        ));
+        // Entries that the checkpoint shows to have been there were acknowledged: their loss is damage.
+        fs::write(path.join("entries"), &one).unwrap();
+        let opened = SignedLog::open(&path, key(1));
+        assert!(matches!(
+            opened,
+            Err(LogError::Store(StoreError::Damaged { .. }))
+        ));
+        assert_eq!(fs::read(path.join("entries")).unwrap(), one);
+    }
+
+    /// One bit of the last group, which a reader without the checkpoint would take for a torn one.
+    #[test]
+    fn a_damaged_last_group_that_was_acknowledged_is_not_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = SignedLog::open(directory.path(), key(1)).unwrap();
+        (1..4).for_each(|n| drop(log.append(event(n), Actor::Matcher, 5).unwrap()));
+        drop(log);
+        let path = directory.path().join("entries");
+        let mut bytes = fs::read(&path).unwrap();
+        let last = bytes.len() - 5;
+        bytes[last] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        assert!(SignedLog::open(directory.path(), key(1)).is_err());
+        assert_eq!(fs::read(&path).unwrap(), bytes);
+    }
+
+    #[test]
+    fn a_tile_that_was_lost_is_written_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = SignedLog::open(directory.path(), key(1)).unwrap();
+        (1..4).for_each(|n| drop(log.append(event(n), Actor::Matcher, 5).unwrap()));
+        let head = log.log.head();
+        drop(log);
+        fs::remove_dir_all(directory.path().join("tile/entries")).unwrap();
+        drop(SignedLog::open(directory.path(), key(1)).unwrap());
+        assert_eq!(published(directory.path()), head);
     }
 
     #[test]

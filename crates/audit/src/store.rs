@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::event::MAX_ENTRY_BYTES;
+use crate::entry::MAX_ENTRY_BYTES;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use model::Digest;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
-use crate::event::MAX_ENTRY_BYTES;
+use crate::entry::MAX_ENTRY_BYTES;
 use crate::files::{io_error, make_directory, read_whole, write_whole};
 use crate::note::{MAX_NOTE_BYTES, NoteError, VerifierKey};
 use crate::store::StoreError;
@@ -261,6 +261,14 @@ impl TileDir {
                 .map_err(|source| io_error("remove", &partial, source)),
             false => Ok(()),
         }
+    }
+
+    /// Whether there is a file for every tile of a log of `size` entries.
+    pub(crate) fn has_all(&self, size: u64) -> bool {
+        let mut tiles = hash_rows()
+            .chain([Row::Entries])
+            .flat_map(|row| tiles(row, 0, size));
+        tiles.all(|tile| self.0.join(tile.path()).exists())
     }
 
     /// Writes the checkpoint, which makes tiles written before count.

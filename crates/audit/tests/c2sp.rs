@@ -40,10 +40,10 @@ fn our_log() -> (TempDir, SignedLog) {
     let signer = Arc::new(signer("symbolon/p/matcher", KeyKind::Log));
     let mut log = SignedLog::open(directory.path(), signer).unwrap();
     for chunk in 0..7 {
-        let event = |pairs| Event::RunMatched {
+        let event = |rows| Event::ResultsReceived {
             run: RunNumber(1),
-            pairs,
-            comparisons_digest: Digest::of(b"c"),
+            rows,
+            digest: Digest::of(b"rows"),
         };
         let events = (0..SIZE / 7).map(|n| (event(chunk * 1000 + n), Actor::Matcher));
         log.append_all(events, 5).unwrap();

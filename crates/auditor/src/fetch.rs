@@ -1,21 +1,25 @@
 //! Fetching: copies of logs and of what nodes keep, from data directories, into a bundle.
+//!
+//! A data directory is somebody else's: its files may be links, of any size, and lie about whose they
+//! are. Where a copy goes follows from names this module has parsed and from nothing else.
 
-use std::fs;
-use std::path::Path;
+mod over_wire;
 
-use audit::TileDir;
-use audit::event::MAX_ENTRY_BYTES;
-use audit::tiles::{Row, TileError, hash_rows, tiles};
-use audit::tree::{HashTree, leaf_hash};
-use wire::{ClientError, HistoryError, NodeClient, Role};
+use std::path::{Path, PathBuf};
 
-use crate::bundle::{Bundle, BundleError, io_error, names};
+use audit::entry::MAX_ENTRY_BYTES;
+use audit::note::MAX_NOTE_BYTES;
+use audit::tiles::{Row, TILE_WIDTH, Tile, TileError, hash_rows, tiles};
+use audit::{Actor, KeyKind, KeyName, TileDir, VerifierKey};
+use model::{PartyName, ProjectName};
+use wire::{ClientError, HistoryError, Role};
 
-/// The most entries of a log that are fetched over the wire.
-pub const MAX_ENTRIES: u64 = 2_000_000;
+pub use over_wire::{MAX_BYTES, MAX_ENTRIES, role};
 
-/// The most bytes of a log's entries that are fetched over the wire.
-pub const MAX_BYTES: usize = 1 << 30;
+use crate::bundle::{Bundle, BundleError, MAX_RECEIPT_BYTES, io_error, names, read_regular};
+
+/// The most bytes of a log's file.
+const MAX_TILE_BYTES: u64 = TILE_WIDTH * (2 + MAX_ENTRY_BYTES as u64);
 
 /// Why something was not fetched.
 #[derive(Debug, thiserror::Error)]
@@ -44,95 +48,29 @@ pub enum FetchError {
     LongEntry(usize),
     /// There is no log.
     #[error("{} has no log that was ever signed", .0.display())]
-    NoLog(std::path::PathBuf),
+    NoLog(PathBuf),
     /// The node's log does not say whose it is.
     #[error("{} is not the log of a node", .0.display())]
-    NotANode(std::path::PathBuf),
+    NotANode(PathBuf),
 }
 
-/// Copies the logs of both roles from a coordinator's state directory.
+/// Copies the logs of both roles from a coordinator's state directory, and what it keeps of what
+/// members said they were shown.
 ///
 /// # Errors
 /// [`FetchError`] says what cannot be read or written.
 pub fn coordinator(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> {
-    for role in ["matcher", "resolver"] {
-        log(bundle, role, &directory.join(role).join("log"))?;
-    }
-    Ok(())
-}
-
-/// Reads a role's log over the wire, and what other members say they were shown of it. What the role
-/// signs and proves is checked as it comes; the entries are checked by who verifies the bundle.
-///
-/// # Errors
-/// [`FetchError`] says what cannot be read or written, or that the log is not one history.
-pub async fn role(bundle: &Bundle, client: &NodeClient, role: Role) -> Result<(), FetchError> {
-    let shown = client.log_head(None).await?;
-    let head = shown.check(&shown.key, None)?;
-    if head.size > MAX_ENTRIES {
-        return Err(FetchError::TooLong(head.size));
-    }
-    let mut entries = Vec::new();
-    let mut bytes = 0;
-    let take = |entry: Vec<u8>| {
-        bytes += entry.len();
-        // What is over the limit is counted and not kept.
-        if bytes <= MAX_BYTES {
-            entries.push(entry);
-        }
-    };
-    client.log_entries(head.size, take).await?;
-    if bytes > MAX_BYTES {
-        return Err(FetchError::TooLong(head.size));
-    }
-    if let Some(long) = entries.iter().find(|entry| entry.len() > MAX_ENTRY_BYTES) {
-        return Err(FetchError::LongEntry(long.len()));
-    }
-    let to = bundle.path().join("logs").join(role.as_str());
-    write_tiles(&to, &entries)?;
-    write(
-        &to.join("key"),
-        format!(
-            "{}
-",
-            shown.key
-        )
-        .as_bytes(),
-    )?;
-    write(
-        &to.join("checkpoint"),
-        shown.checkpoint.to_string().as_bytes(),
-    )?;
-    for seen in &shown.seen {
-        let of_party = bundle.path().join("seen").join(seen.party.as_str());
-        write(
-            &of_party.join(role.as_str()),
-            seen.checkpoint.to_string().as_bytes(),
-        )?;
-    }
-    Ok(())
-}
-
-/// Writes entries as bundles, and the tree that follows from them as tiles.
-fn write_tiles(to: &Path, entries: &[Vec<u8>]) -> Result<(), BundleError> {
-    let mut tree = HashTree::default();
-    entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
-    for tile in tiles(Row::Entries, 0, tree.size()) {
-        let first = tile.start() as usize;
-        let entries = entries[first..first + tile.width as usize].iter();
-        // An entry that was read from the wire is held to what two bytes can say.
-        let framed = entries.flat_map(|entry| {
-            let length = (entry.len() as u16).to_be_bytes();
-            length.into_iter().chain(entry.iter().copied())
-        });
-        write(&to.join(tile.path()), &framed.collect::<Vec<u8>>())?;
-    }
-    for (row, level) in hash_rows().zip(0..) {
-        for tile in tiles(row, 0, tree.size()) {
-            let places = tile.start()..tile.start() + tile.width;
-            let hashes = places.filter_map(|place| tree.subtree(8 * level, place));
-            let bytes: Vec<u8> = hashes.flat_map(|hash| *hash.as_bytes()).collect();
-            write(&to.join(tile.path()), &bytes)?;
+    for role in [Role::Matcher, Role::Resolver].map(Role::as_str) {
+        let from = directory.join(role).join("log");
+        log(bundle, role, &from)?;
+        let shown = from.join("shown");
+        for name in names(&shown)? {
+            // Beside what fits is kept what does not, as `PARTY.SIZE`.
+            let party = name.split('.').next().unwrap_or_default();
+            if party.parse::<PartyName>().is_ok() {
+                let to = bundle.path().join("told").join(role).join(&name);
+                copy(&shown.join(&name), &to, MAX_NOTE_BYTES as u64)?;
+            }
         }
     }
     Ok(())
@@ -146,34 +84,57 @@ pub fn node(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> {
     let from = directory.join("log");
     let key = TileDir::new(&from).key()?;
     let key = key.ok_or_else(|| FetchError::NoLog(from.clone()))?;
-    let Some((_, party)) = key.name.as_str().split_once("/node/") else {
-        return Err(FetchError::NotANode(from));
-    };
+    let party = party_of(&key).ok_or_else(|| FetchError::NotANode(from.clone()))?;
     log(bundle, &format!("node-{party}"), &from)?;
-    for role in names(&directory.join("heads"))? {
-        let kept = directory.join("heads").join(&role);
-        copy(
-            &kept.join("checkpoint"),
-            &bundle.path().join("seen").join(party).join(&role),
-        )?;
-        copy(
-            &kept.join("key"),
-            &bundle.path().join("pinned").join(party).join(&role),
-        )?;
+    for role in [Role::Matcher, Role::Resolver].map(Role::as_str) {
+        let kept = directory.join("heads").join(role);
+        for (name, place) in [("checkpoint", "seen"), ("key", "pinned")] {
+            let from = kept.join(name);
+            if from.symlink_metadata().is_ok() {
+                let to = bundle.path().join(place).join(party.as_str()).join(role);
+                copy(&from, &to, MAX_NOTE_BYTES as u64)?;
+            }
+        }
     }
-    receipts(bundle, party, &directory.join("outbox"))
+    receipts(bundle, &party, &directory.join("outbox"))
 }
 
-fn receipts(bundle: &Bundle, party: &str, outbox: &Path) -> Result<(), FetchError> {
+/// Whose node keeps the log with this key, if a node does.
+fn party_of(key: &VerifierKey) -> Option<PartyName> {
+    let (rest, party) = key.name.as_str().split_once("/node/")?;
+    let party: PartyName = party.parse().ok()?;
+    let project: ProjectName = rest.strip_prefix("symbolon/")?.parse().ok()?;
+    let name = KeyName::of_log(&project, &Actor::Node(party.clone()));
+    (key.kind == KeyKind::Log && key.name == name).then_some(party)
+}
+
+fn receipts(bundle: &Bundle, party: &PartyName, outbox: &Path) -> Result<(), FetchError> {
+    let to = bundle.path().join("receipts").join(party.as_str());
     for run in names(outbox)? {
         for name in names(&outbox.join(&run))? {
             if name.ends_with(".receipt.json") {
-                let to = bundle.path().join("receipts").join(party);
-                copy(
-                    &outbox.join(&run).join(&name),
-                    &to.join(format!("{run}.{name}")),
-                )?;
+                let from = outbox.join(&run).join(&name);
+                copy(&from, &to.join(format!("{run}.{name}")), MAX_RECEIPT_BYTES)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Copies checkpoints that somebody cosigned, as `symbolon-audit witness --out` writes them.
+///
+/// # Errors
+/// [`FetchError`] says what cannot be read or written.
+pub fn cosigned(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> {
+    let all = bundle.path().join("cosigned");
+    let to = all.join(format!("witness-{}", names(&all)?.len() + 1));
+    for name in names(directory)? {
+        if Bundle::is_log_name(&name) {
+            copy(
+                &directory.join(&name),
+                &to.join(&name),
+                MAX_NOTE_BYTES as u64,
+            )?;
         }
     }
     Ok(())
@@ -182,6 +143,7 @@ fn receipts(bundle: &Bundle, party: &str, outbox: &Path) -> Result<(), FetchErro
 /// Copies the log in `from` as far as its checkpoint goes. The checkpoint is read first: what is
 /// appended meanwhile does not count.
 pub(crate) fn log(bundle: &Bundle, name: &str, from: &Path) -> Result<(), FetchError> {
+    bundle.check_new(name)?;
     let files = TileDir::new(from);
     let checkpoint = files.checkpoint()?;
     let checkpoint = checkpoint.ok_or_else(|| FetchError::NoLog(from.to_owned()))?;
@@ -190,24 +152,23 @@ pub(crate) fn log(bundle: &Bundle, name: &str, from: &Path) -> Result<(), FetchE
     let rows = hash_rows().chain([Row::Entries]);
     for tile in rows.flat_map(|row| tiles(row, 0, size)) {
         // A partial tile may have given way to the full one, whose start it is.
-        let full = audit::tiles::Tile {
-            width: audit::tiles::TILE_WIDTH,
+        let full = Tile {
+            width: TILE_WIDTH,
             ..tile
         };
         let there = [tile, full]
             .into_iter()
             .find(|tile| from.join(tile.path()).exists());
         let path = there.unwrap_or(tile).path();
-        copy(&from.join(&path), &to.join(&path))?;
+        copy(&from.join(&path), &to.join(&path), MAX_TILE_BYTES)?;
     }
-    copy(&files.key_file(), &to.join("key"))?;
+    copy(&files.key_file(), &to.join("key"), MAX_NOTE_BYTES as u64)?;
     write(&to.join("checkpoint"), checkpoint.to_string().as_bytes())?;
     Ok(())
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), BundleError> {
-    let bytes = fs::read(from).map_err(io_error("read", from))?;
-    write(to, &bytes)
+fn copy(from: &Path, to: &Path, limit: u64) -> Result<(), BundleError> {
+    write(to, &read_regular(from, limit)?)
 }
 
 pub(crate) fn write(to: &Path, bytes: &[u8]) -> Result<(), BundleError> {

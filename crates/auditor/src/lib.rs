@@ -19,6 +19,8 @@ pub mod report;
 pub mod verify;
 pub mod witness;
 
+mod kept;
+mod releases;
 mod words;
 
 pub use bundle::{Bundle, BundleError};

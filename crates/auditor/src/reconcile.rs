@@ -1,13 +1,14 @@
 //! Reconciling: what one party's log says it gave, another's must say it took, and the other way
 //! round. Uploads are held to acceptances, sealed inputs to acceptances, collected results to results
-//! received, and a party's preparations to its uploads.
+//! received, a party's preparations to its uploads, and releases to approvals (`releases.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use audit::{Entry, Event};
 use model::{BatchKind, Digest, PartyName, RunNumber};
 
 use crate::finding::{Finding, Severity};
+use crate::releases;
 use crate::verify::CheckedLog;
 
 /// Reconciles the logs of a bundle with one another.
@@ -23,6 +24,8 @@ pub fn reconcile(logs: &[CheckedLog]) -> Vec<Finding> {
     for log in books.roles.values() {
         findings.extend(books.check_acceptances(log));
         findings.extend(check_sealed(log));
+        findings.extend(check_once(log));
+        findings.extend(releases::check_certificates(log, &books));
     }
     findings.extend(
         books
@@ -33,18 +36,22 @@ pub fn reconcile(logs: &[CheckedLog]) -> Vec<Finding> {
     if let Some(resolver) = books.roles.get("resolver") {
         findings.extend(books.check_collected(resolver));
         findings.extend(check_order(resolver));
+        findings.extend(releases::check(resolver, &books));
     }
+    findings.extend(releases::check_agreements(logs));
+    findings.extend(releases::check_keys(logs));
     findings
 }
 
 /// The logs by who keeps them.
-struct Books<'a> {
+pub(crate) struct Books<'a> {
     roles: BTreeMap<&'a str, &'a CheckedLog>,
-    nodes: BTreeMap<String, &'a CheckedLog>,
+    /// By party.
+    pub(crate) nodes: BTreeMap<String, &'a CheckedLog>,
 }
 
 /// The log that takes batches of this kind.
-fn taker(kind: BatchKind) -> &'static str {
+pub(crate) fn taker(kind: BatchKind) -> &'static str {
     match kind {
         BatchKind::Encodings => "matcher",
         BatchKind::HandleMap => "resolver",
@@ -67,17 +74,18 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Each upload that the party's log tells of was accepted, as the same batch.
+    /// Each upload that the party's log tells of was accepted, as the same batch for the same run.
     fn check_uploads(&self, party: &str, log: &CheckedLog) -> Vec<Finding> {
         let uploads = log.entries.iter().filter_map(|entry| match &entry.event {
             Event::BatchUploaded {
+                run,
                 kind,
                 manifest_digest,
                 ..
-            } => Some((entry.sequence, *kind, manifest_digest)),
+            } => Some((entry.sequence, *run, *kind, manifest_digest)),
             _ => None,
         });
-        let check = |(at, kind, digest): (u64, BatchKind, &Digest)| {
+        let check = |(at, run, kind, digest): (u64, RunNumber, BatchKind, &Digest)| {
             let name = taker(kind);
             let Some(role) = self.roles.get(name) else {
                 let text = format!(
@@ -85,46 +93,38 @@ impl<'a> Books<'a> {
                 );
                 return Finding::new(Severity::Unproved, &log.name, text).at(at);
             };
-            let accepted = accepted(role)
-                .find(|(_, by, manifest)| by.as_str() == party && manifest == &digest);
-            match accepted {
-                Some(_) => Finding::new(
-                    Severity::Right,
-                    &log.name,
-                    format!("what it uploaded, the {name} accepted"),
-                )
-                .at(at),
-                None => {
-                    let text = format!(
-                        "the {name}'s log does not have the acceptance of what it uploaded"
-                    );
-                    Finding::new(Severity::Wrong, name, text).shown_by(party)
-                }
+            let is_it = |accepted: &Accepted<'_>| {
+                accepted.party.as_str() == party
+                    && (accepted.run, accepted.kind, accepted.manifest) == (run, kind, digest)
+            };
+            if accepted(role).any(|accepted| is_it(&accepted)) {
+                let text = format!("what it uploaded, the {name} accepted");
+                return Finding::new(Severity::Right, &log.name, text).at(at);
             }
+            let text = format!(
+                "the {name}'s log does not have the acceptance of what it uploaded for run {run}"
+            );
+            Finding::new(Severity::Wrong, name, text).shown_by(party)
         };
         uploads.map(check).collect()
     }
 
-    /// Each acceptance is an upload of the party it names, where that party's log is there.
+    /// Each acceptance is of a batch that the party it names prepared: for that run, of that kind and
+    /// size.
     fn check_acceptances(&self, role: &CheckedLog) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for (at, party, digest) in accepted(role) {
+        for accepted in accepted(role) {
+            let party = accepted.party;
             let Some(log) = self.nodes.get(party.as_str()) else {
                 continue;
             };
-            let prepared = log.entries.iter().any(|entry| match &entry.event {
-                Event::BatchPrepared {
-                    manifest_digest, ..
-                } => manifest_digest == digest,
-                _ => false,
-            });
-            if !prepared {
+            if !log.entries.iter().any(|entry| accepted.is_of(&entry.event)) {
                 let text = format!(
-                    "it accepted a batch in the name of {party} that {party} never prepared"
+                    "it accepted a batch in the name of {party} that {party} never prepared so"
                 );
                 findings.push(
                     Finding::new(Severity::Wrong, &role.name, text)
-                        .at(at)
+                        .at(accepted.at)
                         .shown_by(party.as_str()),
                 );
             }
@@ -193,13 +193,55 @@ impl<'a> Books<'a> {
     }
 }
 
-fn accepted(role: &CheckedLog) -> impl Iterator<Item = (u64, &PartyName, &Digest)> {
+/// An acceptance as a role's log has it.
+struct Accepted<'a> {
+    at: u64,
+    run: RunNumber,
+    party: &'a PartyName,
+    kind: BatchKind,
+    manifest: &'a Digest,
+    rows: u64,
+    bytes: u64,
+}
+
+impl Accepted<'_> {
+    /// Whether an event tells that just this was prepared.
+    fn is_of(&self, prepared: &Event) -> bool {
+        match prepared {
+            Event::BatchPrepared {
+                run,
+                kind,
+                manifest_digest,
+                rows,
+                bytes,
+                ..
+            } => {
+                (*run, *kind, manifest_digest) == (self.run, self.kind, self.manifest)
+                    && (*rows, *bytes) == (self.rows, self.bytes)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn accepted(role: &CheckedLog) -> impl Iterator<Item = Accepted<'_>> {
     role.entries.iter().filter_map(|entry| match &entry.event {
         Event::BatchAccepted {
+            run,
             party,
+            kind,
             manifest_digest,
-            ..
-        } => Some((entry.sequence, party, manifest_digest)),
+            rows,
+            bytes,
+        } => Some(Accepted {
+            at: entry.sequence,
+            run: *run,
+            party,
+            kind: *kind,
+            manifest: manifest_digest,
+            rows: *rows,
+            bytes: *bytes,
+        }),
         _ => None,
     })
 }
@@ -216,55 +258,105 @@ fn collected(resolver: &CheckedLog) -> impl Iterator<Item = (u64, RunNumber, &Pa
         })
 }
 
-/// A run was sealed with exactly the batches accepted for it before.
+/// A run was sealed with exactly the batches accepted for it before, one of every party.
 fn check_sealed(role: &CheckedLog) -> Vec<Finding> {
     let mut findings = Vec::new();
     for entry in &role.entries {
-        let Event::RunSealed {
+        if let Event::RunSealed {
             run,
             manifest_digests,
         } = &entry.event
-        else {
-            continue;
-        };
-        let before = role
-            .entries
-            .iter()
-            .take_while(|other| other.sequence < entry.sequence);
-        let mut accepted: Vec<&Digest> = before
-            .filter_map(|other| match &other.event {
-                Event::BatchAccepted {
-                    run: of,
-                    manifest_digest,
-                    ..
-                } if of == run => Some(manifest_digest),
-                _ => None,
-            })
-            .collect();
-        let mut sealed: Vec<&Digest> = manifest_digests.iter().collect();
-        accepted.sort();
-        sealed.sort();
-        findings.push(match accepted == sealed {
-            true => Finding::new(Severity::Right, &role.name, format!("run {run} was sealed with the {} batches accepted for it", sealed.len())),
-            false => Finding::new(Severity::Wrong, &role.name, format!("run {run} was sealed with {} batches, {} were accepted for it, or other ones", sealed.len(), accepted.len())),
-        }.at(entry.sequence));
+        {
+            findings.push(check_input(role, entry.sequence, *run, manifest_digests));
+        }
     }
     findings
 }
 
-/// Results were given only after their run was linked.
+fn check_input(role: &CheckedLog, at: u64, run: RunNumber, sealed: &[Digest]) -> Finding {
+    let finding = |severity, text: String| Finding::new(severity, &role.name, text).at(at);
+    let before: Vec<Accepted<'_>> = accepted(role)
+        .filter(|accepted| accepted.at < at && accepted.run == run)
+        .collect();
+    let mut accepted: Vec<&Digest> = before.iter().map(|accepted| accepted.manifest).collect();
+    let mut sealed: Vec<&Digest> = sealed.iter().collect();
+    accepted.sort();
+    sealed.sort();
+    if accepted != sealed {
+        return finding(
+            Severity::Wrong,
+            format!(
+                "run {run} was sealed with {} batches, {} were accepted for it, or other ones",
+                sealed.len(),
+                accepted.len()
+            ),
+        );
+    }
+    let has = |party: &&PartyName| before.iter().any(|accepted| accepted.party == *party);
+    let missing: Vec<&str> = parties(role)
+        .filter(|party| !has(party))
+        .map(PartyName::as_str)
+        .collect();
+    match missing.is_empty() {
+        true => finding(
+            Severity::Right,
+            format!(
+                "run {run} was sealed with the {} batches accepted for it",
+                sealed.len()
+            ),
+        ),
+        false => finding(
+            Severity::Wrong,
+            format!(
+                "run {run} was sealed without the batch of {}",
+                missing.join(", ")
+            ),
+        ),
+    }
+}
+
+/// The parties of the project that a role took up.
+pub(crate) fn parties(role: &CheckedLog) -> impl Iterator<Item = &PartyName> {
+    let opened = role.entries.iter().find_map(|entry| match &entry.event {
+        Event::ProjectOpened { parties, .. } => Some(parties),
+        _ => None,
+    });
+    opened.into_iter().flatten()
+}
+
+/// A step of a run is taken once: a second telling of it could be the one that counted.
+fn check_once(role: &CheckedLog) -> Vec<Finding> {
+    let mut seen: BTreeSet<(&str, RunNumber)> = BTreeSet::new();
+    let mut findings = Vec::new();
+    for entry in &role.entries {
+        let (step, run) = match &entry.event {
+            Event::RunSealed { run, .. } => ("sealed", *run),
+            Event::RunMatched { run, .. } => ("compared", *run),
+            Event::RunResolved { run, .. } => ("linked", *run),
+            Event::RunReleased { run, .. } => ("released", *run),
+            _ => continue,
+        };
+        if !seen.insert((step, run)) {
+            let text = format!("it says a second time, and otherwise, that run {run} was {step}");
+            findings.push(Finding::new(Severity::Wrong, &role.name, text).at(entry.sequence));
+        }
+    }
+    findings
+}
+
+/// Results were given only after their run was released.
 fn check_order(resolver: &CheckedLog) -> Vec<Finding> {
     let early = |(at, run, party, _): (u64, RunNumber, &PartyName, &Digest)| {
-        let is_resolved = |entry: &Entry| match &entry.event {
-            Event::RunResolved { run: of, .. } => *of == run,
+        let is_released = |entry: &Entry| match &entry.event {
+            Event::RunReleased { run: of, .. } => *of == run,
             _ => false,
         };
         let mut before = resolver
             .entries
             .iter()
             .take_while(|entry| entry.sequence < at);
-        let text = format!("it gave results of run {run} to {party} before that run was linked");
-        (!before.any(is_resolved))
+        let text = format!("it gave results of run {run} to {party} before that run was released");
+        (!before.any(is_released))
             .then(|| Finding::new(Severity::Wrong, &resolver.name, text).at(at))
     };
     collected(resolver).filter_map(early).collect()

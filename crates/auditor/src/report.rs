@@ -126,14 +126,15 @@ fn finding_row(finding: &Finding) -> String {
     ])
 }
 
-/// The figures of the linkage, each with the entry it is from. A figure of an entry about which
-/// something is wrong is marked, since it may be the very thing that was altered.
+/// The figures of the linkage, each with the entry it is from. A figure of an entry or a log about
+/// which something is wrong is marked, since it may be the very thing that was altered.
 fn figures(verdict: &Verdict, logs: &[CheckedLog]) -> String {
+    // A finding without an entry, as that the log was rewritten, puts all of the log in doubt.
     let is_disputed = |log: &CheckedLog, entry: &Entry| {
         verdict.findings().iter().any(|finding| {
             finding.severity == Severity::Wrong
                 && finding.log == log.name
-                && finding.entry == Some(entry.sequence)
+                && finding.entry.is_none_or(|at| at == entry.sequence)
         })
     };
     let mut rows = Vec::new();
@@ -167,18 +168,23 @@ fn figures_of(log: &CheckedLog, entry: &Entry, is_disputed: bool) -> Vec<String>
                 *rows,
             )]
         }
-        Event::RunMatched { run, pairs, .. } => {
-            vec![(format!("Pairs compared, run {run}"), *pairs)]
+        Event::BatchPrepared {
+            run, kind, records, ..
+        } => {
+            let what = kind.as_str();
+            vec![(
+                format!("Records in the {what} it prepared, run {run}"),
+                *records,
+            )]
         }
-        Event::RunResolved {
+        Event::CountsPublished {
             run,
-            links,
-            clusters,
+            epsilon_permille,
             ..
-        } => vec![
-            (format!("Links accepted, run {run}"), *links),
-            (format!("Clusters formed, run {run}"), *clusters),
-        ],
+        } => {
+            let what = format!("Thousandths of epsilon spent on counts, run {run}");
+            vec![(what, *epsilon_permille)]
+        }
         Event::ResultsCollected {
             run, party, rows, ..
         } => {

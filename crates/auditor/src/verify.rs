@@ -5,14 +5,16 @@
 //! kept of the log, checkpoints and receipts, against the same tree: a log that told two parties
 //! two stories cannot fit both.
 
+use std::collections::BTreeSet;
+
 use audit::tiles::{Row, TileError, hash_rows, tiles};
 use audit::tree::{HashTree, leaf_hash};
-use audit::{Checkpoint, Entry, KeyName, TileDir, TreeHead, VerifierKey};
-use model::Digest;
-use wire::Receipt;
+use audit::{Checkpoint, Entry, Event, KeyKind, KeyName, TileDir, TreeHead, VerifierKey};
+use model::{Digest, ProjectName};
 
-use crate::bundle::{Bundle, BundleError, Kept};
+use crate::bundle::{Bundle, BundleError, Kept, keeper_of};
 use crate::finding::{Finding, Severity, Verdict};
+use crate::kept::{check_cosigned, check_receipt, check_seen, check_uploads, unreadable};
 
 /// A log whose entries were read and built into a tree.
 pub struct CheckedLog {
@@ -22,6 +24,8 @@ pub struct CheckedLog {
     pub entries: Vec<Entry>,
     /// The key that it was checked with.
     pub key: VerifierKey,
+    /// Whether that key came another way than the bundle.
+    pub is_known: bool,
     /// Its head, which that key signed.
     pub checkpoint: Checkpoint,
     tree: HashTree,
@@ -49,12 +53,34 @@ pub fn verify(
             Err(finding) => findings.push(*finding),
         }
     }
+    findings.extend(check_names(&logs));
+    findings.extend(check_missing(&logs));
+    findings.extend(pinned.iter().filter_map(unreadable));
     for kept in bundle.seen()? {
-        findings.push(check_seen(&logs, &kept));
+        findings.push(check_seen(
+            &logs,
+            &kept.name,
+            &kept.party,
+            &kept.party,
+            &kept.what,
+        ));
     }
-    for kept in bundle.receipts()? {
-        findings.push(check_receipt(&logs, &kept));
+    for kept in bundle.told()? {
+        // What does not fit is kept as `PARTY.SIZE`.
+        let party = kept.name.split('.').next().unwrap_or_default();
+        let told = check_seen(&logs, &kept.party, party, &kept.party, &kept.what);
+        // That a log says of itself what fits it, without the party's signature, says nothing.
+        findings.extend(Some(told).filter(|told| told.severity != Severity::Unproved));
     }
+    for kept in bundle.cosigned()? {
+        findings.extend(check_cosigned(&logs, &kept, known));
+    }
+    let receipts = bundle.receipts()?;
+    findings.extend(receipts.iter().map(|kept| check_receipt(&logs, kept)));
+    findings.extend(
+        logs.iter()
+            .flat_map(|log| check_uploads(log, &logs, &receipts)),
+    );
     Ok((Verdict::of(findings), logs))
 }
 
@@ -66,9 +92,21 @@ fn check_log(
     pinned: &[Kept<VerifierKey>],
 ) -> Result<CheckedLog, Box<Finding>> {
     let wrong = |text: String| Box::new(Finding::new(Severity::Wrong, name, text));
-    let unreadable = |error: TileError| wrong(error.to_string());
+    let unreadable = |error: TileError| match error {
+        // Nobody's doing but that of this machine's disk, or of who copied the bundle.
+        TileError::Store(_) | TileError::Missing(_) => {
+            Box::new(Finding::new(Severity::Unproved, name, error.to_string()))
+        }
+        error => wrong(error.to_string()),
+    };
     let checkpoint = files.checkpoint().map_err(unreadable)?;
-    let checkpoint = checkpoint.ok_or_else(|| wrong("it has no checkpoint".to_owned()))?;
+    let checkpoint = checkpoint.ok_or_else(|| {
+        let text = "it has no checkpoint: fetch the log again";
+        Box::new(Finding::new(Severity::Unproved, name, text))
+    })?;
+    if project_of(name, checkpoint.origin()).is_none() {
+        return Err(wrong(format!("it is the log {}", checkpoint.origin())));
+    }
     let (key, about_key) =
         key_of(name, checkpoint.origin(), files, known, pinned).map_err(wrong)?;
     let head = checkpoint
@@ -77,6 +115,7 @@ fn check_log(
     let mut log = CheckedLog {
         name: name.to_owned(),
         entries: Vec::new(),
+        is_known: known.contains(&key),
         key,
         checkpoint,
         tree: HashTree::default(),
@@ -94,6 +133,50 @@ fn check_log(
     Ok(log)
 }
 
+/// The project of the log that its keeper calls `origin`, if that is what the bundle calls `name`.
+fn project_of(name: &str, origin: &KeyName) -> Option<ProjectName> {
+    let rest = origin.as_str().strip_prefix("symbolon/")?;
+    let project: ProjectName = rest.split('/').next()?.parse().ok()?;
+    (KeyName::of_log(&project, &keeper_of(name)?) == *origin).then_some(project)
+}
+
+/// All logs are of one project.
+fn check_names(logs: &[CheckedLog]) -> Option<Finding> {
+    let projects: BTreeSet<ProjectName> = logs
+        .iter()
+        .filter_map(|log| project_of(&log.name, &log.key.name))
+        .collect();
+    let names: Vec<&str> = projects.iter().map(ProjectName::as_str).collect();
+    let text = format!("the logs are of different projects: {}", names.join(", "));
+    let first = logs.first().filter(|_| names.len() > 1)?;
+    Some(Finding::new(Severity::Wrong, &first.name, text))
+}
+
+/// The logs that there should be, by what the coordinator's say of the project.
+fn check_missing(logs: &[CheckedLog]) -> Vec<Finding> {
+    let opened = logs
+        .iter()
+        .flat_map(|log| &log.entries)
+        .find_map(|entry| match &entry.event {
+            Event::ProjectOpened { parties, .. } => Some(parties),
+            _ => None,
+        });
+    let nodes = opened
+        .into_iter()
+        .flatten()
+        .map(|party| format!("node-{party}"));
+    let expected = ["matcher", "resolver"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(nodes);
+    let is_there = |name: &String| logs.iter().any(|log| log.name == *name);
+    let missing = expected.filter(|name| !logs.is_empty() && !is_there(name));
+    let text = "its log could not be checked: nothing of it is proved, nor what others say of it";
+    missing
+        .map(|name| Finding::new(Severity::Unproved, &name, text))
+        .collect()
+}
+
 /// The key to check a log with: one that came another way, or the bundle's.
 fn key_of(
     name: &str,
@@ -103,8 +186,9 @@ fn key_of(
     pinned: &[Kept<VerifierKey>],
 ) -> Result<(VerifierKey, Vec<Finding>), String> {
     let own = files.key().map_err(|error| error.to_string())?;
-    let own = own.filter(|key| key.name == *origin);
-    let given = known.iter().find(|key| key.name == *origin).cloned();
+    let is_its = |key: &VerifierKey| key.name == *origin && key.kind == KeyKind::Log;
+    let own = own.filter(is_its);
+    let given = known.iter().find(|key| is_its(key)).cloned();
     let mut findings = Vec::new();
     if given.is_none() {
         let text = "its key came with the bundle: compare it with the one its keeper tells you";
@@ -112,7 +196,7 @@ fn key_of(
     }
     let key = given.or(own).ok_or("there is no key for it")?;
     for kept in pinned.iter().filter(|kept| kept.name == name) {
-        if kept.what != key {
+        if kept.what.as_ref().is_ok_and(|pinned| *pinned != key) {
             let text = format!("{} knows it by another key", kept.party);
             findings.push(Finding::new(Severity::Wrong, name, text).shown_by(&kept.party));
         }
@@ -121,11 +205,11 @@ fn key_of(
 }
 
 impl CheckedLog {
-    fn right(&self, text: impl Into<String>) -> Finding {
+    pub(crate) fn right(&self, text: impl Into<String>) -> Finding {
         Finding::new(Severity::Right, &self.name, text)
     }
 
-    fn wrong(&self, text: impl Into<String>) -> Finding {
+    pub(crate) fn wrong(&self, text: impl Into<String>) -> Finding {
         Finding::new(Severity::Wrong, &self.name, text)
     }
 
@@ -183,7 +267,13 @@ impl CheckedLog {
 
     /// The entry at `index`, if the log has one that could be read.
     pub fn entry(&self, index: u64) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.sequence == index)
+        // Where entries could not be read or are not in their places, their numbers do not help.
+        let place = usize::try_from(index).ok()?;
+        let there = self
+            .entries
+            .get(place)
+            .filter(|entry| entry.sequence == index);
+        there.or_else(|| self.entries.iter().find(|entry| entry.sequence == index))
     }
 
     /// The proof that the entries extend the first `old_size` of them; none if there are fewer.
@@ -192,7 +282,7 @@ impl CheckedLog {
     }
 
     /// Whether the log has the history that `head` stands for; if not, in what it differs.
-    fn history(&self, head: &TreeHead) -> Result<(), String> {
+    pub(crate) fn history(&self, head: &TreeHead) -> Result<(), String> {
         match self.tree.head_at(head.size) {
             None => Err(format!(
                 "it was shown {} entries, and now there are {}: entries were removed",
@@ -206,60 +296,4 @@ impl CheckedLog {
             Some(_) => Ok(()),
         }
     }
-}
-
-/// Checks a checkpoint that a party was shown.
-fn check_seen(logs: &[CheckedLog], kept: &Kept<Checkpoint>) -> Finding {
-    let Some(log) = logs.iter().find(|log| log.name == kept.name) else {
-        return unchecked(&kept.name, &kept.party, "the checkpoint it was shown");
-    };
-    let told = match shown(log, &kept.what) {
-        Ok(size) => log.right(format!(
-            "{} was shown these same first {size} entries",
-            kept.party
-        )),
-        Err(text) => log.wrong(text),
-    };
-    told.shown_by(&kept.party)
-}
-
-fn shown(log: &CheckedLog, checkpoint: &Checkpoint) -> Result<u64, String> {
-    let head = checkpoint.signed_by(&log.key);
-    let head = head.map_err(|error| format!("the checkpoint it keeps: {error}"))?;
-    log.history(&head).map(|()| head.size)
-}
-
-/// Checks a receipt that a party keeps.
-fn check_receipt(logs: &[CheckedLog], kept: &Kept<Receipt>) -> Finding {
-    let receipt = &kept.what;
-    let origin = receipt.checkpoint.origin();
-    let Some(log) = logs.iter().find(|log| log.key.name == *origin) else {
-        return unchecked(origin.as_str(), &kept.party, "its receipt");
-    };
-    let entry = receipt.entry.sequence;
-    let told = match receipt_holds(log, receipt) {
-        Ok(()) => log.right(format!(
-            "the acceptance that {} has a receipt for is in it",
-            kept.party
-        )),
-        Err(text) => log.wrong(text),
-    };
-    told.at(entry).shown_by(&kept.party)
-}
-
-fn receipt_holds(log: &CheckedLog, receipt: &Receipt) -> Result<(), String> {
-    let signed = receipt.check_signed(&receipt.manifest_digest, &log.key);
-    signed.map_err(|error| error.to_string())?;
-    match log.entry(receipt.entry.sequence) {
-        Some(entry) if *entry == receipt.entry => log.history(&receipt.proof.head),
-        Some(_) => {
-            Err("it is not the entry that the receipt was given for: it was altered".to_owned())
-        }
-        None => Err("the entry that the receipt was given for is gone".to_owned()),
-    }
-}
-
-fn unchecked(log: &str, party: &str, what: &str) -> Finding {
-    let text = format!("{what} cannot be checked: the bundle does not have the log");
-    Finding::new(Severity::Unproved, log, text).shown_by(party)
 }

@@ -8,13 +8,15 @@
 
 use std::path::{Path, PathBuf};
 
+use audit::note::MAX_NOTE_BYTES;
 use audit::verify::{self, ProofError};
 use audit::{Checkpoint, CheckpointError, KeyKind, KeyName, NoteSigner, VerifierKey};
 use secret::key_file::{self, KeyFileError, Purpose};
 use secret::{Entropy, Key32, SigningKey};
-use wire::limits::MAX_CHECKPOINT_BYTES;
+use service::DirLock;
+use service::files::LockError;
 
-use crate::bundle::{BundleError, read_text};
+use crate::bundle::{BundleError, io_error, read_text};
 use crate::fetch::write;
 use crate::verify::CheckedLog;
 
@@ -35,6 +37,12 @@ pub enum WitnessError {
         /// What is wrong.
         source: CheckpointError,
     },
+    /// Another program witnesses with the same directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// Nobody told the witness the log's key another way than by the bundle.
+    #[error("{0} is new to this witness and its key came with the bundle: give it with --keys")]
+    UnknownKey(KeyName),
     /// The log does not extend what the witness saw.
     #[error("{log} does not extend the {size} entries that this witness saw of it: {source}")]
     NotAnExtension {
@@ -50,7 +58,10 @@ pub enum WitnessError {
 impl WitnessError {
     /// Whether it shows that a log is not one history, as opposed to something failing.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::NotAnExtension { .. } | Self::Checkpoint { .. })
+        matches!(
+            self,
+            Self::NotAnExtension { .. } | Self::Checkpoint { .. } | Self::UnknownKey(_)
+        )
     }
 }
 
@@ -58,6 +69,8 @@ impl WitnessError {
 pub struct Witness {
     directory: PathBuf,
     signer: NoteSigner,
+    /// Two programs could each cosign what does not extend what the other did.
+    _lock: DirLock,
 }
 
 impl Witness {
@@ -67,7 +80,11 @@ impl Witness {
     /// [`WitnessError::Key`] when there is a key already.
     pub fn init(directory: &Path, entropy: &mut dyn Entropy) -> Result<(), WitnessError> {
         let made = service::files::create_dir_private(directory);
-        made.map_err(crate::bundle::io_error("make", directory))?;
+        made.map_err(io_error("make", directory))?;
+        // Before the first head: a directory of heads that a power cut lost would begin anew.
+        let heads = directory.join("heads");
+        service::files::create_dir_private(&heads).map_err(io_error("make", &heads))?;
+        service::files::sync_dir(directory).map_err(io_error("sync", directory))?;
         let key = Key32::generate(entropy);
         Ok(key_file::write(
             &directory.join("witness.key"),
@@ -81,6 +98,7 @@ impl Witness {
     /// # Errors
     /// A key that cannot be read.
     pub fn open(directory: &Path, name: KeyName) -> Result<Self, WitnessError> {
+        let lock = DirLock::acquire(directory)?;
         let seed = key_file::read(&directory.join("witness.key"), Purpose::Signing)?;
         let signing = SigningKey::from_seed(&seed);
         let key = VerifierKey {
@@ -91,6 +109,7 @@ impl Witness {
         Ok(Self {
             directory: directory.to_owned(),
             signer: NoteSigner::new(key, move |message| signing.sign(message)),
+            _lock: lock,
         })
     }
 
@@ -111,7 +130,11 @@ impl Witness {
             source,
         };
         let head = log.checkpoint.signed_by(&log.key).map_err(about)?;
-        if let Some(kept) = self.kept(origin)? {
+        let kept = self.kept(origin)?;
+        if kept.is_none() && !log.is_known {
+            return Err(WitnessError::UnknownKey(origin.clone()));
+        }
+        if let Some(kept) = kept {
             let old = kept.signed_by(&log.key).map_err(about)?;
             let path = log.consistency(old.size).unwrap_or_default();
             let extends = verify::consistency(&old, &head, &path);
@@ -121,7 +144,7 @@ impl Witness {
                 source,
             })?;
         }
-        let mut cosigned = log.checkpoint.clone();
+        let mut cosigned = log.checkpoint.without_cosignatures();
         let signed = cosigned.cosign(&self.signer, unix_seconds);
         signed.map_err(|error| about(error.into()))?;
         write(&self.path(origin), cosigned.to_string().as_bytes())?;
@@ -130,10 +153,10 @@ impl Witness {
 
     fn kept(&self, origin: &KeyName) -> Result<Option<Checkpoint>, WitnessError> {
         let path = self.path(origin);
-        if !path.exists() {
+        if !path.try_exists().map_err(io_error("look for", &path))? {
             return Ok(None);
         }
-        let text = read_text(&path, MAX_CHECKPOINT_BYTES as u64)?;
+        let text = read_text(&path, MAX_NOTE_BYTES as u64)?;
         let kept = text.parse().map_err(|source| WitnessError::Checkpoint {
             log: origin.clone(),
             source,

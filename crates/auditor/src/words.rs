@@ -32,24 +32,15 @@ pub(crate) fn of(entry: &Entry) -> String {
         } => {
             format!("sealed run {run} with {} batches", manifest_digests.len())
         }
-        Event::RunMatched { run, pairs, .. } => format!("compared {pairs} pairs in run {run}"),
-        Event::RunResolved {
-            run,
-            links,
-            clusters,
-            ..
-        } => {
-            format!("linked run {run}: {links} links, {clusters} clusters")
-        }
+        Event::RunMatched { run, .. } => format!("compared the pairs of run {run}"),
+        Event::RunResolved { run, .. } => format!("linked run {run}"),
         Event::ResultsCollected {
             run, party, rows, ..
         } => {
             format!("gave {party} its results of run {run}: {rows} rows")
         }
-        Event::ReviewCollected {
-            run, party, pairs, ..
-        } => {
-            format!("gave {party} {pairs} doubtful pairs of run {run} to look at")
+        Event::ReviewCollected { run, party, .. } => {
+            format!("gave {party} doubtful pairs of run {run} to look at")
         }
         Event::BatchPrepared {
             run,
@@ -70,8 +61,44 @@ pub(crate) fn of(entry: &Entry) -> String {
         Event::ResultsReceived { run, rows, .. } => {
             format!("received its results of run {run}: {rows} rows")
         }
+        other => of_government(other),
+    }
+}
+
+/// What happens by agreements, keys and certificates.
+fn of_government(event: &Event) -> String {
+    match event {
         Event::AgreementAdopted { number, .. } => {
             format!("took up linkage agreement number {number}")
+        }
+        Event::AgreementStated { party, act, .. } => {
+            format!("heard the officer of {party}: {}", act.as_str())
+        }
+        Event::RunApproved { run, party, .. } => {
+            format!("the officer of {party} approved what came out of run {run}")
+        }
+        Event::RunReleased { run, .. } => format!("released the results of run {run}"),
+        Event::CountsPublished { run, counts, .. } => {
+            format!("told {counts} counts of run {run}, with noise")
+        }
+        Event::RunFailed { run } => format!("gave up run {run}: it cannot be linked"),
+        Event::RunCancelled { run } => format!("run {run} was given up by people"),
+        Event::RunDestroyed { run } => format!("destroyed the batches and results of run {run}"),
+        Event::ResolverKeysDestroyed => "destroyed the resolver's keys".to_owned(),
+        Event::DocumentPosted { topic, party, .. } => {
+            format!("relayed a document of {party} to the other nodes ({topic})")
+        }
+        Event::KeyAgreed { epoch, .. } => {
+            format!("agreed with the other nodes on the linkage key of epoch {epoch}")
+        }
+        Event::KeyDestroyed { epoch } => format!("destroyed its keys of epoch {epoch}"),
+        Event::CertificateAdmitted { party, .. } => {
+            format!("let {party} in by a certificate it had not seen before")
+        }
+        Event::CertificateRevoked { .. } => "refused a certificate that was revoked".to_owned(),
+        Event::CertificateInstalled { .. } => "installed a certificate to dial with".to_owned(),
+        Event::WholeRecordAllowed { by } => {
+            format!("takes whole-record encodings of real people, for which {by} answers")
         }
         other => plain(other),
     }
@@ -97,11 +124,11 @@ mod tests {
 
     #[test]
     fn an_entry_reads_as_a_sentence() {
-        let event = Event::RunResolved {
+        let event = Event::ResultsCollected {
             run: RunNumber(2),
-            links: 6,
-            clusters: 4,
-            clusters_digest: Digest::of(b"c"),
+            party: "crvs".parse().unwrap(),
+            rows: 6,
+            digest: Digest::of(b"rows"),
         };
         let entry = Entry {
             sequence: 1,
@@ -109,9 +136,9 @@ mod tests {
             actor: Actor::Resolver,
             event,
         };
-        assert_eq!(of(&entry), "linked run 2: 6 links, 4 clusters");
+        assert_eq!(of(&entry), "gave crvs its results of run 2: 6 rows");
         let text = plain(&entry.event);
-        assert!(text.starts_with("run resolved, "), "{text}");
-        assert!(text.contains("links 6"), "{text}");
+        assert!(text.starts_with("results collected, "), "{text}");
+        assert!(text.contains("rows 6"), "{text}");
     }
 }

@@ -8,21 +8,66 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use audit::{Actor, Checkpoint, Event, KeyKind, NoteSigner, SignedLog, VerifierKey};
-use auditor::{Bundle, Severity, fetch, reconcile, verify};
+use auditor::fetch::FetchError;
+use auditor::{Bundle, BundleError, Severity, Verdict, fetch, reconcile, verify};
 use model::{BatchKind, BatchManifest, Digest, Epoch, KeyCheck, RunNumber};
 use proptest::prelude::*;
 use secret::{Key32, SigningKey};
 use tempfile::TempDir;
 use wire::Receipt;
 
-fn signer() -> NoteSigner {
-    let signing = SigningKey::from_seed(&Key32::from_bytes(&mut [7; 32]));
-    let key = VerifierKey {
-        name: "symbolon/p/matcher".parse().unwrap(),
-        kind: KeyKind::Log,
-        public: signing.public(),
-    };
-    NoteSigner::new(key, move |message| signing.sign(message))
+/// The keeper of a log: its name in the bundle, in its key, and as the one who acts.
+struct Keeper {
+    log: &'static str,
+    name: &'static str,
+    actor: &'static str,
+    seed: u8,
+}
+
+const MATCHER: Keeper = Keeper {
+    log: "matcher",
+    name: "symbolon/p/matcher",
+    actor: "matcher",
+    seed: 7,
+};
+const RESOLVER: Keeper = Keeper {
+    log: "resolver",
+    name: "symbolon/p/resolver",
+    actor: "resolver",
+    seed: 8,
+};
+const NODE: Keeper = Keeper {
+    log: "node-crvs",
+    name: "symbolon/p/node/crvs",
+    actor: "node:crvs",
+    seed: 9,
+};
+
+impl Keeper {
+    fn signer(&self, kind: KeyKind) -> NoteSigner {
+        let signing = SigningKey::from_seed(&Key32::from_bytes(&mut [self.seed; 32]));
+        let key = VerifierKey {
+            name: self.name.parse().unwrap(),
+            kind,
+            public: signing.public(),
+        };
+        NoteSigner::new(key, move |message| signing.sign(message))
+    }
+
+    fn key(&self) -> VerifierKey {
+        self.signer(KeyKind::Log).key().clone()
+    }
+
+    /// Makes its log under `root` and puts a copy into the bundle.
+    fn log(&self, root: &Path, events: Vec<Event>) -> SignedLog {
+        let path = root.join(self.log).join("log");
+        let mut log = SignedLog::open(&path, Arc::new(self.signer(KeyKind::Log))).unwrap();
+        let actor: Actor = self.actor.parse().unwrap();
+        let events = events.into_iter().map(|event| (event, actor.clone()));
+        log.append_all(events, 5).unwrap();
+        copy(&path, &root.join("bundle/logs").join(self.log));
+        log
+    }
 }
 
 fn manifest() -> BatchManifest {
@@ -44,45 +89,68 @@ fn manifest() -> BatchManifest {
     }
 }
 
-/// A bundle with one log, and what a node keeps of it.
+/// A bundle of a project with one party that uploaded one batch, and what its node keeps.
 fn bundle() -> (TempDir, Bundle) {
     let directory = tempfile::tempdir().unwrap();
-    let log = directory.path().join("coordinator/log");
-    let mut log = SignedLog::open(&log, Arc::new(signer())).unwrap();
+    let root = directory.path();
+    let bundle = Bundle::create(&root.join("bundle")).unwrap();
     let manifest = manifest();
-    let event = Event::BatchAccepted {
-        run: manifest.run,
-        party: manifest.party.clone(),
-        kind: manifest.kind,
-        manifest_digest: manifest.digest(),
-        rows: manifest.rows,
-        bytes: manifest.bytes,
+    let (run, kind, manifest_digest) = (manifest.run, manifest.kind, manifest.digest());
+    let (rows, bytes, records) = (manifest.rows, manifest.bytes, manifest.records);
+    let opened = Event::ProjectOpened {
+        project: manifest.project.clone(),
+        schema_digest: manifest.schema_digest,
+        parties: vec![manifest.party.clone()],
     };
-    let entry = log.append(event, Actor::Matcher, 5).unwrap();
+    let agreement = manifest.agreement;
+    let adopted = Event::AgreementAdopted {
+        agreement,
+        number: 1,
+    };
+    let party = manifest.party.clone();
+    let accepted = Event::BatchAccepted {
+        run,
+        party,
+        kind,
+        manifest_digest,
+        rows,
+        bytes,
+    };
+    let matcher = MATCHER.log(root, vec![opened.clone(), adopted.clone(), accepted]);
+    RESOLVER.log(root, vec![opened]);
     let receipt = Receipt {
-        manifest_digest: manifest.digest(),
-        proof: log.log().receipt(entry.sequence).unwrap(),
-        entry,
-        checkpoint: log.checkpoint().clone(),
+        manifest_digest,
+        entry: matcher.log().entry(2).unwrap().unwrap(),
+        proof: matcher.log().receipt(2).unwrap(),
+        checkpoint: matcher.checkpoint().clone(),
     };
-    let seen: Checkpoint = log.checkpoint().clone();
-    drop(log);
-    let path = directory.path().join("bundle");
-    let bundle = Bundle::create(&path).unwrap();
-    fs::create_dir_all(path.join("logs")).unwrap();
-    copy(
-        &directory.path().join("coordinator/log"),
-        &path.join("logs/matcher"),
-    );
+    let receipt_head = receipt.proof.head;
+    let prepared = Event::BatchPrepared {
+        run,
+        kind,
+        manifest_digest,
+        records,
+        rows,
+        bytes,
+    };
+    let uploaded = Event::BatchUploaded {
+        run,
+        kind,
+        manifest_digest,
+        receipt_head,
+    };
+    NODE.log(root, vec![adopted, prepared, uploaded]);
+    let mut seen: Checkpoint = matcher.checkpoint().clone();
+    seen.cosign(&NODE.signer(KeyKind::Witness), 5).unwrap();
     for (place, text) in [
         ("seen/crvs/matcher", seen.to_string()),
-        ("pinned/crvs/matcher", signer().key().to_string()),
+        ("pinned/crvs/matcher", MATCHER.key().to_string()),
         (
             "receipts/crvs/run-1.json",
             serde_json::to_string(&receipt).unwrap(),
         ),
     ] {
-        let to = path.join(place);
+        let to = bundle.path().join(place);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::write(to, text).unwrap();
     }
@@ -119,19 +187,97 @@ fn files(bundle: &Bundle) -> Vec<PathBuf> {
     found
 }
 
+/// The worst of all findings, or nothing where the bundle cannot be read.
 fn check(bundle: &Bundle) -> Option<Severity> {
-    let (verdict, logs) = verify::verify(bundle, &[signer().key().clone()]).ok()?;
-    reconcile::reconcile(&logs);
-    Some(verdict.worst())
+    let keys = [MATCHER, RESOLVER, NODE].map(|keeper| keeper.key());
+    let (verdict, logs) = verify::verify(bundle, &keys).ok()?;
+    let more = reconcile::reconcile(&logs);
+    Some(Verdict::of([verdict.findings(), &more].concat()).worst())
 }
 
 #[test]
-fn the_bundle_itself_is_right_and_a_fetched_copy_too() {
-    let (directory, bundle) = bundle();
+fn the_bundle_itself_is_right() {
+    let (_directory, bundle) = bundle();
     assert_eq!(check(&bundle), Some(Severity::Right));
-    assert_eq!(files(&bundle).len(), 7);
-    let missing = fetch::node(&bundle, directory.path());
-    assert!(missing.is_err());
+    assert_eq!(files(&bundle).len(), 3 * 4 + 3);
+}
+
+/// Nothing passes by being absent. Keys of the bundle are not needed where they are given.
+#[test]
+fn no_file_may_be_missing() {
+    for file in 0..3 * 4 + 3 {
+        let (_directory, bundle) = bundle();
+        let path = files(&bundle).remove(file);
+        fs::remove_file(&path).unwrap();
+        let is_key = path.ends_with("key") || path.ends_with("pinned/crvs/matcher");
+        let is_right = check(&bundle) == Some(Severity::Right);
+        // The head of this upload is proved by its receipt too.
+        let is_proved = is_key || path.ends_with("seen/crvs/matcher");
+        assert_eq!(is_right, is_proved, "{}", path.display());
+    }
+    let (_directory, bundle) = bundle();
+    for log in ["matcher", "resolver", "node-crvs"] {
+        fs::remove_dir_all(bundle.path().join("logs").join(log)).unwrap();
+    }
+    assert_ne!(check(&bundle), Some(Severity::Right));
+}
+
+/// A log under another's name, or of another project, is no evidence about anybody.
+#[test]
+fn a_log_under_a_wrong_name_is_wrong() {
+    let (_directory, bundle) = bundle();
+    let logs = bundle.path().join("logs");
+    fs::rename(logs.join("resolver"), logs.join("other")).unwrap();
+    assert_eq!(check(&bundle), None);
+    fs::remove_dir_all(logs.join("other")).unwrap();
+    copy(&logs.join("matcher"), &logs.join("resolver"));
+    assert_eq!(check(&bundle), Some(Severity::Wrong));
+}
+
+/// A copy of a node's directory that would write elsewhere, or read what it should not.
+#[test]
+fn a_hostile_directory_writes_and_reads_nothing_elsewhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path();
+    let elsewhere = root.join("elsewhere");
+    let outside = Keeper {
+        name: Box::leak(format!("symbolon/p/node/{}", elsewhere.display()).into_boxed_str()),
+        ..NODE
+    };
+    let bundle = Bundle::create(&root.join("bundle")).unwrap();
+    drop(outside.log(root, Vec::new()));
+    fs::remove_dir_all(bundle.path().join("logs/node-crvs")).unwrap();
+    let node = root.join("node-crvs");
+    fs::create_dir_all(node.join("heads/matcher")).unwrap();
+    fs::write(node.join("heads/matcher/checkpoint"), "anything").unwrap();
+    assert!(matches!(
+        fetch::node(&bundle, &node),
+        Err(FetchError::NotANode(_))
+    ));
+    assert!(!elsewhere.exists());
+    // A link to a secret, in the place of a receipt.
+    fs::remove_dir_all(node.join("log")).unwrap();
+    drop(NODE.log(root, Vec::new()));
+    fs::remove_dir_all(bundle.path().join("logs/node-crvs")).unwrap();
+    fs::write(root.join("secret"), "secret").unwrap();
+    fs::create_dir_all(node.join("outbox/run-1")).unwrap();
+    let link = node.join("outbox/run-1/encodings.receipt.json");
+    std::os::unix::fs::symlink(root.join("secret"), link).unwrap();
+    assert!(matches!(
+        fetch::node(&bundle, &node),
+        Err(FetchError::Bundle(_))
+    ));
+    assert!(!bundle.path().join("receipts").exists());
+}
+
+#[test]
+fn a_log_is_fetched_once() {
+    let (directory, bundle) = bundle();
+    let again = fetch::node(&bundle, &directory.path().join("node-crvs"));
+    assert!(matches!(
+        again,
+        Err(FetchError::Bundle(BundleError::Fetched(_)))
+    ));
 }
 
 proptest! {
@@ -148,7 +294,7 @@ proptest! {
         fs::write(path, bytes).unwrap();
         // The bundle's own key is not used when the right one is given, and hexadecimal letters read
         // the same in either case.
-        prop_assume!(!path.ends_with("logs/matcher/key"));
+        prop_assume!(!path.ends_with("key"));
         prop_assume!(bit != 5 || path.starts_with(bundle.path().join("logs")));
         prop_assert!(check(&bundle) != Some(Severity::Right), "{}", path.display());
     }

@@ -68,7 +68,7 @@ fn exit_codes_tell_right_failed_usage_and_wrong() {
     ]);
     assert_eq!((code, out.as_str()), (0, "matcher\nresolver\n"));
     let (code, out, _) = run(&["verify", text(&bundle)]);
-    assert_eq!(code, 0, "{out}");
+    assert_eq!(code, 1, "{out}");
     assert!(
         out.contains("right     matcher: its 3 entries are those it signed"),
         "{out}"
@@ -140,15 +140,63 @@ fn a_witness_cosigns_once_made_and_signs_nothing_that_does_not_hold() {
     ];
     assert_eq!(run(&arguments).0, 1);
     arguments.push("--init");
+    // A log that is new to the witness is cosigned only under a key that came another way.
     let (code, told, _) = run(&arguments);
-    assert_eq!(code, 0);
+    assert_eq!(code, 3);
+    assert!(
+        told.contains("REFUSED   symbolon/p/matcher is new to this witness"),
+        "{told}"
+    );
+    assert!(!out.exists());
+    arguments.pop();
+    let keys = directory.path().join("keys");
+    let known = ["matcher", "resolver"].map(|role| format!("{}\n", signer(role).key()));
+    fs::write(&keys, known.concat()).unwrap();
+    arguments.extend(["--keys", text(&keys)]);
+    let (code, told, _) = run(&arguments);
+    assert_eq!(code, 0, "{told}");
     assert!(told.contains("cosigned  matcher, 3 entries"), "{told}");
     assert!(
         fs::read_to_string(out.join("matcher"))
             .unwrap()
             .contains("\u{2014} dpo.example/w ")
     );
-    fs::remove_file(bundle.join("logs/matcher/checkpoint")).unwrap();
-    arguments.pop();
+    // What it cosigned goes with the next bundle, and is held to the log there.
+    let next = directory.path().join("next");
+    let fetch = [
+        "fetch",
+        "--out",
+        text(&next),
+        "--coordinator",
+        text(directory.path()),
+        "--cosigned",
+        text(&out),
+    ];
+    assert_eq!(run(&fetch).0, 0);
+    let (code, told, _) = run(&["verify", text(&next), "--keys", text(&keys)]);
+    assert_eq!(code, 1);
+    assert!(told.contains("whoever cosigned it is not known"), "{told}");
+    let (_, witnessed, _) = run(&arguments);
+    let key = witnessed
+        .lines()
+        .next()
+        .unwrap()
+        .strip_prefix("witness   ")
+        .unwrap();
+    fs::write(&keys, format!("{}{key}\n", known.concat())).unwrap();
+    let (code, told, _) = run(&["verify", text(&next), "--keys", text(&keys)]);
+    assert_eq!(code, 0, "{told}");
+    assert!(
+        told.contains("dpo.example/w cosigned these same first 3 entries"),
+        "{told}"
+    );
+    // Nothing is signed of a bundle in which anything is wrong.
+    fs::remove_dir_all(&out).unwrap();
+    let entries = bundle.join("logs/matcher/tile/entries/000.p/3");
+    let mut bytes = fs::read(&entries).unwrap();
+    let last = bytes.len() - 20;
+    bytes[last] ^= 1;
+    fs::write(&entries, bytes).unwrap();
     assert_eq!(run(&arguments).0, 3);
+    assert!(!out.exists());
 }

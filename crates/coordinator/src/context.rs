@@ -12,6 +12,7 @@ use service::AgreementStore;
 use wire::Role;
 
 use crate::directory::RoleDir;
+use crate::gate::Record;
 use crate::journal::Journal;
 use crate::lifecycle::{Lifecycle, Runs, StageError};
 use crate::log_key;
@@ -61,10 +62,21 @@ pub(crate) struct RoleContext<L> {
     pub(crate) journal: Journal,
     pub(crate) shown: Shown,
     agreements: AgreementStore,
-    /// The agreement that stands in the log since the program began.
-    adopted: Mutex<Option<Digest>>,
-    clock: Arc<dyn Clock>,
+    /// The agreement as it stands in the log since the program began.
+    heeded: Mutex<Option<SignedAgreement>>,
+    pub(crate) clock: Arc<dyn Clock>,
     outputs: PathBuf,
+    batch_files: PathBuf,
+}
+
+impl<L: Lifecycle + 'static> Record for RoleContext<L> {
+    fn record(&self, event: Event) -> bool {
+        let recorded = self.journal.record_once(event);
+        if let Err(error) = &recorded {
+            tracing::error!(role = %self.role, %error, "a certificate cannot be logged");
+        }
+        recorded.is_ok()
+    }
 }
 
 impl<L: Lifecycle> RoleContext<L> {
@@ -90,18 +102,42 @@ impl<L: Lifecycle> RoleContext<L> {
             journal,
             shown: Shown::new(directory.log().join("shown")),
             agreements: AgreementStore::new(directory.agreements(), signing::verify),
-            adopted: Mutex::new(None),
+            heeded: Mutex::new(None),
             clock,
             outputs: directory.runs(),
+            batch_files: directory.batches(),
         })
     }
 
     /// The agreement installed, whether or not it is in force. Read anew each time: what is said of
-    /// it counts from that moment on.
+    /// it counts from that moment on, and stands in the log before it does.
     pub(crate) fn agreement(&self) -> Result<SignedAgreement, StageError> {
         let agreement = self.agreements.current()?;
         agreement.check_schema(&self.project.schema)?;
+        self.heed(&agreement)?;
         Ok(agreement)
+    }
+
+    /// Logs an agreement that is new, and what was said of it.
+    fn heed(&self, agreement: &SignedAgreement) -> Result<(), StageError> {
+        let mut heeded = lock(&self.heeded);
+        if heeded.as_ref() == Some(agreement) {
+            return Ok(());
+        }
+        self.journal.record_once(Event::AgreementAdopted {
+            agreement: agreement.digest(),
+            number: agreement.terms().number,
+        })?;
+        for said in agreement.statements() {
+            self.journal.record_once(Event::AgreementStated {
+                agreement: said.agreement,
+                party: said.party.clone(),
+                number: said.number,
+                act: said.act,
+            })?;
+        }
+        *heeded = Some(agreement.clone());
+        Ok(())
     }
 
     /// The agreement, if `run` may be worked on now.
@@ -111,27 +147,14 @@ impl<L: Lifecycle> RoleContext<L> {
         Ok(agreement)
     }
 
-    /// As [`Self::agreed`], logged before what is done under it.
-    pub(crate) fn begin_under_agreement(
-        &self,
-        run: RunNumber,
-    ) -> Result<SignedAgreement, StageError> {
-        let agreement = self.agreed(run)?;
-        let mut adopted = lock(&self.adopted);
-        if *adopted == Some(agreement.digest()) {
-            return Ok(agreement);
-        }
-        self.journal.record_once(Event::AgreementAdopted {
-            agreement: agreement.digest(),
-            number: agreement.terms().number,
-        })?;
-        *adopted = Some(agreement.digest());
-        Ok(agreement)
-    }
-
     /// Where the runs' directories are.
     pub(crate) fn all_outputs(&self) -> &Path {
         &self.outputs
+    }
+
+    /// Where the batches are.
+    pub(crate) fn all_batches(&self) -> &Path {
+        &self.batch_files
     }
 
     /// Where the role writes what it makes of `run`.
@@ -172,7 +195,17 @@ impl<L: Lifecycle> RoleContext<L> {
     pub(crate) fn log_sealed(&self, batches: &[StoredBatch]) -> Result<Vec<Digest>, StageError> {
         let digests = batches.iter().map(|batch| batch.manifest.digest());
         let manifest_digests: Vec<Digest> = digests.collect();
-        self.begin_under_agreement(self.project.run)?;
+        let agreed = self.agreed(self.project.run)?.digest();
+        // Accepted before an amendment: what is linked is linked under one agreement.
+        if let Some(other) = batches
+            .iter()
+            .find(|batch| batch.manifest.agreement != agreed)
+        {
+            let party = &other.manifest.party;
+            return Err(StageError::Input(format!(
+                "the batch of {party} was prepared under an agreement that was amended since"
+            )));
+        }
         self.journal.record_once(Event::RunSealed {
             run: self.project.run,
             manifest_digests: manifest_digests.clone(),

@@ -17,6 +17,8 @@ use wire::{Board, Gate, Intake, Results, Role, RoleIdentity, Services};
 
 use crate::context::RoleError;
 use crate::directory::{Listen, Settings, SettingsError, StateDir};
+use crate::ending::EndError;
+use crate::gate::LoggedGate;
 use crate::lifecycle::StageError;
 use crate::matcher::Matcher;
 use crate::project::Project;
@@ -35,6 +37,9 @@ pub enum OpenError {
     /// A role cannot use its store or log.
     #[error(transparent)]
     Role(#[from] RoleError),
+    /// What is left of a destroyed run cannot be removed.
+    #[error(transparent)]
+    End(#[from] EndError),
     /// A key of the resolver cannot be used.
     #[error(transparent)]
     Key(#[from] KeyFileError),
@@ -127,6 +132,8 @@ impl Coordinator {
         let at = directory.role(Role::Matcher);
         let matcher = Arc::new(Matcher::open(&at, project.clone(), clock.clone())?);
         let resolver = Arc::new(open_resolver(&directory, project, matcher.clone(), clock)?);
+        matcher.finish_ending()?;
+        resolver.finish_ending()?;
         let wakes = Wakes::default();
         let identity = |role| identity(&directory, role);
         Ok(Self {
@@ -207,7 +214,10 @@ impl Coordinator {
             (self.intake(Role::Matcher), self.intake(Role::Resolver));
         let results = self.results();
         let board = self.board();
-        let gate: Arc<dyn Gate> = Arc::new(self.directory.revoked());
+        let gate =
+            |log| -> Arc<dyn Gate> { Arc::new(LoggedGate::new(self.directory.revoked(), log)) };
+        let gates = [gate(self.matcher.record()), gate(self.resolver.record())];
+        let [matcher_gate, resolver_gate] = gates;
         let [matcher, resolver] = self.identities;
         let mut tasks = Tasks::new(shutdown.clone());
         let stop = shutdown.requested();
@@ -215,7 +225,7 @@ impl Coordinator {
             intake: matcher_desk,
             results: None,
             board: None,
-            gate: gate.clone(),
+            gate: matcher_gate,
         };
         tasks.spawn("the matcher's listener", async move {
             wire::serve(listeners.matcher, &matcher, services, stop).await
@@ -225,7 +235,7 @@ impl Coordinator {
             intake: resolver_desk,
             results: Some(results),
             board: Some(board),
-            gate,
+            gate: resolver_gate,
         };
         tasks.spawn("the resolver's listener", async move {
             wire::serve(listeners.resolver, &resolver, services, stop).await

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use audit::TileDir;
 use model::{Clock, Digest, PartyName, Refusal};
+use wire::Role;
 use wire::identity::{CertificateFacts, IdentityError};
 use wire::pki::{Authority, PkiError, PrivateKeyPem, Validity};
 
@@ -67,6 +69,8 @@ pub struct Enrolled {
     pub fingerprint: Digest,
     /// The authority's fingerprint.
     pub authority_fingerprint: Digest,
+    /// The keys of both roles' logs, one a line: by them the node knows the logs from the beginning.
+    pub log_keys: String,
 }
 
 /// Issues the certificate of `party`'s node. Works beside a running coordinator.
@@ -88,9 +92,20 @@ pub fn enrol(
     Ok(Enrolled {
         fingerprint: CertificateFacts::read(&certificate_pem)?.fingerprint,
         authority_fingerprint: CertificateFacts::read(&authority_pem)?.fingerprint,
+        log_keys: log_keys(directory)?,
         certificate_pem,
         authority_pem,
     })
+}
+
+fn log_keys(directory: &StateDir) -> Result<String, EnrolError> {
+    let keys = [Role::Matcher, Role::Resolver]
+        .map(|role| TileDir::new(&directory.role(role).log()).key_file());
+    Ok(keys
+        .map(read)
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?
+        .concat())
 }
 
 fn read(path: PathBuf) -> Result<String, EnrolError> {

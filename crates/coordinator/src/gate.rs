@@ -1,12 +1,22 @@
 //! Whose certificates count: those of nodes, but for the ones that were revoked. Revoking works beside
 //! a running coordinator and counts from the next call on.
+//!
+//! Each role logs a certificate before anything is done under it for the first time, and that it was
+//! revoked before the first call under it is refused: a certificate that somebody had issued in a party's
+//! name shows in the log, where that party's own log does not have it.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use audit::Event;
 
 use model::{Digest, PartyName, Refusal, RefusalCode};
 use service::files::{create_dir_private, write_atomic_private};
 use wire::Gate;
+
+use crate::sync::lock;
 
 /// The certificates that were revoked: one file each, named by the fingerprint.
 #[derive(Debug, Clone)]
@@ -42,6 +52,60 @@ impl RevokedCertificates {
     }
 }
 
+/// Where a role's gate writes what it saw.
+pub(crate) trait Record: Send + Sync + 'static {
+    /// Logs `event` unless it stands in the log; says whether it does now.
+    fn record(&self, event: Event) -> bool;
+}
+
+/// The gate of one role.
+pub(crate) struct LoggedGate {
+    revoked: RevokedCertificates,
+    log: Arc<dyn Record>,
+    /// What stands in the log since the program began.
+    known: Mutex<HashSet<(Digest, bool)>>,
+}
+
+impl LoggedGate {
+    pub(crate) fn new(revoked: RevokedCertificates, log: Arc<dyn Record>) -> Self {
+        Self {
+            revoked,
+            log,
+            known: Mutex::default(),
+        }
+    }
+
+    fn log(&self, party: &PartyName, certificate: &Digest, is_revoked: bool) -> bool {
+        let mut known = lock(&self.known);
+        if known.contains(&(*certificate, is_revoked)) {
+            return true;
+        }
+        let (party, certificate) = (party.clone(), *certificate);
+        let event = match is_revoked {
+            true => Event::CertificateRevoked { certificate },
+            false => Event::CertificateAdmitted { party, certificate },
+        };
+        let is_logged = self.log.record(event);
+        if is_logged {
+            known.insert((certificate, is_revoked));
+        }
+        is_logged
+    }
+}
+
+impl Gate for LoggedGate {
+    fn admit(&self, party: &PartyName, certificate: &Digest) -> Result<(), Refusal> {
+        let admitted = self.revoked.admit(party, certificate);
+        match self.log(party, certificate, admitted.is_err()) {
+            true => admitted,
+            false => {
+                let detail = "the call cannot be logged now; try again later";
+                Err(Refusal::new(RefusalCode::WrongState, detail))
+            }
+        }
+    }
+}
+
 impl Gate for RevokedCertificates {
     fn admit(&self, party: &PartyName, certificate: &Digest) -> Result<(), Refusal> {
         if !self.is_revoked(certificate) {
@@ -71,5 +135,49 @@ mod tests {
         // After a restart too.
         let again = RevokedCertificates::new(dir.path().join("revoked"));
         assert!(again.admit(&party, &stolen).is_err());
+    }
+
+    #[derive(Default)]
+    struct Events {
+        all: Mutex<Vec<Event>>,
+        is_full: std::sync::atomic::AtomicBool,
+    }
+
+    impl Record for Events {
+        fn record(&self, event: Event) -> bool {
+            let is_full = self.is_full.load(std::sync::atomic::Ordering::SeqCst);
+            if !is_full {
+                lock(&self.all).push(event);
+            }
+            !is_full
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_logged_before_it_counts_and_when_it_counts_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let revoked = RevokedCertificates::new(dir.path().join("revoked"));
+        let events = Arc::new(Events::default());
+        let gate = LoggedGate::new(revoked.clone(), events.clone());
+        let (party, certificate): (PartyName, _) = ("crvs".parse().unwrap(), Digest::of(b"c"));
+        events
+            .is_full
+            .store(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(gate.admit(&party, &certificate).is_err());
+        events
+            .is_full
+            .store(false, std::sync::atomic::Ordering::SeqCst);
+        gate.admit(&party, &certificate).unwrap();
+        gate.admit(&party, &certificate).unwrap();
+        revoked.revoke(&certificate, "stolen").unwrap();
+        for _ in 0..2 {
+            let refusal = gate.admit(&party, &certificate).unwrap_err();
+            assert_eq!(refusal.code, RefusalCode::CertificateRevoked);
+        }
+        let expected = [
+            Event::CertificateAdmitted { party, certificate },
+            Event::CertificateRevoked { certificate },
+        ];
+        assert_eq!(*lock(&events.all), expected);
     }
 }

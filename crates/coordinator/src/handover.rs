@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Read;
 
+use model::lifecycle::Command;
 use model::{Digest, PartyName, RunNumber};
 
 /// Why the matcher gave no answer.
@@ -23,6 +24,13 @@ pub trait Handover: Send + Sync {
     /// # Errors
     /// [`HandoverError`] when the matcher cannot tell.
     fn outcome(&self, run: RunNumber) -> Result<Outcome, HandoverError>;
+
+    /// Ends a run on the matcher's side, by the way its life ends on the resolver's; says no while the
+    /// matcher is at work on one.
+    ///
+    /// # Errors
+    /// [`HandoverError`] when something is left.
+    fn end(&self, run: RunNumber, way: &[Command]) -> Result<bool, HandoverError>;
 }
 
 /// What became of comparing a run's encodings.

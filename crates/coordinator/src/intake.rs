@@ -1,5 +1,6 @@
 //! How either role takes batches: rules first, then bytes, then an event, then the receipt.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use audit::Event;
 use model::agreement::Clause;
 use model::digest::Digester;
+use model::lifecycle::Phase;
 use model::{BatchManifest, Digest, PartyName, RefusalCode};
 use tokio::sync::Notify;
-use wire::{Admission, Description, Fault, Intake, Receipt, RunState, UploadState, admit_chunk};
+use wire::{Admission, Description, Fault, Intake, Receipt, UploadState, admit_chunk};
 
 use crate::context::RoleContext;
 use crate::journal::Proved;
@@ -31,7 +33,13 @@ pub(crate) struct Desk<L> {
     deciding: Mutex<()>,
     /// Told of every accepted batch.
     wake: Arc<Notify>,
+    /// By party and code: when a refusal was logged last, in milliseconds since 1970.
+    refused: Mutex<HashMap<(PartyName, RefusalCode), u64>>,
 }
+
+/// How far apart refusals of one party by one rule are logged: a member that knocks all day does not fill
+/// the log.
+const BETWEEN_REFUSALS: u64 = 60_000;
 
 impl<L: Lifecycle> Desk<L> {
     pub(crate) fn new(
@@ -46,6 +54,7 @@ impl<L: Lifecycle> Desk<L> {
             recipient,
             deciding: Mutex::new(()),
             wake,
+            refused: Mutex::default(),
         }
     }
 
@@ -74,7 +83,7 @@ impl<L: Lifecycle> Desk<L> {
 
     /// Holds a batch to the agreement as it stands now.
     fn check_agreed(&self, manifest: &BatchManifest) -> Result<(), Fault> {
-        let agreement = self.context.begin_under_agreement(manifest.run)?;
+        let agreement = self.context.agreed(manifest.run)?;
         if agreement.digest() == manifest.agreement {
             return Ok(());
         }
@@ -95,7 +104,7 @@ impl<L: Lifecycle> Desk<L> {
 
     fn check_open(&self) -> Result<(), Fault> {
         let state = self.context.state().map_err(failed)?.run_state();
-        if state == RunState::Open {
+        if state == Phase::Open {
             return Ok(());
         }
         let detail = format!("run {} is {state}", self.context.project.run);
@@ -166,13 +175,27 @@ impl<L: Lifecycle> Desk<L> {
         Err(Fault::refused(RefusalCode::DigestDiffers, detail))
     }
 
+    /// Whether the last such refusal is some time ago.
+    fn is_news(&self, party: &PartyName, code: RefusalCode) -> bool {
+        let now = self.context.clock.unix_millis();
+        let mut refused = lock(&self.refused);
+        let last = refused.get(&(party.clone(), code)).copied();
+        let is_news = last.is_none_or(|last| now.abs_diff(last) >= BETWEEN_REFUSALS);
+        if is_news {
+            refused.insert((party.clone(), code), now);
+        }
+        is_news
+    }
+
     /// Logs a refusal before its caller hears of it.
     fn noted<T>(&self, party: &PartyName, outcome: Result<T, Fault>) -> Result<T, Fault> {
         if let Err(Fault::Refused(refusal)) = &outcome {
             tracing::warn!(role = %self.context.role, %party, %refusal, "batch refused");
             let (party, code) = (party.clone(), refusal.code);
-            let event = Event::BatchRefused { party, code };
-            self.context.journal.record(event).map_err(failed)?;
+            if self.is_news(&party, code) {
+                let event = Event::BatchRefused { party, code };
+                self.context.journal.record(event).map_err(failed)?;
+            }
         }
         outcome
     }
@@ -220,6 +243,8 @@ impl<L: Lifecycle + 'static> Intake for Desk<L> {
         match admit_chunk(&batch.manifest, batch.next_chunk, index, bytes.len())? {
             Admission::AlreadyStored => Ok(()),
             Admission::Store => {
+                // A suspension stops an upload that is under way too.
+                self.context.agreed(batch.manifest.run)?;
                 let stored = self.context.batches.append(manifest_digest, bytes);
                 stored.map_err(failed)
             }

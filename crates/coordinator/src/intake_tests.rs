@@ -97,10 +97,18 @@ fn each_rule_refuses_with_its_code() {
     }
     desk.open_batch(&good.party, &good).unwrap();
     drop(desk);
-    let refusals = cases.map(|(_, code)| Event::BatchRefused {
+    // The clock stands still: what is refused again within a minute by one rule is logged once.
+    let mut codes: Vec<RefusalCode> = Vec::new();
+    for (_, code) in cases {
+        if !codes.contains(&code) {
+            codes.push(code);
+        }
+    }
+    let refusal = |code| Event::BatchRefused {
         party: good.party.clone(),
         code,
-    });
+    };
+    let refusals: Vec<Event> = codes.into_iter().map(refusal).collect();
     assert_eq!(world.events()[1..], refusals);
 }
 
@@ -127,7 +135,7 @@ fn one_batch_a_party_and_the_same_receipt_for_it() {
     let desk = world.desk();
     let (manifest, rows) = A.encodings();
     let receipt = upload(&desk, &manifest, &rows);
-    receipt.check(&manifest.digest()).unwrap();
+    receipt.check(&manifest).unwrap();
     assert_eq!(upload(&desk, &manifest, &rows), receipt);
     let other = BatchManifest {
         records: 99,
@@ -206,7 +214,7 @@ fn an_event_without_its_effect_is_not_repeated() {
         .unwrap();
     drop(desk);
     let receipt = world.desk().accept_batch(party, &digest).unwrap();
-    receipt.check(&digest).unwrap();
+    receipt.check(&manifest).unwrap();
     assert_eq!(world.events().len(), 1);
 }
 
@@ -257,5 +265,5 @@ fn a_run_that_is_over_takes_nothing() {
     let refused = desk.open_batch(&manifest.party, &manifest);
     assert_eq!(code(refused), RefusalCode::WrongState);
     let told = desk.describe(&manifest.party).unwrap();
-    assert_eq!((told.state, told.resolver_key), (RunState::Failed, None));
+    assert_eq!((told.state, told.resolver_key), (Phase::Failed, None));
 }

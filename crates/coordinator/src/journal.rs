@@ -1,12 +1,14 @@
 //! One role's audit log, shared by its threads. An event is durable before its effect is visible,
 //! and one that a crash cut off from its effect is not written twice.
 
-use std::path::PathBuf;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use audit::{
-    Actor, Checkpoint, Entry, Event, FileStore, Log, LogError, NoteSigner, Receipt, SignedLog,
-    TreeHead, VerifierKey,
+    Actor, Checkpoint, Entry, Event, LogError, NoteSigner, Receipt, SignedLog, TreeHead,
+    VerifierKey,
 };
 use model::{Clock, PartyName};
 use wire::{LogHead, Role};
@@ -23,11 +25,66 @@ pub(crate) struct Proved {
     pub(crate) checkpoint: Checkpoint,
 }
 
+/// A log, and where its events are: with many entries, looking through all of them for one that is not
+/// there would hold up every caller.
+struct Indexed {
+    log: SignedLog,
+    /// By hash of an event, the places of those that have it.
+    places: HashMap<u64, Vec<u64>>,
+}
+
+impl Indexed {
+    fn open(path: &Path, signer: Arc<NoteSigner>) -> Result<Self, LogError> {
+        let mut indexed = Self {
+            log: SignedLog::open(path, signer)?,
+            places: HashMap::new(),
+        };
+        for index in 0..indexed.log.log().size() {
+            if let Some(entry) = indexed.log.log().entry(index)? {
+                indexed.note(&entry);
+            }
+        }
+        Ok(indexed)
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        let places = self.places.entry(hash_of(&entry.event)).or_default();
+        places.push(entry.sequence);
+    }
+
+    fn append(&mut self, event: Event, actor: Actor, unix_millis: u64) -> Result<Entry, LogError> {
+        let entry = self.log.append(event, actor, unix_millis)?;
+        self.note(&entry);
+        Ok(entry)
+    }
+
+    fn find(&self, event: &Event) -> Result<Option<Entry>, LogError> {
+        let places = self.places.get(&hash_of(event)).into_iter().flatten();
+        for index in places {
+            let entry = self.log.log().entry(*index)?;
+            if let Some(entry) = entry.filter(|entry| entry.event == *event) {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Two events may share it; equal ones do.
+fn hash_of(event: &Event) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    // What does not write is found nowhere, and appending it fails.
+    serde_json::to_vec(event)
+        .unwrap_or_default()
+        .hash(&mut hasher);
+    hasher.finish()
+}
+
 /// One role's log.
 pub(crate) struct Journal {
     path: PathBuf,
     /// `None` after a failed append, until it is opened again.
-    log: Mutex<Option<SignedLog>>,
+    log: Mutex<Option<Indexed>>,
     signer: Arc<NoteSigner>,
     actor: Actor,
     clock: Arc<dyn Clock>,
@@ -42,7 +99,7 @@ impl Journal {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, LogError> {
         let signer = Arc::new(signer);
-        let log = SignedLog::open(&path, signer.clone())?;
+        let log = Indexed::open(&path, signer.clone())?;
         Ok(Self {
             path,
             log: Mutex::new(Some(log)),
@@ -59,7 +116,7 @@ impl Journal {
 
     /// Appends `event` unless it stands in the log already.
     pub(crate) fn record_once(&self, event: Event) -> Result<Proved, LogError> {
-        self.with(|log| match find(log.log(), &event)? {
+        self.with(|log| match log.find(&event)? {
             Some(entry) => Ok(proved(log, entry)),
             None => self.append(log, event).map(|entry| proved(log, entry)),
         })
@@ -72,7 +129,20 @@ impl Journal {
 
     /// Whether the log had this head once.
     pub(crate) fn has(&self, head: &TreeHead) -> Result<bool, LogError> {
-        self.with(|log| Ok(log.log().head_at(head.size) == Some(*head)))
+        self.with(|log| Ok(log.log.log().head_at(head.size) == Some(*head)))
+    }
+
+    /// When the first event of this kind happened, in milliseconds since 1970, if it has.
+    pub(crate) fn time_of(&self, is_it: impl Fn(&Event) -> bool) -> Result<Option<u64>, LogError> {
+        self.with(|Indexed { log, .. }| {
+            for index in 0..log.log().size() {
+                let entry = log.log().entry(index)?;
+                if let Some(entry) = entry.filter(|entry| is_it(&entry.event)) {
+                    return Ok(Some(entry.unix_millis));
+                }
+            }
+            Ok(None)
+        })
     }
 
     /// What the log shows to one who saw `last`; others say they were shown `seen`.
@@ -82,13 +152,15 @@ impl Journal {
         seen: Vec<(PartyName, Checkpoint)>,
     ) -> Result<LogHead, LogError> {
         let key = self.key();
-        self.with(|log| Ok(LogHead::of(log.log(), key, log.checkpoint(), last, seen)))
+        self.with(|Indexed { log, .. }| {
+            Ok(LogHead::of(log.log(), key, log.checkpoint(), last, seen))
+        })
     }
 
     /// Entries from number `from` on, in their byte form: as many as take at most `limit` bytes, but
     /// one if there is one.
     pub(crate) fn entries(&self, from: u64, limit: usize) -> Result<Vec<Vec<u8>>, LogError> {
-        self.with(|log| {
+        self.with(|Indexed { log, .. }| {
             let (mut entries, mut bytes) = (Vec::new(), 0);
             for index in from..log.log().size() {
                 let Some(entry) = log.log().entry_bytes(index)? else {
@@ -104,19 +176,19 @@ impl Journal {
         })
     }
 
-    fn append(&self, log: &mut SignedLog, event: Event) -> Result<Entry, LogError> {
+    fn append(&self, log: &mut Indexed, event: Event) -> Result<Entry, LogError> {
         log.append(event, self.actor.clone(), self.clock.unix_millis())
     }
 
     /// Works with the log, which after a failure has to be opened anew.
     fn with<T>(
         &self,
-        work: impl FnOnce(&mut SignedLog) -> Result<T, LogError>,
+        work: impl FnOnce(&mut Indexed) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
         let mut guard = lock(&self.log);
         let mut log = match guard.take() {
             Some(log) => log,
-            None => SignedLog::open(&self.path, self.signer.clone())?,
+            None => Indexed::open(&self.path, self.signer.clone())?,
         };
         let done = work(&mut log)?;
         *guard = Some(log);
@@ -124,19 +196,8 @@ impl Journal {
     }
 }
 
-/// Looks from the end, where an event that is looked for nearly always is.
-fn find(log: &Log<FileStore>, event: &Event) -> Result<Option<Entry>, LogError> {
-    for index in (0..log.size()).rev() {
-        let entry = log.entry(index)?;
-        if let Some(entry) = entry.filter(|entry| entry.event == *event) {
-            return Ok(Some(entry));
-        }
-    }
-    Ok(None)
-}
-
 #[expect(clippy::expect_used, reason = "the entry was just read from this log")]
-fn proved(log: &SignedLog, entry: Entry) -> Proved {
+fn proved(Indexed { log, .. }: &Indexed, entry: Entry) -> Proved {
     // Only a place past the log's end has no proof.
     let proof = log.log().receipt(entry.sequence);
     Proved {
@@ -159,11 +220,11 @@ mod tests {
         }
     }
 
-    fn event(pairs: u64) -> Event {
-        Event::RunMatched {
+    fn event(rows: u64) -> Event {
+        Event::ResultsReceived {
             run: RunNumber(1),
-            pairs,
-            comparisons_digest: Digest::of(b"c"),
+            rows,
+            digest: Digest::of(b"rows"),
         }
     }
 

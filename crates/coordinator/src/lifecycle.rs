@@ -8,18 +8,20 @@ use audit::LogError;
 use model::Refusal;
 use model::RunNumber;
 use model::lifecycle::NotNow;
+use model::lifecycle::Phase;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use service::AgreementFault;
-use wire::{Fault, RunState};
+use wire::Fault;
 
+use crate::ending::EndError;
 use crate::handover::HandoverError;
 use crate::store::{RunStore, StoreError};
 
 /// Where a run stands in one role. The default is a run nothing has happened to.
 pub(crate) trait Lifecycle: Serialize + DeserializeOwned + Default + Send + Sync {
     /// The state as members see it.
-    fn run_state(&self) -> RunState;
+    fn run_state(&self) -> Phase;
 
     /// The state of a run of which nothing is left.
     fn destroyed() -> Self;
@@ -32,7 +34,7 @@ pub struct OutOfTurn {
     /// The step.
     pub step: &'static str,
     /// Where the run stands.
-    pub state: RunState,
+    pub state: Phase,
 }
 
 /// Why a run did not get further.
@@ -62,6 +64,9 @@ pub enum StageError {
     /// The run's life does not allow it.
     #[error(transparent)]
     NotNow(#[from] NotNow),
+    /// What is left of a run cannot be removed.
+    #[error(transparent)]
+    End(#[from] EndError),
     /// Two things happened to the run at once.
     #[error(transparent)]
     OutOfTurn(#[from] OutOfTurn),

@@ -34,6 +34,16 @@ impl Shown {
         write_atomic_private(&path, checkpoint.to_string().as_bytes())
     }
 
+    /// Keeps a checkpoint that this log does not have, beside what fits and for good.
+    fn keep_misfit(&self, party: &PartyName, checkpoint: &Checkpoint) -> io::Result<()> {
+        create_dir_private(&self.0)?;
+        let path = self.0.join(format!("{party}.{}", checkpoint.head().size));
+        match path.try_exists()? {
+            true => Ok(()),
+            false => write_atomic_private(&path, checkpoint.to_string().as_bytes()),
+        }
+    }
+
     /// What `party` says it was shown last, if anything.
     fn of(&self, party: &PartyName) -> io::Result<Option<Checkpoint>> {
         match fs::read_to_string(self.0.join(party.as_str())) {
@@ -41,10 +51,31 @@ impl Shown {
             text => text?.parse().map(Some).map_err(io::Error::other),
         }
     }
+
+    /// What `party` was shown that this log does not have.
+    fn misfits_of(&self, party: &PartyName) -> io::Result<Vec<Checkpoint>> {
+        let entries = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut misfits = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let is_its = path.file_stem().is_some_and(|stem| stem == party.as_str());
+            if is_its && path.extension().is_some() {
+                misfits.push(
+                    fs::read_to_string(path)?
+                        .parse()
+                        .map_err(io::Error::other)?,
+                );
+            }
+        }
+        Ok(misfits)
+    }
 }
 
 impl<L: Lifecycle> RoleContext<L> {
-    /// Keeps a checkpoint that this role signed. One that does not fit the log is kept above all: it
+    /// Keeps a checkpoint that this role signed. One that does not fit the log is kept for good: it
     /// shows that another history was told under this role's key.
     fn keep_seen(&self, party: &PartyName, seen: &Checkpoint) -> Result<(), Fault> {
         if seen.signed_by(self.journal.key()).is_err() {
@@ -55,9 +86,11 @@ impl<L: Lifecycle> RoleContext<L> {
             let size = seen.head().size;
             tracing::error!(role = %self.role, %party, size, "a member was shown another history of this log");
         }
+        if !fits {
+            return Ok(self.shown.keep_misfit(party, seen)?);
+        }
         let before = self.shown.of(party)?;
-        let is_news = before.is_none_or(|before| before.head().size < seen.head().size);
-        match is_news || !fits {
+        match before.is_none_or(|before| before.head().size < seen.head().size) {
             true => Ok(self.shown.keep(party, seen)?),
             false => Ok(()),
         }
@@ -70,8 +103,13 @@ impl<L: Lifecycle> RoleContext<L> {
             if other == *party {
                 continue;
             }
-            let shown = self.shown.of(&other)?;
-            seen.extend(shown.map(|checkpoint| (other, checkpoint)));
+            let shown = self.shown.of(&other)?.into_iter();
+            let misfits = self.shown.misfits_of(&other)?;
+            seen.extend(
+                shown
+                    .chain(misfits)
+                    .map(|checkpoint| (other.clone(), checkpoint)),
+            );
         }
         Ok(seen)
     }
@@ -173,6 +211,13 @@ mod tests {
         assert!(
             matches!(found, Err(HistoryError::Forked { party, .. }) if party == self::party("a"))
         );
+        // A later head that fits does not hide it.
+        seal(&desk, 2);
+        let fits = desk.log_head(&party("a"), None).unwrap().checkpoint;
+        desk.log_head(&party("a"), Some(&fits)).unwrap();
+        let shown = desk.log_head(&party("b"), None).unwrap();
+        assert_eq!(shown.seen.len(), 2);
+        assert!(shown.check(signer.key(), None).is_err());
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use model::lifecycle::Phase;
 use model::{BatchKind, Digest, Epoch, PartyName, ProjectName, RunNumber};
 use serde::Serialize;
-use wire::{Role, RunState};
+use wire::Role;
 
 use crate::directory::{SettingsError, StateDir};
 use crate::lifecycle::{Lifecycle, Runs};
@@ -50,7 +51,7 @@ pub struct Status {
 #[derive(Debug, Clone, Serialize)]
 pub struct RoleStatus<S> {
     /// Where the run stands, as members see it.
-    pub state: RunState,
+    pub state: Phase,
     /// What the role keeps about it.
     pub detail: S,
     /// What has come, by party in the schema's order.

@@ -14,6 +14,9 @@ use crate::lifecycle::StageError;
 /// How long a worker waits before it tries a stage again that failed.
 const RETRY: Duration = Duration::from_secs(30);
 
+/// How long a worker waits at most before it looks whether there is something to do: runs end by the day.
+const LOOK: Duration = Duration::from_secs(3600);
+
 /// A role whose runs go from stage to stage.
 pub(crate) trait Stages: Send + Sync + 'static {
     /// Takes the open run one step further, and says whether there was a step to take.
@@ -37,7 +40,7 @@ impl Worker {
         while !self.shutdown.is_requested() {
             match self.advance().await {
                 Ok(Ok(true)) => self.next.iter().for_each(|next| next.notify_one()),
-                Ok(Ok(false) | Err(StageError::Stopped)) => self.wait(None).await,
+                Ok(Ok(false) | Err(StageError::Stopped)) => self.wait(LOOK).await,
                 Ok(Err(error)) => self.give_up_for_now(&chain(&error)).await,
                 Err(panic) => self.give_up_for_now(&panic.to_string()).await,
             }
@@ -52,20 +55,14 @@ impl Worker {
 
     async fn give_up_for_now(&self, error: &str) {
         tracing::error!(error, "a stage failed and will be tried again");
-        self.wait(Some(RETRY)).await;
+        self.wait(RETRY).await;
     }
 
     /// Until there may be something to do, the time is over, or the program should stop.
-    async fn wait(&self, limit: Option<Duration>) {
-        let time = async {
-            match limit {
-                Some(limit) => tokio::time::sleep(limit).await,
-                None => std::future::pending().await,
-            }
-        };
+    async fn wait(&self, limit: Duration) {
         tokio::select! {
             () = self.wake.notified() => {}
-            () = time => {}
+            () = tokio::time::sleep(limit) => {}
             () = self.shutdown.requested() => {}
         }
     }

@@ -19,8 +19,10 @@ impl Node {
     /// # Errors
     /// [`NodeError`] names the clause when it is not signed by all, not about this node's project
     /// and schema, or not signed by the DPO this node trusts. Nothing is changed then.
+    ///
+    /// Works beside a program that has the node's directory: an upload that goes on for hours does not
+    /// keep a suspension out.
     pub fn install_agreement(&self, from: &Path) -> Result<SignedAgreement, NodeError> {
-        let _lock = self.home.lock()?;
         let installed = self
             .agreements()
             .install(from, |offered| self.fits(offered))?;
@@ -162,6 +164,40 @@ mod tests {
         setting.state("sr", Act::Suspend);
         let outcome = setting.node.upload(&model::Silent).await;
         names(Clause::Suspension, outcome);
+    }
+
+    /// Prepared under the agreement that was amended since.
+    #[tokio::test]
+    async fn nothing_is_uploaded_that_was_prepared_under_another_agreement() {
+        let setting = Setting::new();
+        setting.prepare(GOOD).unwrap();
+        let path = setting
+            .node
+            .home()
+            .outbox_of(RunNumber(1))
+            .join("encodings.json");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let ours = setting.node.agreement().unwrap().digest().to_string();
+        let other = model::Digest::of(b"another").to_string();
+        std::fs::write(&path, text.replace(&ours, &other)).unwrap();
+        let error = setting.node.upload(&model::Silent).await.unwrap_err();
+        assert!(error.is_refusal());
+        assert!(matches!(
+            error,
+            NodeError::Upload(crate::UploadError::Outdated {
+                what: "agreement",
+                ..
+            })
+        ));
+    }
+
+    /// An upload that goes on for hours holds the node's directory; an officer's word gets in all the same.
+    #[test]
+    fn a_suspension_is_installed_while_a_program_has_the_directory() {
+        let setting = Setting::new();
+        let _upload = setting.node.home().lock().unwrap();
+        setting.state("sr", Act::Suspend);
+        assert!(setting.node.agreed(RunNumber(1)).is_err());
     }
 
     #[test]

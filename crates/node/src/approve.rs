@@ -1,15 +1,13 @@
 //! Approving what came out of a run: the custodian's data protection officer signs, and nothing is
 //! released before every custodian's officer has.
 
-use std::path::Path;
-
 use audit::Event;
 use model::approval::Approval;
+use model::lifecycle::Phase;
 use model::{RunNumber, Signature};
-use secret::SigningKey;
-use secret::key_file::{self, Purpose};
-use wire::{Posting, Role, RunState, RunStatus, Topic};
+use wire::{Posting, Role, RunStatus, Topic};
 
+use crate::dpo::OfficerKey;
 use crate::error::NodeError;
 use crate::open::Node;
 
@@ -22,10 +20,25 @@ pub enum ApproveError {
         /// The run.
         run: RunNumber,
         /// Where it stands.
-        state: RunState,
+        state: Phase,
         /// What it waits for.
         detail: String,
     },
+    /// What the resolver tells is not what its log says.
+    #[error(
+        "the outcome that the resolver tells of run {0} does not follow from its log; do not approve \
+         it, and tell the other officers and the auditor"
+    )]
+    NotLogged(RunNumber),
+    /// The run was made without this custodian's batch.
+    #[error(
+        "run {0} was not sealed with what this node uploaded; do not approve it, and tell the other \
+         officers and the auditor"
+    )]
+    NotSealed(RunNumber),
+    /// A log that is too long to read.
+    #[error("the resolver's log has {0} entries, more than a node reads; ask the auditor")]
+    LongLog(u64),
     /// Not the key of this custodian's officer.
     #[error("the key is not that of the officer this node trusts (`dpo` in node.toml)")]
     OtherKey,
@@ -40,14 +53,18 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError`] when the run is not linked, or the agreement does not allow it.
-    pub async fn approve(&self, key: &Path) -> Result<Approval, NodeError> {
+    pub async fn approve(&self, key: impl Into<OfficerKey<'_>>) -> Result<Approval, NodeError> {
         let _lock = self.home.lock()?;
-        let key = SigningKey::from_seed(&key_file::read(key, Purpose::Signing)?);
+        let key = key.into().read()?;
         if model::signature::PublicKey::new(key.public()).fingerprint() != self.config.dpo {
             return Err(ApproveError::OtherKey.into());
         }
         let client = self.connect(Role::Resolver).await?;
         let approval = self.approval_of(client.run_status().await?)?;
+        // After the state was told: the log has to say so too.
+        self.check_log(&client, Role::Resolver, None).await?;
+        self.check_outcome(&client, approval.run, approval.outcome)
+            .await?;
         let document = toml::to_string(&approval)
             .map_err(ApproveError::from)?
             .into_bytes();
@@ -68,12 +85,9 @@ impl Node {
             run, state, detail, ..
         } = status;
         let agreement = self.agreed(run)?.digest();
-        let outcome = status.outcome.filter(|_| {
-            matches!(
-                state,
-                RunState::Linked | RunState::Approved | RunState::Released
-            )
-        });
+        let outcome = status
+            .outcome
+            .filter(|_| matches!(state, Phase::Linked | Phase::Approved | Phase::Released));
         let Some(outcome) = outcome else {
             return Err(ApproveError::NotLinked { run, state, detail }.into());
         };

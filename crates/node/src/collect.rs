@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use audit::Event;
+use model::lifecycle::Phase;
 use model::{BatchKind, BatchManifest, Progress, Pseudonym, RecordHandle, RunNumber};
 use serde::Serialize;
 use wire::{
-    ClientError, Count, Found, NodeClient, ResultsHeader, ResultsRow, ResultsSink, Role, RunState,
-    RunStatus,
+    ClientError, Count, Found, NodeClient, ResultsHeader, ResultsRow, ResultsSink, Role, RunStatus,
 };
 
 use crate::error::NodeError;
@@ -35,7 +35,7 @@ pub enum CollectError {
         /// The run.
         run: RunNumber,
         /// Where it stands.
-        state: RunState,
+        state: Phase,
         /// What it waits for.
         detail: String,
     },
@@ -45,7 +45,7 @@ pub enum CollectError {
         /// The run.
         run: RunNumber,
         /// Where it ended.
-        state: RunState,
+        state: Phase,
         /// Why.
         detail: String,
     },
@@ -217,7 +217,7 @@ fn is_linked(error: &NodeError) -> bool {
     let NodeError::Collect(CollectError::NotReleased { state, .. }) = error else {
         return false;
     };
-    *state == RunState::Linked
+    *state == Phase::Linked
 }
 
 /// Whether a later look may go better.
@@ -240,15 +240,17 @@ fn check_released(run: RunNumber, status: RunStatus) -> Result<(), CollectError>
     match state {
         // An earlier run than the current one may still have its results.
         _ if status.run > run => Ok(()),
-        RunState::Released => Ok(()),
-        RunState::Destroyed | RunState::Cancelled | RunState::Failed => {
+        Phase::Released => Ok(()),
+        Phase::Destroyed | Phase::Cancelled | Phase::Failed => {
             Err(CollectError::Over { run, state, detail })
         }
-        RunState::Open
-        | RunState::Sealed
-        | RunState::Linking
-        | RunState::Linked
-        | RunState::Approved => Err(CollectError::NotReleased { run, state, detail }),
+        Phase::Draft
+        | Phase::Signed
+        | Phase::Open
+        | Phase::Sealed
+        | Phase::Linking
+        | Phase::Linked
+        | Phase::Approved => Err(CollectError::NotReleased { run, state, detail }),
     }
 }
 
@@ -293,7 +295,7 @@ mod tests {
     use super::*;
     use model::Digest;
 
-    fn status(run: u32, state: RunState) -> RunStatus {
+    fn status(run: u32, state: Phase) -> RunStatus {
         RunStatus {
             run: RunNumber(run),
             state,
@@ -306,23 +308,23 @@ mod tests {
     #[test]
     fn only_a_released_or_an_earlier_run_can_be_collected() {
         let outcome = |state| check_released(RunNumber(2), status(2, state));
-        assert!(outcome(RunState::Released).is_ok());
+        assert!(outcome(Phase::Released).is_ok());
         for state in [
-            RunState::Open,
-            RunState::Sealed,
-            RunState::Linking,
-            RunState::Linked,
-            RunState::Approved,
+            Phase::Open,
+            Phase::Sealed,
+            Phase::Linking,
+            Phase::Linked,
+            Phase::Approved,
         ] {
             let error = outcome(state).unwrap_err();
             assert!(matches!(error, CollectError::NotReleased { .. }));
             assert!(error.to_string().contains("waiting for ibr"));
         }
-        for state in [RunState::Destroyed, RunState::Cancelled, RunState::Failed] {
+        for state in [Phase::Destroyed, Phase::Cancelled, Phase::Failed] {
             assert!(matches!(outcome(state), Err(CollectError::Over { .. })));
         }
-        assert!(check_released(RunNumber(1), status(2, RunState::Open)).is_ok());
-        let ahead = check_released(RunNumber(3), status(2, RunState::Released));
+        assert!(check_released(RunNumber(1), status(2, Phase::Open)).is_ok());
+        let ahead = check_released(RunNumber(3), status(2, Phase::Released));
         assert!(matches!(ahead, Err(CollectError::EarlierRun { .. })));
     }
 

@@ -2,13 +2,13 @@
 //! agreement, and state that one is suspended, resumed or revoked.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use model::agreement::{Act, Clause, Statement};
 use model::signature::PublicKey;
 use model::{Agreement, Day, Digest, PartyName, Signature};
 use secret::key_file::{self, Purpose};
-use secret::{Entropy, Key32, SigningKey, signing};
+use secret::{Entropy, Key32, Passphrase, SigningKey, signing};
 use service::AgreementFiles;
 use service::agreement::DOCUMENT;
 
@@ -36,13 +36,49 @@ pub enum DpoError {
     Statement(#[from] toml::ser::Error),
 }
 
-/// Draws a signing key and writes it to the new file `out`.
+/// An officer's signing key: its file, and the passphrase it is sealed under if it is.
+#[derive(Clone, Copy)]
+pub struct OfficerKey<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// The passphrase.
+    pub passphrase: Option<&'a Passphrase>,
+}
+
+impl<'a> From<&'a Path> for OfficerKey<'a> {
+    fn from(file: &'a Path) -> Self {
+        let passphrase = None;
+        Self { file, passphrase }
+    }
+}
+
+impl<'a> From<&'a PathBuf> for OfficerKey<'a> {
+    fn from(file: &'a PathBuf) -> Self {
+        file.as_path().into()
+    }
+}
+
+impl OfficerKey<'_> {
+    /// Reads the key.
+    pub(crate) fn read(&self) -> Result<SigningKey, NodeError> {
+        let seed = key_file::read_with(self.file, Purpose::Signing, self.passphrase)?;
+        Ok(SigningKey::from_seed(&seed))
+    }
+}
+
+/// Draws a signing key and writes it to the new file that `out` names, sealed if it has a passphrase.
 ///
 /// # Errors
 /// [`NodeError`]; an existing file is never overwritten.
-pub fn new_dpo_key(out: &Path, entropy: &mut dyn Entropy) -> Result<PublicKey, NodeError> {
-    let seed = Key32::generate(entropy);
-    key_file::write(out, Purpose::Signing, &seed)?;
+pub fn new_dpo_key<'a>(
+    out: impl Into<OfficerKey<'a>>,
+    entropy: &mut dyn Entropy,
+) -> Result<PublicKey, NodeError> {
+    let (out, seed) = (out.into(), Key32::generate(entropy));
+    match out.passphrase {
+        Some(passphrase) => key_file::write_sealed(out.file, Purpose::Signing, &seed, passphrase)?,
+        None => key_file::write(out.file, Purpose::Signing, &seed)?,
+    }
     Ok(public(&SigningKey::from_seed(&seed)))
 }
 
@@ -50,19 +86,25 @@ pub fn new_dpo_key(out: &Path, entropy: &mut dyn Entropy) -> Result<PublicKey, N
 ///
 /// # Errors
 /// [`NodeError`] when the file is no signing key or open to others.
-pub fn dpo_public_key(file: &Path) -> Result<PublicKey, NodeError> {
-    Ok(public(&read_key(file)?))
+pub fn dpo_public_key<'a>(file: impl Into<OfficerKey<'a>>) -> Result<PublicKey, NodeError> {
+    Ok(public(&file.into().read()?))
 }
 
 /// Signs the agreement in `directory` with the key in `key` and puts the signature beside it.
 ///
 /// # Errors
 /// [`NodeError`] when there is no agreement, or the key is not one that it pins.
-pub fn sign_agreement(directory: &Path, key: &Path) -> Result<Signature, NodeError> {
-    let key = read_key(key)?;
+pub fn sign_agreement<'a>(
+    directory: &Path,
+    key: impl Into<OfficerKey<'a>>,
+) -> Result<Signature, NodeError> {
+    let key = key.into().read()?;
     let files = AgreementFiles::read(directory)?;
     let document = files.document();
     let agreement = parse(document)?;
+    agreement
+        .check_served()
+        .map_err(service::AgreementFault::from)?;
     let party = signer(&agreement, &public(&key).fingerprint());
     // The key of an earlier agreement signs its amendment too, which may not name it any more.
     let is_amendment = agreement.replaces.is_some();
@@ -82,14 +124,14 @@ pub fn sign_agreement(directory: &Path, key: &Path) -> Result<Signature, NodeErr
 ///
 /// # Errors
 /// [`NodeError`] when there is no agreement, or the key is not one that it pins.
-pub fn state(
+pub fn state<'a>(
     directory: &Path,
-    key: &Path,
+    key: impl Into<OfficerKey<'a>>,
     act: Act,
     reason: &str,
     today: Day,
 ) -> Result<Statement, NodeError> {
-    let key = read_key(key)?;
+    let key = key.into().read()?;
     let files = AgreementFiles::read(directory)?;
     let agreement = files
         .verify(signing::verify)
@@ -100,7 +142,7 @@ pub fn state(
     let said = agreement
         .statements()
         .find(|statement| statement.party == *party);
-    let number = said.map_or(1, |statement| statement.number + 1);
+    let number = said.map_or(1, |statement| statement.number.saturating_add(1));
     let statement = Statement::new(
         agreement.digest(),
         party.clone(),
@@ -132,8 +174,8 @@ pub fn write_draft(directory: &Path, text: &str) -> Result<(), NodeError> {
 ///
 /// # Errors
 /// [`NodeError`] when the file is no card.
-pub fn sign_card(card: &Path, key: &Path) -> Result<Signature, NodeError> {
-    let key = read_key(key)?;
+pub fn sign_card<'a>(card: &Path, key: impl Into<OfficerKey<'a>>) -> Result<Signature, NodeError> {
+    let key = key.into().read()?;
     let document = read_text(card, MAX_CARD_BYTES)?;
     let malformed = |error: toml::de::Error| DpoError::NotACard(error.message().to_owned());
     let parsed: Card = toml::from_str(&document).map_err(malformed)?;
@@ -143,13 +185,6 @@ pub fn sign_card(card: &Path, key: &Path) -> Result<Signature, NodeError> {
     let signature = make(document.as_bytes(), &key);
     write(&card.with_extension("sig"), signature.to_text().as_bytes())?;
     Ok(signature)
-}
-
-fn read_key(file: &Path) -> Result<SigningKey, NodeError> {
-    Ok(SigningKey::from_seed(&key_file::read(
-        file,
-        Purpose::Signing,
-    )?))
 }
 
 fn public(key: &SigningKey) -> PublicKey {

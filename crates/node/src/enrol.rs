@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{Clock, PartyName};
+use audit::Event;
+use model::{Clock, Digest, PartyName};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -70,18 +71,31 @@ impl EnrolError {
 }
 
 impl Node {
-    /// Installs the node's certificate and the project's authority, both in PEM files.
+    /// Installs the node's certificate and the project's authority, both in PEM files, and the keys by
+    /// which the node knows the coordinator's logs, if they are given.
     ///
     /// # Errors
     /// [`EnrolError`] when the certificate is not this node's, not from the authority, or not in
     /// date; nothing is changed then.
-    pub fn enrol(&self, certificate: &Path, authority: &Path) -> Result<(), NodeError> {
+    pub fn enrol(
+        &self,
+        certificate: &Path,
+        authority: &Path,
+        log_keys: Option<&Path>,
+    ) -> Result<(), NodeError> {
         let _lock = self.home.lock()?;
         let limit = MAX_PEM_BYTES as u64;
         let certificate = read_text(certificate, limit)?;
         let authority = read_text(authority, limit)?;
         let key = read_private_text(&self.home.tls_key(), limit)?;
-        self.check(&certificate, &authority, &key)?;
+        let fingerprint = self.check(&certificate, &authority, &key)?;
+        if let Some(log_keys) = log_keys {
+            self.pin_log_keys(log_keys)?;
+        }
+        let event = Event::CertificateInstalled {
+            certificate: fingerprint,
+        };
+        self.home.record(&event, &self.config.party, &*self.clock)?;
         write(&self.home.authority(), authority.as_bytes())?;
         // Last: whether the node is enrolled is seen by this file.
         Ok(write(&self.home.certificate(), certificate.as_bytes())?)
@@ -101,7 +115,8 @@ impl Node {
         })
     }
 
-    fn check(&self, certificate: &str, authority: &str, key: &str) -> Result<(), EnrolError> {
+    /// Checks the certificate and returns its fingerprint.
+    fn check(&self, certificate: &str, authority: &str, key: &str) -> Result<Digest, EnrolError> {
         let facts = CertificateFacts::read(certificate).map_err(EnrolError::Certificate)?;
         let unreadable = |_| EnrolError::Certificate(IdentityError::Unreadable);
         let leaf = CertificateDer::from_pem_slice(certificate.as_bytes()).map_err(unreadable)?;
@@ -119,7 +134,8 @@ impl Node {
         }
         let provider = Arc::new(ring::default_provider());
         check_issued(&leaf, authority, &provider, &*self.clock)?;
-        check_key(leaf, key, &provider)
+        check_key(leaf, key, &provider)?;
+        Ok(facts.fingerprint)
     }
 }
 

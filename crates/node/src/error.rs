@@ -2,6 +2,7 @@
 
 use encode::PrepareError as EncodeError;
 use secret::key_file::KeyFileError;
+use secret::passphrase::PassphraseError;
 use service::{AgreementFault, Exit};
 use sources::SourceError;
 use wire::ClientError;
@@ -27,6 +28,9 @@ pub enum NodeError {
     /// A key file.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
+    /// The passphrase of key files.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     /// The linkage key.
     #[error(transparent)]
     LinkageKey(#[from] LinkageKeyError),
@@ -86,14 +90,22 @@ impl NodeError {
         match self {
             Self::Home(error) => error.is_refusal(),
             Self::Init(error) => error.is_refusal(),
-            Self::KeyFile(error) => !matches!(error, KeyFileError::Io { .. }),
+            Self::KeyFile(error) | Self::Passphrase(PassphraseError::File(error)) => {
+                !matches!(error, KeyFileError::Io { .. })
+            }
+            Self::Passphrase(error) => matches!(error, PassphraseError::Length),
             Self::Enrol(error) => error.is_refusal(),
             Self::Source(error) => !matches!(error, SourceError::Io { .. }),
             Self::Prepare(error) => error.is_refusal(),
             Self::Vault(error) => error.is_refusal(),
             Self::Collect(error) => error.is_refusal(),
             Self::Review(error) => error.is_refusal(),
-            Self::Client(ClientError::History { .. }) => true,
+            // What the coordinator cannot have meant to say is a rule it broke.
+            Self::Client(
+                ClientError::History { .. }
+                | ClientError::Contradiction { .. }
+                | ClientError::BadReceipt(_),
+            ) => true,
             Self::Client(error) => error.refusal().is_some(),
             Self::File(error) => error.is_refusal(),
             Self::Agreement(error) => matches!(error, AgreementFault::Refused(_)),
@@ -103,6 +115,8 @@ impl NodeError {
             }
             Self::Dpo(error) => !matches!(error, DpoError::Statement(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
+            Self::Upload(UploadError::Outdated { .. }) => true,
+            Self::Heads(HeadsError::NotLogKeys(_)) => true,
             Self::Upload(_) | Self::Heads(_) => false,
         }
     }

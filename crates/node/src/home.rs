@@ -222,11 +222,8 @@ impl Home {
         clock: &dyn Clock,
     ) -> Result<(), HomeError> {
         let mut log = self.open_log()?;
-        for index in 0..log.log().size() {
-            let entry = log.log().entry(index)?;
-            if entry.is_some_and(|entry| entry.event == *event) {
-                return Ok(());
-            }
+        if stands_in(&log, event)? {
+            return Ok(());
         }
         let actor = Actor::Node(party.clone());
         log.append(event.clone(), actor, clock.unix_millis())?;
@@ -234,7 +231,23 @@ impl Home {
     }
 }
 
+/// Whether `event` stands in the log.
+fn stands_in(log: &SignedLog, event: &Event) -> Result<bool, HomeError> {
+    for index in 0..log.log().size() {
+        let entry = log.log().entry(index)?;
+        if entry.is_some_and(|entry| entry.event == *event) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl Home {
+    /// Whether `event` stands in the node's log.
+    pub(crate) fn has_recorded(&self, event: &Event) -> Result<bool, HomeError> {
+        stands_in(&self.open_log()?, event)
+    }
+
     /// Makes the node's log, empty.
     pub(crate) fn make_log(
         &self,

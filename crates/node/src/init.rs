@@ -146,6 +146,7 @@ fn fill(home: &Home, options: &InitOptions, entropy: &mut dyn Entropy) -> Result
         project: options.project.clone(),
         schema: SCHEMA_NAME.into(),
         dpo: options.dpo,
+        passphrase_file: None,
         matcher: options.matcher.clone(),
         resolver: options.resolver.clone(),
     };

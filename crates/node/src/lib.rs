@@ -22,6 +22,7 @@ mod linkage_key;
 mod log_key;
 mod open;
 mod outbox;
+mod outcome;
 mod prepare;
 mod project;
 mod report;
@@ -40,7 +41,8 @@ pub use ceremony::{
 };
 pub use collect::{CollectError, CollectOptions, CollectSummary};
 pub use dpo::{
-    DpoError, dpo_public_key, new_dpo_key, sign_agreement, sign_card, state, write_draft,
+    DpoError, OfficerKey, dpo_public_key, new_dpo_key, sign_agreement, sign_card, state,
+    write_draft,
 };
 pub use enrol::EnrolError;
 pub use error::NodeError;
@@ -48,7 +50,7 @@ pub use files::FileError;
 pub use heads::HeadsError;
 pub use home::{Home, HomeError};
 pub use init::{InitError, InitOptions};
-pub use linkage_key::{Fingerprint, LinkageKeyError, new_linkage_key};
+pub use linkage_key::{Fingerprint, LinkageKeyError};
 pub use open::{Node, NodeConfig};
 pub use outbox::OutboxError;
 pub use prepare::PrepareError;

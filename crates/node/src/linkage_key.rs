@@ -1,4 +1,4 @@
-//! The linkage key: made by one custodian, handed to the others, installed by each.
+//! The linkage key of an epoch: made by all nodes together (`ceremony`), and destroyed by each.
 
 use std::fmt;
 use std::fs;
@@ -7,31 +7,26 @@ use std::path::{Path, PathBuf};
 use audit::Event;
 use encode::LinkageKey;
 use model::Epoch;
-use secret::key_file::{self, Purpose};
-use secret::{Entropy, Key32};
+use secret::Key32;
+use secret::key_file::{self, KeyFileError, Purpose};
 use service::files::create_dir_private;
 
 use crate::error::NodeError;
 use crate::files::{io_error, sync_parent};
 use crate::open::Node;
 
+/// The ending of a key file while it is written.
+const DRAFT: &str = "new";
+
 /// Why a linkage key was not installed.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkageKeyError {
-    /// Another one is there.
+    /// The epoch is over here.
     #[error(
-        "another linkage key is installed ({installed}, the new one is {offered}); \
-         move {} away first, and agree with the other custodians",
-        path.display()
+        "the keys of epoch {0} were destroyed at this node; no key is made for it again: the \
+         coordinator's operator opens the next epoch"
     )]
-    Another {
-        /// The installed key's file.
-        path: PathBuf,
-        /// Its fingerprint.
-        installed: Fingerprint,
-        /// The fingerprint of the key to be installed.
-        offered: Fingerprint,
-    },
+    Destroyed(Epoch),
     /// None is there.
     #[error(
         "no linkage key of epoch {0} is installed; agree on it with the other nodes by \
@@ -64,67 +59,60 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Draws a linkage key and writes it to the new file `out`.
-///
-/// # Errors
-/// [`key_file::KeyFileError`](secret::key_file::KeyFileError); an existing file is never overwritten.
-pub fn new_linkage_key(out: &Path, entropy: &mut dyn Entropy) -> Result<Fingerprint, NodeError> {
-    let key = Key32::generate(entropy);
-    key_file::write(out, Purpose::Linkage, &key)?;
-    Ok(Fingerprint::of(&key))
-}
-
 impl Node {
-    /// Copies the linkage key in the file `from` into the node's directory, for `epoch`. Installing
-    /// the same key again changes nothing.
-    ///
-    /// # Errors
-    /// [`NodeError`] when the file is no linkage key, is open to others, or another key is
-    /// installed.
-    pub fn install_linkage_key(&self, from: &Path, epoch: Epoch) -> Result<Fingerprint, NodeError> {
-        let _lock = self.home.lock()?;
-        let key = key_file::read(from, Purpose::Linkage)?;
-        let offered = Fingerprint::of(&key);
-        let path = self.home.linkage_key(epoch);
-        if path.exists() {
-            return match self.linkage_key_fingerprint(epoch)? {
-                installed if installed == offered => Ok(offered),
-                installed => Err(LinkageKeyError::Another {
-                    path,
-                    installed,
-                    offered,
-                }
-                .into()),
-            };
-        }
-        self.put_linkage_key(epoch, &key)?;
-        Ok(offered)
-    }
-
     /// Puts the key of `epoch` in its place, whole or not at all.
     pub(crate) fn put_linkage_key(&self, epoch: Epoch, key: &Key32) -> Result<(), NodeError> {
         let directory = self.home.epoch(epoch);
         create_dir_private(&directory).map_err(io_error("make", &directory))?;
-        put(&self.home.linkage_key(epoch), Purpose::Linkage, key)
+        let path = self.home.linkage_key(epoch);
+        match self.passphrase()? {
+            None => put(&path, Purpose::Linkage, key),
+            Some(passphrase) => put_by(&path, |draft| {
+                key_file::write_sealed(draft, Purpose::Linkage, key, &passphrase)
+            }),
+        }
     }
 
     /// Destroys this node's keys of `epoch`: what was encoded under them can then not be made again,
     /// nor new encodings compared with it.
     ///
     /// # Errors
-    /// [`NodeError`] when a file cannot be overwritten.
+    /// [`NodeError`] when there are none, or a file cannot be overwritten.
     pub fn destroy_keys(&self, epoch: Epoch) -> Result<(), NodeError> {
         let _lock = self.home.lock()?;
-        for path in [
-            self.home.linkage_key(epoch),
-            self.home.contribution(epoch),
-            self.home.card_sealing_key(epoch),
-            self.home.card_signing_key(epoch),
-        ] {
-            key_file::destroy(&path)?;
-        }
+        let files = self.key_files(epoch)?;
         let event = Event::KeyDestroyed { epoch };
-        Ok(self.home.record(&event, &self.config.party, &*self.clock)?)
+        if files.is_empty() && !self.home.has_recorded(&event)? {
+            return Err(LinkageKeyError::None(epoch).into());
+        }
+        self.home.record(&event, &self.config.party, &*self.clock)?;
+        files
+            .iter()
+            .try_for_each(|path| Ok(key_file::destroy(path)?))
+    }
+
+    /// Every file of the epoch that has or may have key material, also those a program was writing when
+    /// it was killed.
+    fn key_files(&self, epoch: Epoch) -> Result<Vec<PathBuf>, NodeError> {
+        let directory = self.home.epoch(epoch);
+        if !directory.exists() {
+            return Ok(Vec::new());
+        }
+        let entries = fs::read_dir(&directory).map_err(io_error("look into", &directory))?;
+        let paths = entries.flatten().map(|entry| entry.path());
+        let is_key = |path: &PathBuf| {
+            let extension = path.extension().and_then(|extension| extension.to_str());
+            matches!(extension, Some("key" | DRAFT))
+        };
+        Ok(paths.filter(is_key).collect())
+    }
+
+    /// Refuses an epoch whose keys were destroyed here.
+    pub(crate) fn check_not_destroyed(&self, epoch: Epoch) -> Result<(), NodeError> {
+        match self.home.has_recorded(&Event::KeyDestroyed { epoch })? {
+            true => Err(LinkageKeyError::Destroyed(epoch).into()),
+            false => Ok(()),
+        }
     }
 
     /// The fingerprint of the installed linkage key.
@@ -155,16 +143,28 @@ impl Node {
         if !path.exists() {
             return Err(LinkageKeyError::None(epoch).into());
         }
-        Ok(key_file::read(&path, Purpose::Linkage)?)
+        let passphrase = self.passphrase()?;
+        Ok(key_file::read_with(
+            &path,
+            Purpose::Linkage,
+            passphrase.as_ref(),
+        )?)
     }
 }
 
 /// Writes a key file under another name and renames it: it is there whole or not at all.
 pub(crate) fn put(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), NodeError> {
-    let draft = path.with_extension("new");
+    put_by(path, |draft| key_file::write(draft, purpose, key))
+}
+
+fn put_by(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), KeyFileError>,
+) -> Result<(), NodeError> {
+    let draft = path.with_extension(DRAFT);
     // Left by a program that was killed while writing it.
-    drop(fs::remove_file(&draft));
-    key_file::write(&draft, purpose, key)?;
+    key_file::destroy(&draft)?;
+    write(&draft)?;
     fs::rename(&draft, path).map_err(io_error("put in place", path))?;
     Ok(sync_parent(path)?)
 }

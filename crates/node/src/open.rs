@@ -1,10 +1,11 @@
 //! A node at work: its settings and schema, read once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use model::schema::MAX_SCHEMA_BYTES;
 use model::{Clock, Digest, LinkageSchema, PartyIndex, PartyName, ProjectName, RunNumber};
+use secret::Passphrase;
 use secret::key_file::{self, Purpose};
 use serde::{Deserialize, Serialize};
 use service::ConfigFile;
@@ -28,6 +29,10 @@ pub struct NodeConfig {
     /// Fingerprint of the signing key of the custodian's data protection officer: no agreement
     /// counts here without that signature.
     pub dpo: Digest,
+    /// The file with the passphrase under which linkage keys are sealed here, as a service manager hands
+    /// it to the program; without, they are kept in clear, for this user alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<PathBuf>,
     /// Host and port of the coordinator's matcher.
     pub matcher: String,
     /// Host and port of the coordinator's resolver.
@@ -93,6 +98,20 @@ impl Node {
         };
         let identity = self.identity()?;
         Ok(NodeClient::connect(&target, &identity, &*self.clock).await?)
+    }
+
+    /// Dials one role of the coordinator, and holds its log to what this node saw. The caller holds the
+    /// directory's lock.
+    pub(crate) async fn dial(&self, role: Role) -> Result<NodeClient, NodeError> {
+        let client = self.connect(role).await?;
+        self.check_log(&client, role, None).await?;
+        Ok(client)
+    }
+
+    /// The passphrase under which linkage keys are sealed here, if they are.
+    pub(crate) fn passphrase(&self) -> Result<Option<Passphrase>, NodeError> {
+        let file = self.config.passphrase_file.as_deref();
+        Ok(file.map(Passphrase::read).transpose()?)
     }
 
     pub(crate) fn secret(&self) -> Result<secret::Key32, NodeError> {

@@ -1,10 +1,11 @@
 //! What the resolver says of the project: asked before preparing, and kept for work without a
 //! connection.
 
+use model::lifecycle::Phase;
 use model::{Digest, Epoch, ProjectName, RunNumber};
 use secret::RecipientKey;
 use serde::{Deserialize, Serialize};
-use wire::{Description, Role, RunState};
+use wire::{Description, Role};
 
 use crate::error::NodeError;
 use crate::files::{read_json, write_json};
@@ -46,7 +47,7 @@ pub enum ProjectError {
         /// The run.
         run: RunNumber,
         /// Where it stands.
-        state: RunState,
+        state: Phase,
     },
 }
 
@@ -89,12 +90,16 @@ impl Node {
     /// [`NodeError`] when the resolver cannot be asked, or runs another project or schema, or takes
     /// no batches while nothing is prepared for its run.
     pub async fn ask_project(&self) -> Result<Project, NodeError> {
-        let description = self.connect(Role::Resolver).await?.describe().await?;
+        let client = {
+            let _lock = self.home.lock()?;
+            self.dial(Role::Resolver).await?
+        };
+        let description = client.describe().await?;
         let (state, agreement) = (description.state, description.agreement);
         let project = Project::try_from(description)?;
         self.check_project(&project)?;
         self.check_same_agreement(agreement)?;
-        if state != RunState::Open && !self.home.outbox_of(project.run).exists() {
+        if state != Phase::Open && !self.home.outbox_of(project.run).exists() {
             let run = project.run;
             return Err(ProjectError::NotOpen { run, state }.into());
         }

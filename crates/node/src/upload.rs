@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use audit::Event;
-use model::{BatchKind, BatchManifest, Progress, RunNumber};
+use model::{BatchKind, BatchManifest, Digest, Progress, RunNumber};
 use serde::Serialize;
 use wire::{ClientError, Receipt, ReceiptError, Role};
 
@@ -19,6 +19,17 @@ const ROLES: [Role; 2] = [Role::Matcher, Role::Resolver];
 /// Why an upload does not count.
 #[derive(Debug, thiserror::Error)]
 pub enum UploadError {
+    /// Prepared under something that does not hold any more.
+    #[error(
+        "run {run} was prepared under another {what} than the one installed; prepare it again with \
+         `symbolon-node prepare --again`"
+    )]
+    Outdated {
+        /// The run.
+        run: RunNumber,
+        /// What is another.
+        what: &'static str,
+    },
     /// A receipt kept from an earlier upload does not prove what it should.
     #[error("the kept receipt for the {} of run {run}: {source}", kind.as_str())]
     KeptReceipt {
@@ -63,13 +74,34 @@ impl Node {
     pub async fn upload(&self, progress: &dyn Progress) -> Result<UploadSummary, NodeError> {
         let _lock = self.home.lock()?;
         let outbox = Outbox::latest(&self.home)?.ok_or(OutboxError::Empty)?;
-        self.agreed(outbox.run)?;
         let mut batches = Vec::new();
         for role in ROLES {
+            // Before each: what an officer says meanwhile counts.
+            let agreed = self.agreed(outbox.run)?.digest();
+            self.check_prepared(&outbox.manifest(role.batch_kind())?, agreed)?;
             batches.push(self.upload_batch(&outbox, role, progress).await?);
         }
         let run = outbox.run;
         Ok(UploadSummary { run, batches })
+    }
+
+    /// Holds a batch to the agreement and the schema that are installed here now.
+    fn check_prepared(&self, manifest: &BatchManifest, agreed: Digest) -> Result<(), UploadError> {
+        let run = manifest.run;
+        match (
+            manifest.agreement == agreed,
+            manifest.schema_digest == self.schema.digest(),
+        ) {
+            (true, true) => Ok(()),
+            (false, _) => Err(UploadError::Outdated {
+                run,
+                what: "agreement",
+            }),
+            (true, false) => Err(UploadError::Outdated {
+                run,
+                what: "linkage schema",
+            }),
+        }
     }
 
     async fn upload_batch(
@@ -107,7 +139,7 @@ impl Node {
         let client = self.connect(role).await?;
         let key = self.check_log(&client, role, None).await?;
         let receipt = client.upload(manifest, file, progress).await?;
-        let signed = receipt.check_signed(&manifest.digest(), &key);
+        let signed = receipt.check_signed(manifest, &key);
         signed.map_err(ClientError::from)?;
         self.check_log(&client, role, Some(&receipt.checkpoint))
             .await?;
@@ -134,10 +166,9 @@ impl Node {
         manifest: &BatchManifest,
         role: Role,
     ) -> Result<Receipt, NodeError> {
-        let digest = manifest.digest();
         let checked = match self.log_key_of(role)? {
-            Some(key) => receipt.check_signed(&digest, &key),
-            None => receipt.check(&digest),
+            Some(key) => receipt.check_signed(manifest, &key),
+            None => receipt.check(manifest),
         };
         let damaged = |source| UploadError::KeptReceipt {
             run: manifest.run,

@@ -1,10 +1,16 @@
-//! Keys as text files: one line, `symbolon-key-v1 PURPOSE HEX`, readable by their owner alone.
+//! Keys as text files: one line, readable by its owner alone.
+//!
+//! ```text
+//! symbolon-key-v1 PURPOSE KEY                          in clear
+//! symbolon-key-v2 PURPOSE KIB,PASSES SALT SEALED-KEY   under a passphrase, see `passphrase`
+//! ```
 //!
 //! A key is never an argument, a configuration value or an environment variable. The purpose stands
 //! in the file so that a key put in the wrong place is refused and not used.
 
 use crate::hex;
 use crate::key::Key32;
+use crate::passphrase::{Cost, Passphrase, SALT_BYTES, SEALED_BYTES, open, seal};
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,9 +19,10 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const MAGIC: &str = "symbolon-key-v1";
+const SEALED_MAGIC: &str = "symbolon-key-v2";
 
 /// No key file is longer; reading stops here.
-const MAX_FILE_BYTES: usize = 256;
+const MAX_FILE_BYTES: usize = 320;
 
 /// Permission bits that let anyone but the owner at the file.
 const OTHERS: u32 = 0o077;
@@ -119,6 +126,12 @@ pub enum KeyFileError {
         /// What the file says it is.
         found: Purpose,
     },
+    /// Sealed, and no passphrase was given.
+    #[error("{} is sealed under a passphrase: give it with --passphrase-file", .0.display())]
+    Sealed(PathBuf),
+    /// Sealed under another passphrase, or altered.
+    #[error("{} does not open with this passphrase, or was altered", .0.display())]
+    WrongPassphrase(PathBuf),
     /// Not the one line a key file is.
     #[error(
         "{} is not a key file, which is one line, `{MAGIC} PURPOSE` and 64 hexadecimal characters: \
@@ -144,8 +157,48 @@ pub enum KeyFileError {
 /// [`KeyFileError::Exists`] rather than overwriting; [`KeyFileError::Io`], after which no file is
 /// left.
 pub fn write(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), KeyFileError> {
+    // Sized for the whole line, so that growing leaves no copy of the key behind.
+    let mut line = Zeroizing::new(Vec::with_capacity(MAX_FILE_BYTES));
+    line.extend_from_slice(format!("{MAGIC} {purpose} ").as_bytes());
+    line.extend_from_slice(&hex::encode(key.bytes())[..]);
+    line.push(b'\n');
+    write_line(path, &line)
+}
+
+/// As [`write()`], sealed under a passphrase.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_sealed(
+    path: &Path,
+    purpose: Purpose,
+    key: &Key32,
+    passphrase: &Passphrase,
+) -> Result<(), KeyFileError> {
+    let cost = Cost::USUAL;
+    // It need not be secret, only another one for every key: and keys are drawn at random.
+    let mut salt = [0; SALT_BYTES];
+    key.expand("key file salt", &[purpose.word().as_bytes()], &mut salt);
+    let context = context(purpose, cost);
+    let sealed = seal(passphrase, cost, &salt, context.as_bytes(), key);
+    let sealed = sealed.ok_or_else(|| KeyFileError::WrongPassphrase(path.to_owned()))?;
+    let line = format!("{context} {} {}\n", plain_hex(&salt), plain_hex(&sealed));
+    write_line(path, line.as_bytes())
+}
+
+/// What stands before the salt, to which the sealed key is bound.
+fn context(purpose: Purpose, cost: Cost) -> String {
+    format!("{SEALED_MAGIC} {purpose} {},{}", cost.memory, cost.passes)
+}
+
+fn plain_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn write_line(path: &Path, line: &[u8]) -> Result<(), KeyFileError> {
     let mut file = create(path)?;
-    let written = write_line(&mut file, purpose, key).and_then(|()| sync_directory_of(path));
+    let written = file.write_all(line).and_then(|()| file.sync_all());
+    let written = written.and_then(|()| sync_directory_of(path));
     written.map_err(|source| {
         // Half a key is of no use and would stand in the way of the next try. The first error is
         // the one to report.
@@ -154,17 +207,42 @@ pub fn write(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), KeyFileEr
     })
 }
 
-/// Reads the key at `path`, which must be for `purpose`.
+/// Reads the key at `path`, which must be for `purpose` and in clear.
 ///
 /// # Errors
-/// A file that is missing, not plain, open to other users, malformed or for another purpose.
+/// A file that is missing, not plain, open to other users, malformed, sealed or for another purpose.
 pub fn read(path: &Path, purpose: Purpose) -> Result<Key32, KeyFileError> {
-    let file = open_plain(path)?;
-    let mut content = Zeroizing::new([0; MAX_FILE_BYTES]);
-    let length =
-        read_up_to(file, &mut content[..]).map_err(|source| io_error("read", path, source))?;
-    let (found, key) =
-        parse(&content[..length]).ok_or_else(|| KeyFileError::Malformed(path.to_owned()))?;
+    read_with(path, purpose, None)
+}
+
+/// Reads the key at `path`, which must be for `purpose`, with the passphrase it is sealed under if it is.
+///
+/// # Errors
+/// As [`read`], and another passphrase.
+pub fn read_with(
+    path: &Path,
+    purpose: Purpose,
+    passphrase: Option<&Passphrase>,
+) -> Result<Key32, KeyFileError> {
+    let content = read_private(path, MAX_FILE_BYTES)?;
+    let malformed = || KeyFileError::Malformed(path.to_owned());
+    let (found, key) = match content.starts_with(SEALED_MAGIC.as_bytes()) {
+        false => parse(&content).ok_or_else(malformed)?,
+        true => {
+            let sealed = parse_sealed(&content).ok_or_else(malformed)?;
+            let passphrase = passphrase.ok_or_else(|| KeyFileError::Sealed(path.to_owned()))?;
+            let context = context(sealed.purpose, sealed.cost);
+            let key = open(
+                passphrase,
+                sealed.cost,
+                &sealed.salt,
+                context.as_bytes(),
+                &sealed.key,
+            );
+            let wrong = || KeyFileError::WrongPassphrase(path.to_owned());
+            (sealed.purpose, key.ok_or_else(wrong)?)
+        }
+    };
     if found != purpose {
         return Err(KeyFileError::WrongPurpose {
             path: path.to_owned(),
@@ -173,6 +251,16 @@ pub fn read(path: &Path, purpose: Purpose) -> Result<Key32, KeyFileError> {
         });
     }
     Ok(key)
+}
+
+/// The bytes of the plain file at `path`, which only its owner may read; the first `limit` of them.
+pub(crate) fn read_private(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let file = open_plain(path)?;
+    let mut content = Zeroizing::new(vec![0; limit]);
+    let read = read_up_to(file, &mut content[..]);
+    let length = read.map_err(|source| io_error("read", path, source))?;
+    content.truncate(length);
+    Ok(content)
 }
 
 /// Destroys the key file at `path`, if it is there: overwrites it, makes that durable, and removes it.
@@ -216,16 +304,6 @@ fn create(path: &Path) -> Result<File, KeyFileError> {
         ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
         _ => io_error("create", path, source),
     })
-}
-
-fn write_line(file: &mut File, purpose: Purpose, key: &Key32) -> io::Result<()> {
-    // Sized for the whole line, so that growing leaves no copy of the key behind.
-    let mut line = Zeroizing::new(Vec::with_capacity(MAX_FILE_BYTES));
-    write!(line, "{MAGIC} {purpose} ")?;
-    line.extend_from_slice(&hex::encode(key.bytes())[..]);
-    line.push(b'\n');
-    file.write_all(&line)?;
-    file.sync_all()
 }
 
 /// Makes the file's name as durable as its content.
@@ -290,6 +368,48 @@ fn parse(content: &[u8]) -> Option<(Purpose, Key32)> {
     }
 }
 
+/// A key under a passphrase, as its file has it.
+struct SealedKey {
+    purpose: Purpose,
+    cost: Cost,
+    salt: [u8; SALT_BYTES],
+    key: [u8; SEALED_BYTES],
+}
+
+fn parse_sealed(content: &[u8]) -> Option<SealedKey> {
+    let line = std::str::from_utf8(content).ok()?;
+    let line = line.strip_suffix('\n').unwrap_or(line);
+    let mut words = line.split(' ').skip(1);
+    let purpose = Purpose::from_word(words.next()?.as_bytes())?;
+    let (memory, passes) = words.next()?.split_once(',')?;
+    let cost = Cost {
+        memory: memory.parse().ok()?,
+        passes: passes.parse().ok()?,
+    };
+    let salt = from_hex(words.next()?)?;
+    let key = from_hex(words.next()?)?;
+    let is_whole = words.next().is_none() && cost.is_bearable();
+    is_whole.then_some(SealedKey {
+        purpose,
+        cost,
+        salt,
+        key,
+    })
+}
+
+fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.as_bytes();
+    let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
+    if !is_hex || digits.len() != 2 * N {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
 fn reading_error(path: &Path, source: io::Error) -> KeyFileError {
     match source.kind() {
         ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
@@ -306,145 +426,5 @@ fn io_error(action: &'static str, path: &Path, source: io::Error) -> KeyFileErro
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    use tempfile::TempDir;
-
-    fn key() -> Key32 {
-        Key32::from_bytes(&mut [0xab; 32])
-    }
-
-    fn stored(content: &str, mode: u32) -> (TempDir, PathBuf) {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.key");
-        fs::write(&path, content).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        (directory, path)
-    }
-
-    fn refusal(path: &Path) -> KeyFileError {
-        read(path, Purpose::Vault).err().unwrap()
-    }
-
-    #[test]
-    fn every_purpose_round_trips() {
-        let directory = tempfile::tempdir().unwrap();
-        for purpose in Purpose::ALL {
-            let path = directory.path().join(purpose.word());
-            write(&path, purpose, &key()).unwrap();
-            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
-            assert_eq!(read(&path, purpose).unwrap().bytes(), key().bytes());
-        }
-    }
-
-    #[test]
-    fn the_file_is_one_line_of_text() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("a.key");
-        write(&path, Purpose::HandleMap, &key()).unwrap();
-        let expected = format!("symbolon-key-v1 handle-map {}\n", "ab".repeat(32));
-        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
-    }
-
-    #[test]
-    fn a_destroyed_key_is_gone_and_stays_so() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.key");
-        write(
-            &path,
-            Purpose::Linkage,
-            &Key32::generate(&mut crate::SeededEntropy::new(1)),
-        )
-        .unwrap();
-        // A second name for the same file shows what became of its bytes.
-        let copy = dir.path().join("copy");
-        std::fs::hard_link(&path, &copy).unwrap();
-        destroy(&path).unwrap();
-        assert!(std::fs::read(&copy).unwrap().iter().all(|byte| *byte == 0));
-        assert!(matches!(
-            read(&path, Purpose::Linkage),
-            Err(KeyFileError::Missing(_))
-        ));
-        destroy(&path).unwrap();
-        assert!(matches!(
-            destroy(dir.path()),
-            Err(KeyFileError::NotPlain(_))
-        ));
-    }
-
-    #[test]
-    fn never_overwrites() {
-        let (_directory, path) = stored("precious", 0o600);
-        assert!(matches!(
-            write(&path, Purpose::Vault, &key()),
-            Err(KeyFileError::Exists(_))
-        ));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
-    }
-
-    #[test]
-    fn refuses_files_open_to_others_and_says_how_to_close_them() {
-        let line = format!("{MAGIC} vault {}\n", "ab".repeat(32));
-        for mode in [0o640, 0o604, 0o620, 0o601] {
-            let (_directory, path) = stored(&line, mode);
-            let refusal = refusal(&path);
-            assert!(matches!(refusal, KeyFileError::Exposed { .. }));
-            assert!(
-                refusal
-                    .to_string()
-                    .contains(&format!("chmod 600 {}", path.display()))
-            );
-        }
-        let (_directory, path) = stored(&line, 0o400);
-        assert!(read(&path, Purpose::Vault).is_ok());
-    }
-
-    #[test]
-    fn refuses_links_directories_and_missing_files() {
-        let (directory, path) = stored(&format!("{MAGIC} vault {}\n", "ab".repeat(32)), 0o600);
-        let link = directory.path().join("link");
-        symlink(&path, &link).unwrap();
-        assert!(matches!(refusal(&link), KeyFileError::NotPlain(_)));
-        assert!(matches!(
-            refusal(directory.path()),
-            KeyFileError::NotPlain(_)
-        ));
-        assert!(matches!(
-            refusal(&directory.path().join("none")),
-            KeyFileError::Missing(_)
-        ));
-    }
-
-    #[test]
-    fn refuses_another_purpose() {
-        let (_directory, path) = stored(&format!("{MAGIC} linkage {}\n", "ab".repeat(32)), 0o600);
-        let text = refusal(&path).to_string();
-        assert!(
-            text.contains("holds a linkage key, a vault key is needed"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn refuses_malformed_content_without_showing_it() {
-        let hex = "ab".repeat(32);
-        let contents = [
-            String::new(),
-            hex.clone(),
-            format!("{MAGIC} vault {}", &hex[..62]),
-            format!("{MAGIC} vault {hex}ab"),
-            format!("{MAGIC} vault {hex} more"),
-            format!("{MAGIC} vault {hex}\n\n"),
-            format!("{MAGIC} unheard-of {hex}\n"),
-            format!("symbolon-key-v2 vault {hex}\n"),
-            format!("{MAGIC} vault {hex}{}", " ".repeat(MAX_FILE_BYTES)),
-        ];
-        for content in contents {
-            let (_directory, path) = stored(&content, 0o600);
-            let refusal = refusal(&path);
-            assert!(matches!(refusal, KeyFileError::Malformed(_)), "{content}");
-            assert!(!refusal.to_string().contains("abab"));
-        }
-    }
-}
+#[path = "key_file_tests.rs"]
+mod tests;

@@ -11,6 +11,7 @@ pub mod equality;
 pub mod hpke_box;
 pub mod key;
 pub mod key_file;
+pub mod passphrase;
 pub mod sealed_stream;
 pub mod signing;
 
@@ -22,5 +23,6 @@ pub use equality::constant_time_eq;
 pub use hpke_box::{RecipientKey, RecipientSecret};
 pub use key::{Expander, Key32, Prf, expander};
 pub use key_file::Purpose;
+pub use passphrase::Passphrase;
 pub use sealed_stream::{StreamReader, StreamWriter};
 pub use signing::SigningKey;

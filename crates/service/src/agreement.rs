@@ -12,7 +12,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Clause, MAX_AGREEMENT_BYTES, MAX_STATEMENT_BYTES};
+use model::agreement::{Clause, MAX_AGREEMENT_BYTES, MAX_STATEMENT_BYTES, Standing, Statement};
 use model::signature::{MAX_SIGNATURE_BYTES, Signature, Verify};
 use model::{Refusal, SignedAgreement};
 
@@ -59,7 +59,7 @@ fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Agre
 pub struct AgreementFiles {
     document: Vec<u8>,
     signatures: Vec<Signature>,
-    statements: Vec<(String, Vec<u8>, Vec<Signature>)>,
+    statements: Vec<(Vec<u8>, Signature)>,
 }
 
 impl AgreementFiles {
@@ -88,8 +88,7 @@ impl AgreementFiles {
             Some((stem, "toml")) if stem.starts_with(STATEMENT) => {
                 let signature = read_signature(&path.with_extension("sig"))?;
                 let statement = read(&path, MAX_STATEMENT_BYTES)?;
-                self.statements
-                    .push((stem.to_owned(), statement, vec![signature]));
+                self.statements.push((statement, signature));
             }
             Some((stem, "sig")) if !stem.starts_with(STATEMENT) => {
                 self.signatures.push(read_signature(&path)?);
@@ -110,8 +109,8 @@ impl AgreementFiles {
     /// A [`Refusal`] that names the clause.
     pub fn verify(&self, verify: Verify) -> Result<SignedAgreement, Refusal> {
         let mut agreement = SignedAgreement::verify(&self.document, &self.signatures, verify)?;
-        for (_, statement, signatures) in &self.statements {
-            agreement.hear(statement, signatures, verify)?;
+        for (statement, signature) in &self.statements {
+            agreement.hear(statement, std::slice::from_ref(signature), verify)?;
         }
         Ok(agreement)
     }
@@ -122,25 +121,50 @@ impl AgreementFiles {
             let name = format!("{}.sig", signature.fingerprint);
             write(&directory.join(name), signature.to_text().as_bytes())?;
         }
-        for (stem, statement, signatures) in &self.statements {
-            write_statement(directory, stem, statement, signatures)?;
+        for (statement, signature) in &self.statements {
+            write_statement(directory, &parsed(statement)?, statement, signature)?;
         }
         Ok(())
     }
 }
 
-/// The signature first: a statement without one would make the directory unreadable.
+fn parsed(statement: &[u8]) -> Found<Statement> {
+    let refused = |error| Clause::Signatures.refuse(error);
+    Ok(Statement::parse(statement).map_err(refused)?)
+}
+
+/// Writes a statement under the name that follows from what it says, whatever its file was called where
+/// it comes from: nothing that was said is overwritten by something else. The signature first: a
+/// statement without one would make the directory unreadable.
 fn write_statement(
     directory: &Path,
-    stem: &str,
-    statement: &[u8],
-    signatures: &[Signature],
+    said: &Statement,
+    document: &[u8],
+    signature: &Signature,
 ) -> Found<()> {
-    for signature in signatures {
-        let path = directory.join(format!("{stem}.sig"));
-        write(&path, signature.to_text().as_bytes())?;
+    let path = directory
+        .join(said.file_stem())
+        .with_added_extension("toml");
+    if path.exists() {
+        return match read(&path, MAX_STATEMENT_BYTES)? == document {
+            true => Ok(()),
+            false => Err(no_effect(said, said)),
+        };
     }
-    write(&directory.join(format!("{stem}.toml")), statement)
+    write(&path.with_extension("sig"), signature.to_text().as_bytes())?;
+    write(&path, document)
+}
+
+/// The refusal of a statement where its party has said something else that holds.
+fn no_effect(offered: &Statement, holds: &Statement) -> AgreementFault {
+    let (party, act, number) = (&offered.party, offered.act.as_str(), offered.number);
+    let detail = format!(
+        "the statement {number} of {party} ({act}) has no effect: its statement {} ({}) holds; state it anew with number {}",
+        holds.number,
+        holds.act.as_str(),
+        holds.number.saturating_add(1)
+    );
+    Clause::Signatures.refuse(detail).into()
 }
 
 /// The agreements of a project, by number; the highest is the one that counts.
@@ -200,14 +224,55 @@ impl AgreementStore {
     fn succeed(&self, number: u32, files: &AgreementFiles, offered: &SignedAgreement) -> Found<()> {
         let known = self.files(number)?.verify(self.verify)?;
         if known.digest() == offered.digest() {
-            for (stem, statement, signatures) in &files.statements {
-                write_statement(&self.directory(number), stem, statement, signatures)?;
+            return self.add_statements(number, files, &known, offered);
+        }
+        match known.standing() {
+            Standing::InForce => {}
+            Standing::Suspended => {
+                let detail = "the agreement is suspended; an amendment follows when it is resumed";
+                return Err(Clause::Suspension.refuse(detail).into());
             }
-            return Ok(());
+            Standing::Revoked => {
+                let detail = "the agreement is revoked, and nothing follows it";
+                return Err(Clause::Revocation.refuse(detail).into());
+            }
         }
         let (document, signatures) = (&files.document, &files.signatures);
         offered.check_follows(&known, document, signatures, self.verify)?;
         self.put(files, offered.terms().number)
+    }
+
+    /// Adds what was said since. What a party says last in the offered directory has to hold afterwards:
+    /// an officer who suspends must not be told that it was done where it was not.
+    fn add_statements(
+        &self,
+        number: u32,
+        files: &AgreementFiles,
+        known: &SignedAgreement,
+        offered: &SignedAgreement,
+    ) -> Found<()> {
+        for said in offered.statements() {
+            let holds = known.statements().find(|holds| holds.party == said.party);
+            let is_stored = |said: &Statement| {
+                let name = format!("{}.toml", said.file_stem());
+                self.directory(number).join(name).exists()
+            };
+            match holds {
+                Some(holds) if !said.outranks(holds) && holds != said && !is_stored(said) => {
+                    return Err(no_effect(said, holds));
+                }
+                _ => {}
+            }
+        }
+        for (statement, signature) in &files.statements {
+            write_statement(
+                &self.directory(number),
+                &parsed(statement)?,
+                statement,
+                signature,
+            )?;
+        }
+        Ok(())
     }
 
     fn put(&self, files: &AgreementFiles, number: u32) -> Found<()> {

@@ -199,3 +199,129 @@ fn only_the_amendment_takes_an_agreements_place() {
         world.install(&world.offer("again", &text(), b"ab")),
     );
 }
+
+fn say(offer: &Path, party: u8, number: u32, act: Act, name: &str) {
+    let text = fs::read(offer.join(DOCUMENT)).unwrap();
+    let date = "2026-02-01".parse().unwrap();
+    let name_of = char::from(party).to_string().parse().unwrap();
+    let said = Statement::new(Digest::of(&text), name_of, number, act, "doubt", date);
+    let document = toml::to_string(&said).unwrap();
+    fs::write(offer.join(format!("{name}.toml")), &document).unwrap();
+    let signature = sign(party, document.as_bytes()).to_text();
+    fs::write(offer.join(format!("{name}.sig")), signature).unwrap();
+}
+
+/// A statement is kept by what it says: a resumption in a file that is called like the revocation does
+/// not take its place.
+#[test]
+fn a_revocation_is_not_undone_by_another_statement_under_its_name() {
+    let world = World::new();
+    let offer = world.offer("first", &text(), b"ab");
+    say(&offer, b'a', 1, Act::Suspend, "statement-a-1-suspend");
+    say(&offer, b'a', 2, Act::Resume, "statement-a-2-resume");
+    say(&offer, b'a', 3, Act::Revoke, "statement-a-3-revoke");
+    assert_eq!(world.install(&offer).unwrap().standing(), Standing::Revoked);
+    let other = world.offer("other", &text(), b"ab");
+    say(&other, b'a', 2, Act::Resume, "statement-a-3-revoke");
+    world.install(&other).unwrap();
+    assert_eq!(
+        world.store().current().unwrap().standing(),
+        Standing::Revoked
+    );
+}
+
+#[test]
+fn a_statement_without_effect_is_refused_and_told() {
+    let world = World::new();
+    let offer = world.offer("first", &text(), b"ab");
+    say(&offer, b'a', 1, Act::Suspend, "statement-a-1-suspend");
+    say(&offer, b'a', 2, Act::Resume, "statement-a-2-resume");
+    world.install(&offer).unwrap();
+    // The officer suspends again from a copy that does not have what was said before.
+    let clean = world.offer("clean", &text(), b"ab");
+    say(&clean, b'a', 1, Act::Suspend, "statement-a-1-suspend");
+    fs::write(clean.join("statement-a-1-suspend.toml"), {
+        let said = fs::read_to_string(clean.join("statement-a-1-suspend.toml")).unwrap();
+        said.replace("doubt", "another doubt")
+    })
+    .unwrap();
+    let document = fs::read(clean.join("statement-a-1-suspend.toml")).unwrap();
+    fs::write(
+        clean.join("statement-a-1-suspend.sig"),
+        sign(b'a', &document).to_text(),
+    )
+    .unwrap();
+    refused(Clause::Signatures, world.install(&clean));
+    let renumbered = world.offer("renumbered", &text(), b"ab");
+    say(&renumbered, b'a', 3, Act::Suspend, "statement-a-3-suspend");
+    assert_eq!(
+        world.install(&renumbered).unwrap().standing(),
+        Standing::Suspended
+    );
+    // What was said before may be handed over again.
+    assert_eq!(
+        world.install(&offer).unwrap().standing(),
+        Standing::Suspended
+    );
+}
+
+/// Of two statements with one number the one that forbids holds, in whatever order they are read.
+#[test]
+fn of_two_statements_with_one_number_the_stricter_holds() {
+    let world = World::new();
+    let offer = world.offer("first", &text(), b"ab");
+    say(&offer, b'a', 1, Act::Resume, "statement-a-1-resume");
+    say(&offer, b'a', 1, Act::Suspend, "statement-a-1-suspend");
+    assert_eq!(
+        world.install(&offer).unwrap().standing(),
+        Standing::Suspended
+    );
+}
+
+/// Officers who signed an amendment before one of them revoked what it replaces have not unsaid that.
+#[test]
+fn no_amendment_follows_an_agreement_that_is_suspended_or_revoked() {
+    for (act, clause) in [
+        (Act::Suspend, Clause::Suspension),
+        (Act::Revoke, Clause::Revocation),
+    ] {
+        let world = World::new();
+        let offer = world.offer("first", &text(), b"ab");
+        world.install(&offer).unwrap();
+        let replaces = format!(
+            "number = 2\nreplaces = \"{}\"",
+            Digest::of(text().as_bytes())
+        );
+        let amended = world.offer("second", &text().replace("number = 1", &replaces), b"ab");
+        say(&offer, b'a', 1, act, "statement");
+        fs::rename(offer.join("statement.toml"), offer.join("statement-1.toml")).unwrap();
+        fs::rename(offer.join("statement.sig"), offer.join("statement-1.sig")).unwrap();
+        world.install(&offer).unwrap();
+        refused(clause, world.install(&amended));
+        if act == Act::Suspend {
+            say(&offer, b'a', 2, Act::Resume, "statement-2");
+            world.install(&offer).unwrap();
+            assert_eq!(world.install(&amended).unwrap().terms().number, 2);
+        }
+    }
+}
+
+#[test]
+fn an_agreement_that_promises_what_is_not_served_is_not_taken_up() {
+    let outputs = "outputs = [\"own-pseudonyms\", \"counts\"]";
+    for more in ["yes-no", "life-events"] {
+        let world = World::new();
+        let promised = format!("outputs = [\"counts\", \"{more}\"]");
+        let offer = world.offer("first", &text().replacen(outputs, &promised, 1), b"ab");
+        refused(Clause::Outputs, world.install(&offer));
+    }
+    let world = World::new();
+    let recipient = format!(
+        "{}\n[[member]]\nname = \"r\"\ntitle = \"R\"\nroles = [\"recipient\"]\n",
+        text()
+    );
+    refused(
+        Clause::Member,
+        world.install(&world.offer("first", &recipient, b"ab")),
+    );
+}

@@ -13,16 +13,17 @@ use std::time::Duration;
 use coordinator::resolver::clusters::{ClusterRow, NotClusters, decode};
 use coordinator::{Coordinator, Listeners, Setup, StateDir};
 use encode::NodeKeys;
+use model::lifecycle::Phase;
 use model::{
     Clock, Day, Epoch, LinkageSchema, PartyName, Progress, ProjectName, RecordHandle, RunNumber,
 };
 use node::{InitOptions, KeyProgress, Node, PrepareReport};
 use records::LocalKey;
-use secret::Entropy;
 use secret::key_file::{self, Purpose};
+use secret::{Entropy, Key32};
 use service::Shutdown;
 use tokio::task::JoinHandle;
-use wire::{Role, RunState};
+use wire::Role;
 
 use crate::dpos::Dpos;
 
@@ -137,9 +138,8 @@ impl Federation {
         };
         let state = StateDir::new(dir.join("coordinator"));
         coordinator::init(&state, &setup, clock.clone(), entropy)?;
-        let key = dir.join("linkage.key");
-        let made = node::new_linkage_key(&key, entropy);
-        made.map_err(|error| io::Error::other(error.to_string()))?;
+        let key = Key32::generate(entropy);
+        key_file::write(&dir.join("linkage.key"), Purpose::Linkage, &key)?;
         agree(dir, project, schema, &*clock, entropy)?;
         coordinator::adopt(&state, &Dpos::open(&officers(dir)).agreement())?;
         Self::serve(dir, project, schema, clock).await
@@ -189,7 +189,7 @@ impl Federation {
         Dpos::open(&officers(&self.dir))
     }
 
-    /// The linkage key all custodians share.
+    /// The linkage key that [`Self::join`] gives to each node.
     pub fn linkage_key(&self) -> PathBuf {
         self.dir.join("linkage.key")
     }
@@ -259,8 +259,8 @@ impl Federation {
         Ok(())
     }
 
-    /// Makes a node for `party`, enrols it and gives it the linkage key that one custodian made. It dials `addresses`, which
-    /// may be those of something that stands between.
+    /// Makes a node for `party`, enrols it and gives it a linkage key as if the nodes had agreed on it
+    /// already. It dials `addresses`, which may be those of something that stands between.
     ///
     /// # Errors
     /// [`FederationError`] when a step of joining fails.
@@ -272,10 +272,7 @@ impl Federation {
         entropy: &mut dyn Entropy,
     ) -> Result<Member, FederationError> {
         let member = self.join_without_key(party, registry, addresses, entropy)?;
-        let installed = member
-            .node
-            .install_linkage_key(&self.linkage_key(), Epoch(1));
-        of(party, installed)?;
+        member.give_key(&self.linkage_key())?;
         Ok(member)
     }
 
@@ -317,10 +314,12 @@ impl Federation {
         let enrolled = coordinator::enrol(&self.state(), &request, party, &*self.clock)?;
         let handed = self.dir.join(format!("handed-to-{party}"));
         std::fs::create_dir_all(&handed)?;
-        let (certificate, authority) = (handed.join("node.pem"), handed.join("ca.pem"));
+        let [certificate, authority, log_keys] =
+            ["node.pem", "ca.pem", "log-keys"].map(|name| handed.join(name));
         std::fs::write(&certificate, enrolled.certificate_pem)?;
         std::fs::write(&authority, enrolled.authority_pem)?;
-        of(party, node.enrol(&certificate, &authority))
+        std::fs::write(&log_keys, enrolled.log_keys)?;
+        of(party, node.enrol(&certificate, &authority, Some(&log_keys)))
     }
 
     /// The resolver's clusters of the first run, once it has linked: for tests and rehearsals, where
@@ -353,7 +352,7 @@ fn is_on_its_way(error: &node::NodeError) -> bool {
     let node::NodeError::Approve(node::ApproveError::NotLinked { state, .. }) = error else {
         return false;
     };
-    matches!(state, RunState::Open | RunState::Sealed | RunState::Linking)
+    matches!(state, Phase::Open | Phase::Sealed | Phase::Linking)
 }
 
 fn officers(dir: &Path) -> PathBuf {
@@ -380,6 +379,21 @@ fn agree(
 }
 
 impl Member {
+    /// Gives the node the linkage key in the file `key` for the first epoch.
+    ///
+    /// # Errors
+    /// [`FederationError::Key`] when the file is no linkage key.
+    pub fn give_key(&self, key: &Path) -> Result<(), FederationError> {
+        let home = self.node.home();
+        std::fs::create_dir_all(home.epoch(Epoch(1)))?;
+        let key = key_file::read(key, Purpose::Linkage)?;
+        Ok(key_file::write(
+            &home.linkage_key(Epoch(1)),
+            Purpose::Linkage,
+            &key,
+        )?)
+    }
+
     /// Asks for the project and prepares the registry.
     ///
     /// # Errors

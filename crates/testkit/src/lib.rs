@@ -1,5 +1,6 @@
 //! Synthetic people, fakes, faults, canaries, and a federation in one process.
 
+pub mod browser;
 pub mod canary;
 pub mod country;
 pub mod dpos;

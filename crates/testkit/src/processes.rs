@@ -6,6 +6,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What `cargo test` tells a test about its own package; it means something else to another build.
@@ -20,6 +21,8 @@ const ABOUT_THE_TEST: [&str; 6] = [
 /// Below the range the system takes ports from for outgoing connections, so that a port stays free
 /// while the program that had it is started again.
 const PORTS: std::ops::Range<u16> = 20_000..30_000;
+/// About how many ports one run of the tests takes.
+const PORTS_OF_A_PROCESS: usize = 64;
 /// How often is looked whether a daemon listens, a tenth of a second apart.
 const LOOKS: u32 = 600;
 
@@ -167,27 +170,35 @@ pub fn wait_for(address: SocketAddr) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::TimedOut, text))
 }
 
+/// The place in [`PORTS`] where this process looks next.
+static NEXT: Mutex<Option<usize>> = Mutex::new(None);
+
 /// Addresses on loopback that are free now and not handed out to others meanwhile. Where the search
-/// begins depends on this process, so that two test runs at once do not meet.
+/// begins depends on this process, so that two test runs at once do not meet; each search goes on
+/// where the last one ended.
 ///
 /// # Errors
 /// When fewer are free.
 pub fn free_addresses<const N: usize>() -> io::Result<[SocketAddr; N]> {
     let span = usize::from(PORTS.end - PORTS.start);
-    let start = std::process::id() as usize * 16 % span;
-    let ports = PORTS.cycle().skip(start).take(span);
-    let addresses = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    let free: Vec<_> = addresses
-        .filter(|address| TcpListener::bind(address).is_ok())
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    let start = next.unwrap_or(std::process::id() as usize * PORTS_OF_A_PROCESS % span);
+    let ports = PORTS.cycle().skip(start).take(span).zip(start + 1..);
+    let free: Vec<_> = ports
+        .map(|(port, after)| (SocketAddr::from((Ipv4Addr::LOCALHOST, port)), after))
+        .filter(|(address, _)| TcpListener::bind(address).is_ok())
         .take(N)
         .collect();
+    *next = free.last().map(|(_, after)| after % span);
+    let addresses: Vec<_> = free.into_iter().map(|(address, _)| address).collect();
     let none = |_| io::Error::from(io::ErrorKind::AddrNotAvailable);
-    free.try_into().map_err(none)
+    addresses.try_into().map_err(none)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn a_program_is_run_to_its_end() {
@@ -212,6 +223,8 @@ mod tests {
     #[test]
     fn free_addresses_differ() {
         let [a, b, c] = free_addresses().unwrap();
-        assert!(a != b && b != c && a != c);
+        let [d] = free_addresses().unwrap();
+        let distinct: HashSet<_> = [a, b, c, d].into();
+        assert_eq!(distinct.len(), 4);
     }
 }

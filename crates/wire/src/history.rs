@@ -45,6 +45,14 @@ pub enum HistoryError {
         /// Why it does not.
         source: ProofError,
     },
+    /// It has no head that follows both from what it showed before and from a receipt.
+    #[error(
+        "the log never shows the history of the receipt, which is of {size} entries, as that of what it showed before"
+    )]
+    Apart {
+        /// Entries at the time of the receipt.
+        size: u64,
+    },
     /// What it shows here does not extend what it showed someone else.
     #[error(
         "the log shows another history here than to {party}, who was shown {size} entries: {source}"

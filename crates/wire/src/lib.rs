@@ -26,7 +26,7 @@ pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
 pub use history::{HistoryError, LogHead, SeenHead};
 pub use messages::{
     Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,
-    RunState, RunStatus, UploadState,
+    RunStatus, UploadState,
 };
 pub use receipt::{Receipt, ReceiptError};
 pub use review::{

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use model::digest::Digester;
+use model::lifecycle::Phase;
 use model::{BatchKind, Digest, Epoch, PartyName, ProjectName, Pseudonym, RecordHandle, RunNumber};
 use serde::{Deserialize, Serialize};
 
@@ -40,66 +41,6 @@ impl fmt::Display for Role {
     }
 }
 
-/// Where a run stands, as members see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunState {
-    /// Takes batches.
-    Open,
-    /// Has every batch, takes no more.
-    Sealed,
-    /// Is being linked.
-    Linking,
-    /// Is linked; waits for the custodians' approval.
-    Linked,
-    /// Every custodian approved, and results are being written.
-    Approved,
-    /// Results can be collected.
-    Released,
-    /// Batches and results are gone.
-    Destroyed,
-    /// Was given up by people.
-    Cancelled,
-    /// Was given up by the programs.
-    Failed,
-}
-
-impl RunState {
-    /// Every state, in the order a run passes them.
-    pub const ALL: [Self; 9] = [
-        Self::Open,
-        Self::Sealed,
-        Self::Linking,
-        Self::Linked,
-        Self::Approved,
-        Self::Released,
-        Self::Destroyed,
-        Self::Cancelled,
-        Self::Failed,
-    ];
-
-    /// The state's name for people and files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Sealed => "sealed",
-            Self::Linking => "linking",
-            Self::Linked => "linked",
-            Self::Approved => "approved",
-            Self::Released => "released",
-            Self::Destroyed => "destroyed",
-            Self::Cancelled => "cancelled",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-impl fmt::Display for RunState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 /// What a node has to know before it prepares a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Description {
@@ -110,7 +51,7 @@ pub struct Description {
     /// The current run.
     pub run: RunNumber,
     /// Where the run stands.
-    pub state: RunState,
+    pub state: Phase,
     /// Digest of the linkage schema the project agreed on.
     pub schema_digest: Digest,
     /// Who answers.
@@ -138,7 +79,7 @@ pub struct RunStatus {
     /// The run.
     pub run: RunNumber,
     /// Where it stands.
-    pub state: RunState,
+    pub state: Phase,
     /// What it waits for or why it stopped, for people.
     pub detail: String,
     /// Which batches were accepted, in the linkage schema's order of parties.

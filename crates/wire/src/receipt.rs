@@ -2,7 +2,7 @@
 
 use audit::verify::{self, ProofError};
 use audit::{Checkpoint, CheckpointError, Entry, Event, VerifierKey};
-use model::Digest;
+use model::{BatchManifest, Digest};
 use serde::{Deserialize, Serialize};
 
 /// What a node keeps to show that its batch was accepted: proof that the event stands in the log
@@ -36,7 +36,7 @@ pub enum ReceiptError {
     },
     /// The entry has no canonical bytes.
     #[error("the receipt's entry: {0}")]
-    Entry(#[from] audit::event::EntryError),
+    Entry(#[from] audit::entry::EntryError),
     /// The proof does not hold.
     #[error("the receipt's proof: {0}")]
     Proof(#[from] ProofError),
@@ -49,11 +49,60 @@ pub enum ReceiptError {
 }
 
 impl Receipt {
-    /// Checks that the log it names holds the acceptance of the batch with this manifest.
+    /// Checks that the log it names holds the acceptance of the batch with this manifest: of its party,
+    /// for its run, and all of it.
     ///
     /// # Errors
     /// [`ReceiptError`] when that is not proved.
-    pub fn check(&self, manifest_digest: &Digest) -> Result<(), ReceiptError> {
+    pub fn check(&self, manifest: &BatchManifest) -> Result<(), ReceiptError> {
+        let expected = Event::BatchAccepted {
+            run: manifest.run,
+            party: manifest.party.clone(),
+            kind: manifest.kind,
+            manifest_digest: manifest.digest(),
+            rows: manifest.rows,
+            bytes: manifest.bytes,
+        };
+        match self.entry.event == expected {
+            true => self.check_proof(&manifest.digest()),
+            false => Err(ReceiptError::OtherEvent),
+        }
+    }
+
+    /// As [`Receipt::check`], and that the log with this `key` signed the head.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] when that is not proved.
+    pub fn check_signed(
+        &self,
+        manifest: &BatchManifest,
+        key: &VerifierKey,
+    ) -> Result<(), ReceiptError> {
+        self.check(manifest)?;
+        self.checkpoint.signed_by(key)?;
+        Ok(())
+    }
+
+    /// Checks as much as can be without the manifest itself: that the log with this `key` holds and
+    /// signed the acceptance of the batch that `manifest_digest` names.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] when that is not proved.
+    pub fn check_digest(
+        &self,
+        manifest_digest: &Digest,
+        key: &VerifierKey,
+    ) -> Result<(), ReceiptError> {
+        self.check_proof(manifest_digest)?;
+        self.checkpoint.signed_by(key)?;
+        Ok(())
+    }
+
+    /// As [`Receipt::check_digest`], whoever signed the head.
+    ///
+    /// # Errors
+    /// [`ReceiptError`] when that is not proved.
+    pub fn check_proof(&self, manifest_digest: &Digest) -> Result<(), ReceiptError> {
         let accepted = match &self.entry.event {
             Event::BatchAccepted {
                 manifest_digest, ..
@@ -75,49 +124,75 @@ impl Receipt {
             false => Err(ReceiptError::OtherHead),
         }
     }
-
-    /// As [`Receipt::check`], and that the log with this `key` signed the head.
-    ///
-    /// # Errors
-    /// [`ReceiptError`] when that is not proved.
-    pub fn check_signed(
-        &self,
-        manifest_digest: &Digest,
-        key: &VerifierKey,
-    ) -> Result<(), ReceiptError> {
-        self.check(manifest_digest)?;
-        self.checkpoint.signed_by(key)?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tests::fake;
+    use model::{BatchKind, RunNumber};
 
-    fn receipt() -> (Receipt, Digest) {
+    fn receipt() -> (Receipt, BatchManifest) {
         let manifest = fake::manifest("crvs", b"payload", 4);
-        (fake::receipt(&manifest), manifest.digest())
+        (fake::receipt(&manifest), manifest)
     }
 
     #[test]
     fn a_receipt_proves_its_batch_and_no_other() {
-        let (receipt, digest) = receipt();
-        receipt.check(&digest).unwrap();
+        let (receipt, manifest) = receipt();
+        receipt.check(&manifest).unwrap();
         let key = fake::signer().key().clone();
-        receipt.check_signed(&digest, &key).unwrap();
+        receipt.check_signed(&manifest, &key).unwrap();
+        receipt.check_digest(&manifest.digest(), &key).unwrap();
         let public = [9; 32];
         let other = VerifierKey { public, ..key };
-        let refused = receipt.check_signed(&digest, &other);
+        let refused = receipt.check_signed(&manifest, &other);
         assert!(matches!(refused, Err(ReceiptError::Checkpoint(_))));
-        let other = receipt.check(&Digest::of(b"other"));
+        let other = fake::manifest("crvs", b"another", 4);
+        let other = receipt.check(&other);
         assert!(matches!(other, Err(ReceiptError::OtherEvent)));
+    }
+
+    /// An acceptance under the right digest that says something else of the batch would take it out of
+    /// its run.
+    #[test]
+    fn an_acceptance_for_another_run_party_kind_or_size_proves_nothing() {
+        let (_, manifest) = receipt();
+        let changes: [fn(&mut Event); 4] = [
+            |event| set(event, |run, _, _, _| *run = RunNumber(99)),
+            |event| set(event, |_, party, _, _| *party = "sr".parse().unwrap()),
+            |event| set(event, |_, _, kind, _| *kind = BatchKind::HandleMap),
+            |event| set(event, |_, _, _, rows| *rows += 1),
+        ];
+        for change in changes {
+            let receipt = fake::receipt_of(&manifest, change);
+            let refused = receipt.check(&manifest);
+            assert!(matches!(refused, Err(ReceiptError::OtherEvent)));
+            let key = fake::signer().key().clone();
+            receipt.check_digest(&manifest.digest(), &key).unwrap();
+        }
+    }
+
+    fn set(
+        event: &mut Event,
+        change: impl FnOnce(&mut RunNumber, &mut model::PartyName, &mut BatchKind, &mut u64),
+    ) {
+        let Event::BatchAccepted {
+            run,
+            party,
+            kind,
+            rows,
+            ..
+        } = event
+        else {
+            panic!("not an acceptance");
+        };
+        change(run, party, kind, rows);
     }
 
     #[test]
     fn every_change_is_found() {
-        let (good, digest) = receipt();
+        let (good, manifest) = receipt();
         let changes: [fn(&mut Receipt); 5] = [
             |r| r.entry.unix_millis += 1,
             |r| r.entry.sequence += 1,
@@ -134,7 +209,7 @@ mod tests {
         for change in changes {
             let mut changed = good.clone();
             change(&mut changed);
-            assert!(changed.check(&digest).is_err());
+            assert!(changed.check(&manifest).is_err());
         }
     }
 }

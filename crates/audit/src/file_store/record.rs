@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::event::MAX_ENTRY_BYTES;
+use crate::entry::MAX_ENTRY_BYTES;
 
 /// Bytes before the frames of a group.
 pub(super) const GROUP_HEAD_BYTES: usize = 8;

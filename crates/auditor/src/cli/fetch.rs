@@ -21,6 +21,10 @@ pub(super) struct Args {
     /// A node's directory, or a copy of it. May be given for several nodes.
     #[arg(long, value_name = "DIR")]
     node: Vec<PathBuf>,
+    /// A directory of checkpoints that a witness cosigned (`symbolon-audit witness --out`). May be given
+    /// for several witnesses.
+    #[arg(long, value_name = "DIR")]
+    cosigned: Vec<PathBuf>,
     #[command(flatten)]
     wire: Wire,
 }
@@ -84,6 +88,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     for directory in &args.node {
         fetch::node(&bundle, directory)?;
+    }
+    for directory in &args.cosigned {
+        fetch::cosigned(&bundle, directory)?;
     }
     tokio::runtime::Runtime::new()?.block_on(args.wire.fetch(&bundle))?;
     for name in bundle.logs()?.keys() {

@@ -15,7 +15,8 @@ use service::Exit;
 /// what the nodes kept of the coordinator's, and says what is right, what is not proved and what is
 /// wrong, by whose evidence, in which entry.
 ///
-/// Exit codes: 0 nothing is wrong, 1 it could not be checked, 2 usage, 3 something is wrong.
+/// Exit codes: 0 everything is right, 1 something is not proved or could not be checked, 2 usage, 3
+/// something is wrong.
 #[derive(Parser)]
 #[command(name = "symbolon-audit", version)]
 struct Cli {
@@ -85,7 +86,8 @@ fn tell(verdict: &Verdict, json: bool) -> anyhow::Result<Exit> {
     }
     Ok(match verdict.worst() {
         Severity::Wrong => Exit::Refused,
-        Severity::Unproved | Severity::Right => Exit::Done,
+        Severity::Unproved => Exit::Failed,
+        Severity::Right => Exit::Done,
     })
 }
 

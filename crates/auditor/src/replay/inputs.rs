@@ -119,6 +119,12 @@ impl Inputs {
         Ok(Ok(Batch { manifest, path }))
     }
 
+    /// The rows that `party` was given, if they are there.
+    pub(super) fn release(&self, run: RunNumber, party: &PartyName) -> Option<Vec<u8>> {
+        let runs = self.directory.join("resolver/runs").join(run.to_string());
+        std::fs::read(runs.join(format!("release/{party}.rows"))).ok()
+    }
+
     /// The digest of a file that a role made of `run`, if it is there.
     pub(super) fn output(&self, role: &str, run: RunNumber, file: &str) -> Option<Digest> {
         let runs = self.directory.join(role).join("runs");

@@ -7,13 +7,20 @@
 
 mod handle_map;
 mod inputs;
+mod results;
 
-use std::io;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use audit::{Entry, Event};
-use link::{Comparer, RecordSet, RowBatch, Scratch};
-use model::{Digest, Layout, LinkageSchema, PartyIndex, RunNumber, Silent};
+use link::{Comparer, RecordSet, Resolution, RowBatch, Scratch};
+use model::digest::Digester;
+use model::{
+    BatchKind, BatchManifest, Digest, Layout, LinkageSchema, PartyIndex, PartyName, RunNumber,
+    Silent,
+};
 use secret::RecipientSecret;
 
 use crate::finding::{Finding, Severity};
@@ -36,9 +43,16 @@ pub fn replay(logs: &[CheckedLog], coordinator: &Path) -> Result<Vec<Finding>, R
         return Err(ReplayError::NoLogs);
     };
     let inputs = Inputs::open(coordinator)?;
-    let mut findings = vec![check_schema(&inputs, matcher)];
-    let runs = matcher.entries.iter().filter_map(sealed_run);
-    for (run, manifests) in runs {
+    let mut findings = vec![
+        check_schema(&inputs, matcher),
+        check_schema(&inputs, resolver),
+    ];
+    let told = matcher
+        .entries
+        .iter()
+        .chain(&resolver.entries)
+        .filter_map(run_of);
+    for run in told.collect::<BTreeSet<_>>() {
         let mut replay = Replay {
             inputs: &inputs,
             matcher,
@@ -46,10 +60,25 @@ pub fn replay(logs: &[CheckedLog], coordinator: &Path) -> Result<Vec<Finding>, R
             run,
             findings: Vec::new(),
         };
-        replay.run(manifests)?;
+        // What keeps one run from being done again keeps no other.
+        if let Err(error) = replay.run() {
+            let text = format!("run {run} cannot be done again: {error}");
+            replay.tell(Severity::Unproved, resolver, None, text);
+        }
         findings.append(&mut replay.findings);
     }
     Ok(findings)
+}
+
+/// The run that an entry tells a step of.
+fn run_of(entry: &Entry) -> Option<RunNumber> {
+    match &entry.event {
+        Event::RunSealed { run, .. }
+        | Event::RunMatched { run, .. }
+        | Event::RunResolved { run, .. }
+        | Event::RunReleased { run, .. } => Some(*run),
+        _ => None,
+    }
 }
 
 fn sealed_run(entry: &Entry) -> Option<(RunNumber, &[Digest])> {
@@ -62,12 +91,12 @@ fn sealed_run(entry: &Entry) -> Option<(RunNumber, &[Digest])> {
     }
 }
 
-fn check_schema(inputs: &Inputs, matcher: &CheckedLog) -> Finding {
-    let opened = matcher.entries.iter().find_map(|entry| match &entry.event {
+fn check_schema(inputs: &Inputs, log: &CheckedLog) -> Finding {
+    let opened = log.entries.iter().find_map(|entry| match &entry.event {
         Event::ProjectOpened { schema_digest, .. } => Some((entry.sequence, *schema_digest)),
         _ => None,
     });
-    let finding = |severity, text: &str| Finding::new(severity, "matcher", text).shown_by("replay");
+    let finding = |severity, text: &str| Finding::new(severity, &log.name, text).shown_by("replay");
     match opened {
         None => finding(
             Severity::Wrong,
@@ -96,40 +125,42 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn run(&mut self, manifests: &[Digest]) -> Result<(), ReplayError> {
-        let mut sealed = self.resolver.entries.iter().filter_map(sealed_run);
-        let maps = sealed.rfind(|(run, _)| *run == self.run);
-        let maps = maps.map_or(&[][..], |(_, manifests)| manifests);
-        let encodings = self.batches(self.matcher, manifests)?;
-        let maps = self.batches(self.resolver, maps)?;
+    fn run(&mut self) -> Result<(), ReplayError> {
+        let sealed = |log: &CheckedLog| {
+            let mut sealed = log.entries.iter().filter_map(sealed_run);
+            let found = sealed.rfind(|(run, _)| *run == self.run);
+            found.map_or_else(Vec::new, |(_, manifests)| manifests.to_vec())
+        };
+        let (encodings, maps) = (sealed(self.matcher), sealed(self.resolver));
+        let encodings = self.batches(self.matcher, BatchKind::Encodings, &encodings)?;
+        let maps = self.batches(self.resolver, BatchKind::HandleMap, &maps)?;
         let (Some(encodings), Some(maps)) = (encodings, maps) else {
             let text = format!("run {} cannot be done again from these batches", self.run);
             self.tell(Severity::Unproved, self.matcher, None, text);
             return Ok(());
         };
-        let scratch = tempfile::tempdir().map_err(ReplayError::Disk)?;
-        let scratch = Scratch::in_directory(scratch.path(), MEMORY);
-        let comparisons = self.compare(&encodings, &scratch)?;
+        let directory = tempfile::tempdir().map_err(ReplayError::Disk)?;
+        let scratch = Scratch::in_directory(directory.path(), MEMORY);
+        let comparisons = directory.path().join("comparisons");
+        self.compare(&encodings, &scratch, &comparisons)?;
         self.check_stored(self.matcher, "comparisons.bin", |event| match event {
             Event::RunMatched {
                 run,
                 comparisons_digest,
-                ..
             } => Some((*run, *comparisons_digest)),
             _ => None,
         });
-        if let Some(clusters) = self.resolve(&maps, &comparisons, &scratch)? {
-            self.check_resolved(&clusters);
+        if let Some(resolution) = self.resolve(&maps, &comparisons, &scratch)? {
+            self.check_resolved(&Resolved::of(&resolution));
+            self.check_release(&resolution);
         }
         self.check_stored(self.resolver, "clusters.bin", |event| match event {
             Event::RunResolved {
                 run,
                 clusters_digest,
-                ..
             } => Some((*run, *clusters_digest)),
             _ => None,
         });
-        self.check_release();
         Ok(())
     }
 
@@ -143,6 +174,7 @@ impl Replay<'_> {
     fn batches(
         &mut self,
         log: &CheckedLog,
+        kind: BatchKind,
         manifests: &[Digest],
     ) -> Result<Option<Vec<Batch>>, ReplayError> {
         let mut batches = Vec::new();
@@ -156,11 +188,7 @@ impl Replay<'_> {
             let at = accepted.map(|entry| entry.sequence);
             match self.inputs.batch(&log.name, digest)? {
                 Ok(batch) => {
-                    let text = format!(
-                        "the stored batch of {} is the one that was accepted",
-                        batch.manifest.party
-                    );
-                    self.tell(Severity::Right, log, at, text);
+                    self.check_manifest(log, at, kind, &batch.manifest);
                     batches.push(batch);
                 }
                 Err((severity, text)) => self.tell(severity, log, at, text),
@@ -173,11 +201,68 @@ impl Replay<'_> {
                 self.tell(Severity::Wrong, log, None, text);
             }
         }
-        Ok((batches.len() == manifests.len() && !batches.is_empty()).then_some(batches))
+        let parties: BTreeSet<&PartyName> =
+            batches.iter().map(|batch| &batch.manifest.party).collect();
+        let of_all = self
+            .inputs
+            .schema
+            .parties
+            .iter()
+            .all(|party| parties.contains(&party.name));
+        if batches.len() == manifests.len() && !(of_all && parties.len() == batches.len()) {
+            let text = format!(
+                "run {} was sealed with other batches than one of each party",
+                self.run
+            );
+            self.tell(Severity::Wrong, log, None, text);
+        }
+        Ok((batches.len() == manifests.len() && of_all).then_some(batches))
     }
 
-    /// The matcher's part. Returns the comparisons.
-    fn compare(&mut self, batches: &[Batch], scratch: &Scratch) -> Result<Vec<u8>, ReplayError> {
+    /// A batch is for this run, of the role's kind, and was prepared under this schema and under an
+    /// agreement that the role took up. Its manifest is what its party logged, and is nobody else's word.
+    fn check_manifest(
+        &mut self,
+        log: &CheckedLog,
+        at: Option<u64>,
+        kind: BatchKind,
+        manifest: &BatchManifest,
+    ) {
+        let (party, run) = (&manifest.party, self.run);
+        let adopted = |entry: &Entry| match &entry.event {
+            Event::AgreementAdopted { agreement, .. } => *agreement == manifest.agreement,
+            _ => false,
+        };
+        let wrong = if manifest.run != run || manifest.kind != kind {
+            Some("is for another run or of another kind")
+        } else if manifest.schema_digest != self.inputs.schema.digest() {
+            Some("was prepared under another schema than the coordinator links by")
+        } else if !log.entries.iter().any(adopted) {
+            Some("was prepared under an agreement that the coordinator never took up")
+        } else {
+            None
+        };
+        match wrong {
+            Some(text) => self.tell(
+                Severity::Wrong,
+                log,
+                at,
+                format!("the batch of {party} in run {run} {text}"),
+            ),
+            None => {
+                let text = format!("the stored batch of {party} is the one that was accepted");
+                self.tell(Severity::Right, log, at, text);
+            }
+        }
+    }
+
+    /// The matcher's part. Writes the comparisons to the file `to`.
+    fn compare(
+        &mut self,
+        batches: &[Batch],
+        scratch: &Scratch,
+        to: &Path,
+    ) -> Result<(), ReplayError> {
         let (schema, layout) = (&self.inputs.schema, &self.inputs.layout);
         let mut comparer = Comparer::new(schema, layout, scratch);
         for batch in batches {
@@ -187,20 +272,21 @@ impl Replay<'_> {
                 .add(&RowBatch::new(party), &mut rows)
                 .map_err(ReplayError::matching)?;
         }
-        let mut comparisons = Vec::new();
+        let mut file = BufWriter::new(File::create_new(to).map_err(ReplayError::Disk)?);
+        let mut digester = Digester::new();
         let mut sink = |bytes: &[u8]| -> io::Result<()> {
-            comparisons.extend_from_slice(bytes);
-            Ok(())
+            digester.update(bytes);
+            file.write_all(bytes)
         };
         let report = comparer
             .run(&mut io::empty(), &Silent, &mut sink)
             .map_err(ReplayError::matching)?;
-        let found = (report.all.pairs, Digest::of(&comparisons));
-        self.check_matched(found);
-        Ok(comparisons)
+        file.flush().map_err(ReplayError::Disk)?;
+        self.check_matched(report.all.pairs, digester.finish());
+        Ok(())
     }
 
-    fn check_matched(&mut self, found: (u64, Digest)) {
+    fn check_matched(&mut self, pairs: u64, digest: Digest) {
         let matched = self
             .matcher
             .entries
@@ -208,9 +294,8 @@ impl Replay<'_> {
             .find_map(|entry| match &entry.event {
                 Event::RunMatched {
                     run,
-                    pairs,
                     comparisons_digest,
-                } if *run == self.run => Some((entry.sequence, (*pairs, *comparisons_digest))),
+                } if *run == self.run => Some((entry.sequence, *comparisons_digest)),
                 _ => None,
             });
         let run = self.run;
@@ -220,8 +305,8 @@ impl Replay<'_> {
                 None,
                 format!("run {run} was not matched"),
             ),
-            Some((at, told)) if told == found => {
-                let text = format!("comparing run {run} again gives the same {} pairs", found.0);
+            Some((at, told)) if told == digest => {
+                let text = format!("comparing run {run} again gives the same {pairs} pairs");
                 (Severity::Right, Some(at), text)
             }
             Some((at, _)) => {
@@ -234,13 +319,13 @@ impl Replay<'_> {
         self.tell(severity, self.matcher, at, text);
     }
 
-    /// The resolver's part. Returns links, clusters and their file.
+    /// The resolver's part, from the comparisons in a file; none where a handle map is not one.
     fn resolve(
         &mut self,
         batches: &[Batch],
-        comparisons: &[u8],
+        comparisons: &Path,
         scratch: &Scratch,
-    ) -> Result<Option<Resolved>, ReplayError> {
+    ) -> Result<Option<Resolution>, ReplayError> {
         let (schema, layout): (&LinkageSchema, &Layout) =
             (&self.inputs.schema, &self.inputs.layout);
         let secret: RecipientSecret = self.inputs.handle_map_key()?;
@@ -260,18 +345,17 @@ impl Replay<'_> {
             .into_iter()
             .map(|(party, map)| RecordSet::of(party, map.pairs));
         let sets: Vec<RecordSet> = sets.collect();
+        let comparisons = File::open(comparisons).map_err(ReplayError::Disk)?;
         let resolution = link::resolve(
             schema,
             layout,
             &sets,
             &decisions,
-            &mut &*comparisons,
+            &mut BufReader::new(comparisons),
             scratch,
             &Silent,
         );
-        Ok(Some(Resolved::of(
-            &resolution.map_err(ReplayError::resolving)?,
-        )))
+        Ok(Some(resolution.map_err(ReplayError::resolving)?))
     }
 
     fn check_resolved(&mut self, found: &Resolved) {
@@ -282,17 +366,8 @@ impl Replay<'_> {
             .find_map(|entry| match &entry.event {
                 Event::RunResolved {
                     run,
-                    links,
-                    clusters,
                     clusters_digest,
-                } if *run == self.run => {
-                    let told = Resolved {
-                        links: *links,
-                        clusters: *clusters,
-                        digest: *clusters_digest,
-                    };
-                    Some((entry.sequence, told))
-                }
+                } if *run == self.run => Some((entry.sequence, *clusters_digest)),
                 _ => None,
             });
         let run = self.run;
@@ -302,17 +377,16 @@ impl Replay<'_> {
                 None,
                 format!("run {run} was not resolved"),
             ),
-            Some((at, told)) if told == *found => {
+            Some((at, told)) if told == found.digest => {
                 let text = format!(
                     "linking run {run} again gives the same {} links and {} clusters",
                     found.links, found.clusters
                 );
                 (Severity::Right, Some(at), text)
             }
-            Some((at, told)) => {
+            Some((at, _)) => {
                 let text = format!(
-                    "linking run {run} again gives {} links and {} clusters; the resolver says it made {} and {}, or other ones",
-                    found.links, found.clusters, told.links, told.clusters
+                    "linking run {run} again gives other clusters than the resolver says it formed"
                 );
                 (Severity::Wrong, Some(at), text)
             }
@@ -349,10 +423,9 @@ impl Replay<'_> {
         self.tell(severity, log, Some(at), text);
     }
 
-    /// Compares each party's released rows with what the log says it fetched.
-    fn check_release(&mut self) {
-        let log = self.resolver;
-        let run = self.run;
+    /// Each party's results are those it fetched, and follow from the clusters.
+    fn check_release(&mut self, resolution: &Resolution) {
+        let (log, run) = (self.resolver, self.run);
         let collected = log.entries.iter().filter_map(|entry| match &entry.event {
             Event::ResultsCollected {
                 run: of,
@@ -363,31 +436,37 @@ impl Replay<'_> {
             _ => None,
         });
         for (at, party, digest) in collected.collect::<Vec<_>>() {
-            let (severity, text) =
-                match self
-                    .inputs
-                    .output(&log.name, run, &format!("release/{party}.rows"))
-                {
-                    None => (
-                        Severity::Unproved,
-                        format!("the results of {party} are not there any more"),
-                    ),
-                    Some(found) if found == digest => (
+            let file = format!("release/{party}.rows");
+            let (severity, text) = match self.inputs.output(&log.name, run, &file) {
+                None => (
+                    Severity::Unproved,
+                    format!("the results of {party} are not there any more"),
+                ),
+                Some(found) if found != digest => (
+                    Severity::Wrong,
+                    format!("the results of {party} were altered after it fetched them"),
+                ),
+                Some(_) => match self.inputs.results(run, &party, resolution) {
+                    Ok(()) => (
                         Severity::Right,
-                        format!("the results of {party} are those it fetched"),
+                        format!(
+                            "the results of {party} are those it fetched, and follow from the clusters"
+                        ),
                     ),
-                    Some(_) => (
+                    Err(why) => (
                         Severity::Wrong,
-                        format!("the results of {party} were altered after it fetched them"),
+                        format!(
+                            "the results that {party} fetched are not those of the clusters: {why}"
+                        ),
                     ),
-                };
+                },
+            };
             self.tell(severity, log, Some(at), text);
         }
     }
 }
 
 /// What linking a run comes to.
-#[derive(PartialEq, Eq)]
 struct Resolved {
     links: u64,
     clusters: u64,
@@ -395,7 +474,7 @@ struct Resolved {
 }
 
 impl Resolved {
-    fn of(resolution: &link::Resolution) -> Self {
+    fn of(resolution: &Resolution) -> Self {
         let mut file = b"symbolon clusters 1\n".to_vec();
         let records = resolution.records.list.iter().zip(&resolution.cluster_of);
         let mut clusters = 0;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use coordinator::{destroy, verify_destroyed};
-use model::SystemClock;
+use coordinator::{Destroy, destroy, verify_destroyed};
+use model::{RunNumber, SystemClock};
 
 use super::Dir;
 
@@ -12,14 +12,32 @@ use super::Dir;
 pub(super) struct DestroyArgs {
     #[command(flatten)]
     dir: Dir,
-    /// Destroy the resolver's keys too: no run of the project can be made afterwards.
+    /// This run instead of the open one.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["all", "keys"])]
+    run: Option<u32>,
+    /// Every run of the project.
+    #[arg(long)]
+    all: bool,
+    /// Every run, and the resolver's keys too: no run of the project can be made afterwards.
     #[arg(long)]
     keys: bool,
 }
 
+impl DestroyArgs {
+    fn what(&self) -> Destroy {
+        match self.run {
+            Some(run) => Destroy::Run(RunNumber(run)),
+            None if self.keys => Destroy::Project,
+            None if self.all => Destroy::All,
+            None => Destroy::Open,
+        }
+    }
+}
+
 pub(super) fn run(args: &DestroyArgs) -> anyhow::Result<()> {
-    let run = destroy(&args.dir.open(), args.keys, Arc::new(SystemClock))?;
-    println!("destroyed  run {run}");
+    for run in destroy(&args.dir.open(), args.what(), Arc::new(SystemClock))? {
+        println!("destroyed  run {run}");
+    }
     if args.keys {
         println!("destroyed  the resolver's keys");
     }
@@ -41,7 +59,7 @@ pub(super) struct VerifyArgs {
 
 /// Something is left.
 #[derive(Debug, thiserror::Error)]
-#[error("{0} things of the run can still be read")]
+#[error("{0} things of the project's runs can still be read")]
 pub(super) struct Readable(usize);
 
 pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
@@ -63,7 +81,7 @@ pub(super) fn verify(args: &VerifyArgs) -> anyhow::Result<()> {
         0 if args.json => Ok(()),
         0 => {
             println!(
-                "run {}   nothing readable is left in this directory",
+                "runs 1 to {}   nothing readable is left in this directory",
                 remains.run
             );
             Ok(())

@@ -23,7 +23,8 @@ pub(super) struct Args {
     /// Whose node it is, as the linkage schema names the party.
     #[arg(long, value_name = "NAME")]
     party: PartyName,
-    /// Where the certificate goes: a file, or a directory that gets `<NAME>.pem` and `ca.pem`.
+    /// Where the certificate goes: a file, or a directory that gets `<NAME>.pem`, `ca.pem` and
+    /// `log-keys`.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
 }
@@ -36,13 +37,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     write_atomic(&certificate, enrolled.certificate_pem.as_bytes())?;
     if args.out.is_dir() {
         write_atomic(&authority, enrolled.authority_pem.as_bytes())?;
+        write_atomic(&args.out.join("log-keys"), enrolled.log_keys.as_bytes())?;
     }
     println!("certificate  {}", certificate.display());
     println!("fingerprint  {}", enrolled.fingerprint);
     println!("authority    {}", authority.display());
     println!("fingerprint  {}", enrolled.authority_fingerprint);
     println!(
-        "next         hand both files to {}; compare the fingerprints by voice",
+        "next         hand these files, and `log-keys` beside them, to {}; compare the fingerprints by voice",
         args.party
     );
     Ok(())

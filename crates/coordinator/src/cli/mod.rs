@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use coordinator::{AdoptError, EnrolError, InitError};
+use coordinator::{AdoptError, DestroyError, EnrolError, InitError};
 use service::Exit;
 use service::logs::LogFormat;
 
@@ -43,9 +43,9 @@ enum Command {
     Revoke(revoke::Args),
     /// Take up a linkage agreement, its amendment, or what was stated of it.
     Agree(agree::Args),
-    /// Remove the open run's batches and results in both roles. The program must not run.
+    /// Remove the batches and results of a run in both roles. The program must not run.
     Destroy(destroy::DestroyArgs),
-    /// Show what of the open run can still be read; refused while anything can.
+    /// Show what of any run can still be read; refused while anything can.
     VerifyDestroyed(destroy::VerifyArgs),
     /// Serve both roles until SIGTERM or ctrl-c.
     Run(run::Args),
@@ -122,6 +122,7 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         || error
             .downcast_ref()
             .is_some_and(|error: &AdoptError| error.is_refusal())
+        || matches!(error.downcast_ref(), Some(DestroyError::NoRun(..)))
         || error.downcast_ref::<destroy::Readable>().is_some();
     if refused { Exit::Refused } else { Exit::Failed }
 }

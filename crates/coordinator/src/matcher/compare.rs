@@ -74,7 +74,6 @@ impl Matcher {
         let pairs = report.pairs;
         self.context.journal.record_once(Event::RunMatched {
             run,
-            pairs,
             comparisons_digest: comparisons,
         })?;
         Ok(MatcherStep::Match {

@@ -6,8 +6,10 @@ mod state;
 
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
+use audit::Event;
+use model::lifecycle::Command;
 use model::{Clock, PartyName, RunNumber};
 use service::Shutdown;
 use tokio::sync::Notify;
@@ -17,16 +19,21 @@ pub use state::{MatcherState, MatcherStep};
 
 use crate::context::{RoleContext, RoleError};
 use crate::directory::RoleDir;
+use crate::ending::EndError;
+use crate::gate::Record;
 use crate::handover::{Comparisons, Handover, HandoverError, Outcome};
 use crate::intake::Desk;
 use crate::lifecycle::StageError;
 use crate::project::Project;
 use crate::store::StoredBatch;
+use crate::sync::lock;
 use crate::worker::Stages;
 
 /// The matcher of one project.
 pub struct Matcher {
     context: Arc<RoleContext<MatcherState>>,
+    /// Held while a step is taken, and while a run is ended.
+    working: Mutex<()>,
 }
 
 impl Matcher {
@@ -42,7 +49,26 @@ impl Matcher {
         let context = RoleContext::open(Role::Matcher, directory, project, clock)?;
         Ok(Self {
             context: Arc::new(context),
+            working: Mutex::new(()),
         })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn mark_destroyed(&self) {
+        use crate::lifecycle::Lifecycle as _;
+        let run = self.context.project.run;
+        let destroyed = MatcherState::destroyed();
+        self.context.runs.save(run, &destroyed).unwrap();
+    }
+
+    /// Removes what is left of runs that were destroyed before a crash.
+    pub(crate) fn finish_ending(&self) -> Result<(), EndError> {
+        self.context.finish_ending()
+    }
+
+    /// Where its gate writes what it saw.
+    pub(crate) fn record(&self) -> Arc<dyn Record> {
+        self.context.clone()
     }
 
     /// What takes its batches; `wake` is told of every accepted one.
@@ -65,6 +91,7 @@ impl Matcher {
 
 impl Stages for Matcher {
     fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
+        let _working = lock(&self.working);
         let state = self.context.state()?;
         let step = match &state {
             MatcherState::Open => self.seal(),
@@ -73,13 +100,17 @@ impl Stages for Matcher {
             | MatcherState::Failed { .. }
             | MatcherState::Destroyed => Ok(None),
         };
+        let run = self.context.project.run;
         let step = match step {
-            Err(StageError::Input(reason)) => Some(MatcherStep::Fail { reason }),
+            Err(StageError::Input(reason)) => {
+                self.context.journal.record_once(Event::RunFailed { run })?;
+                Some(MatcherStep::Fail { reason })
+            }
             other => other?,
         };
         let Some(step) = step else { return Ok(false) };
         let state = state.apply(step)?;
-        self.context.runs.save(self.context.project.run, &state)?;
+        self.context.runs.save(run, &state)?;
         state.tell();
         Ok(true)
     }
@@ -109,6 +140,23 @@ impl Handover for Matcher {
                 bytes: Box::new(File::open(self.comparisons(run)).map_err(no_answer)?),
             }),
         })
+    }
+
+    fn end(&self, run: RunNumber, way: &[Command]) -> Result<bool, HandoverError> {
+        let Some(_idle) = idle(&self.working) else {
+            return Ok(false);
+        };
+        self.context.end(run, way).map_err(no_answer)?;
+        Ok(true)
+    }
+}
+
+/// Whether nobody is at work, to be held while a run is ended.
+fn idle(working: &Mutex<()>) -> Option<MutexGuard<'_, ()>> {
+    match working.try_lock() {
+        Ok(idle) => Some(idle),
+        Err(TryLockError::Poisoned(idle)) => Some(idle.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Where a run stands with the matcher: a pure state machine.
 
 use model::Digest;
+use model::lifecycle::Phase;
 use serde::{Deserialize, Serialize};
-use wire::RunState;
 
 use crate::lifecycle::{Lifecycle, OutOfTurn};
 
@@ -117,14 +117,14 @@ impl MatcherStep {
 }
 
 impl Lifecycle for MatcherState {
-    fn run_state(&self) -> RunState {
+    fn run_state(&self) -> Phase {
         match self {
-            Self::Open => RunState::Open,
-            Self::Sealed { .. } => RunState::Sealed,
+            Self::Open => Phase::Open,
+            Self::Sealed { .. } => Phase::Sealed,
             // What is left to do is the resolver's.
-            Self::Matched { .. } => RunState::Linking,
-            Self::Failed { .. } => RunState::Failed,
-            Self::Destroyed => RunState::Destroyed,
+            Self::Matched { .. } => Phase::Linking,
+            Self::Failed { .. } => Phase::Failed,
+            Self::Destroyed => Phase::Destroyed,
         }
     }
 

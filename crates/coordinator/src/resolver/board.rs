@@ -16,6 +16,7 @@ use wire::{Board, Fault, Posting, Topic};
 
 use super::{Resolver, ResolverState};
 use crate::intake::failed;
+use crate::lifecycle::Lifecycle as _;
 use crate::sync::lock;
 
 /// Documents on disk, one directory a topic.
@@ -93,6 +94,8 @@ impl BoardDesk {
         let there = self.resolver.board.read(topic)?;
         match there.into_iter().find(|there| there.party == *party) {
             Some(there) if there.document == posting.document => return Ok(()),
+            // An approval of what was amended since, or by a key that was replaced, approves nothing.
+            Some(there) if self.is_void(topic, &there)? => {}
             Some(_) => {
                 let detail = format!("{party} has put up another document as {topic}");
                 return Err(Fault::refused(RefusalCode::AlreadyAccepted, detail));
@@ -111,22 +114,39 @@ impl BoardDesk {
         Ok(())
     }
 
+    /// Whether a document that is there is an approval that does not count any more.
+    fn is_void(&self, topic: Topic, there: &Posting) -> Result<bool, Fault> {
+        let Topic::Approval(run) = topic else {
+            return Ok(false);
+        };
+        let state = self.resolver.context.runs.state(run).map_err(failed)?;
+        let agreement = self.resolver.context.agreement()?;
+        Ok(self.resolver.holds(there, run, &state, &agreement).is_err())
+    }
+
     /// Holds a document to what it is about, and says what happens by it.
     fn check(&self, topic: Topic, posting: &Posting) -> Result<Event, Fault> {
         match topic {
             Topic::Approval(run) => self.resolver.check_approval(run, posting),
-            Topic::Card(epoch)
-            | Topic::Commitment(epoch)
-            | Topic::Shares(epoch)
-            | Topic::Confirmation(epoch) => {
+            Topic::Card(epoch) => {
                 self.resolver.check_epoch(epoch)?;
-                Ok(Event::DocumentPosted {
-                    topic: topic.to_string(),
-                    party: posting.party.clone(),
-                    digest: Digest::of(&posting.document),
-                })
+                // Whoever has a node's certificate alone is not to take the place of its card.
+                check_officer(&self.resolver.context.agreement()?, posting, "card")?;
+                Ok(posted(topic, posting))
+            }
+            Topic::Commitment(epoch) | Topic::Shares(epoch) | Topic::Confirmation(epoch) => {
+                self.resolver.check_epoch(epoch)?;
+                Ok(posted(topic, posting))
             }
         }
+    }
+}
+
+fn posted(topic: Topic, posting: &Posting) -> Event {
+    Event::DocumentPosted {
+        topic: topic.to_string(),
+        party: posting.party.clone(),
+        digest: Digest::of(&posting.document),
     }
 }
 
@@ -156,36 +176,15 @@ impl Resolver {
 
     fn check_approval(&self, run: RunNumber, posting: &Posting) -> Result<Event, Fault> {
         let agreement = self.context.agreed(run)?;
-        let refuse = |code, detail: &str| Err(Fault::refused(code, detail));
+        if run != self.context.project.run {
+            return Err(Fault::refused(RefusalCode::WrongRun, "another run is open"));
+        }
         let state = self.context.state().map_err(failed)?;
-        let outcome = match state {
-            _ if run != self.context.project.run => {
-                return refuse(RefusalCode::WrongRun, "another run is open");
-            }
-            ResolverState::Linked { .. } => self.outcome_of(&state),
-            other => {
-                let detail = format!(
-                    "run {run} is {}",
-                    crate::lifecycle::Lifecycle::run_state(&other)
-                );
-                return refuse(RefusalCode::WrongState, &detail);
-            }
-        };
-        let Ok(approval) = Approval::parse(&posting.document) else {
-            return refuse(RefusalCode::BadMessage, "not the approval of a run");
-        };
-        let is_about_it = approval.project == self.context.project.name
-            && approval.run == run
-            && approval.agreement == agreement.digest()
-            && Some(approval.outcome) == outcome;
-        if approval.party != posting.party {
-            return refuse(RefusalCode::WrongParty, "the approval is another party's");
+        if !matches!(state, ResolverState::Linked { .. }) {
+            let detail = format!("run {run} is {}", state.run_state());
+            return Err(Fault::refused(RefusalCode::WrongState, detail));
         }
-        if !is_about_it {
-            let detail = "the approval is of another run, agreement or outcome";
-            return refuse(RefusalCode::DigestDiffers, detail);
-        }
-        check_officer(&agreement, posting)?;
+        let approval = self.holds(posting, run, &state, &agreement)?;
         Ok(Event::RunApproved {
             run,
             party: approval.party,
@@ -194,19 +193,49 @@ impl Resolver {
         })
     }
 
-    /// Who approved the run, so far as the signatures still hold.
+    /// The approval of `run` that a document is: of its party, under this agreement, of what came out,
+    /// and signed by the party's officer. Asked when it comes and whenever it counts.
+    fn holds(
+        &self,
+        posting: &Posting,
+        run: RunNumber,
+        state: &ResolverState,
+        agreement: &SignedAgreement,
+    ) -> Result<Approval, Fault> {
+        let Ok(approval) = Approval::parse(&posting.document) else {
+            let detail = "not the approval of a run";
+            return Err(Fault::refused(RefusalCode::BadMessage, detail));
+        };
+        if approval.party != posting.party {
+            let detail = "the approval is another party's";
+            return Err(Fault::refused(RefusalCode::WrongParty, detail));
+        }
+        let is_about_it = approval.project == self.context.project.name
+            && approval.run == run
+            && approval.agreement == agreement.digest()
+            && Some(approval.outcome) == self.outcome_of(run, state);
+        if !is_about_it {
+            let detail = "the approval is of another run, agreement or outcome";
+            return Err(Fault::refused(RefusalCode::DigestDiffers, detail));
+        }
+        check_officer(agreement, posting, "approval")?;
+        Ok(approval)
+    }
+
+    /// Whose approvals of `run`, which stands at `state`, hold.
     pub(super) fn approvals(
         &self,
         run: RunNumber,
+        state: &ResolverState,
         agreement: &SignedAgreement,
     ) -> io::Result<Vec<PartyName>> {
         let postings = self.board.read(Topic::Approval(run))?.into_iter();
-        let valid = postings.filter(|posting| check_officer(agreement, posting).is_ok());
+        let valid = postings.filter(|posting| self.holds(posting, run, state, agreement).is_ok());
         Ok(valid.map(|posting| posting.party).collect())
     }
 }
 
-fn check_officer(agreement: &SignedAgreement, posting: &Posting) -> Result<(), Fault> {
+fn check_officer(agreement: &SignedAgreement, posting: &Posting, what: &str) -> Result<(), Fault> {
     let key = agreement.terms().dpo_key(&posting.party);
     let signed = |key| {
         posting
@@ -216,9 +245,6 @@ fn check_officer(agreement: &SignedAgreement, posting: &Posting) -> Result<(), F
     if key.is_some_and(signed) {
         return Ok(());
     }
-    let detail = format!(
-        "the officer of {} has not signed the approval",
-        posting.party
-    );
+    let detail = format!("the officer of {} has not signed the {what}", posting.party);
     Err(model::agreement::Clause::Signatures.refuse(detail).into())
 }

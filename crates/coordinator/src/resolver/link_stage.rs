@@ -67,8 +67,6 @@ impl Resolver {
         let totals = self.write(&resolution, &halves, comparisons_digest)?;
         self.context.journal.record_once(Event::RunResolved {
             run: project.run,
-            links: totals.links,
-            clusters: totals.clusters,
             clusters_digest: totals.clusters_digest,
         })?;
         Ok(ResolverStep::Link { totals })

@@ -9,6 +9,7 @@ mod link_stage;
 mod pseudonym;
 mod release;
 mod results;
+mod retire;
 mod review;
 mod state;
 mod verdicts;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use audit::Event;
 use model::lifecycle::{self, Command, NotNow, RunLife};
-use model::{Clock, Digest, approval};
+use model::{Clock, Digest, RunNumber, approval};
 use secret::key_file::{self, KeyFileError, Purpose};
 use secret::{Key32, RecipientSecret};
 use service::Shutdown;
@@ -25,12 +26,15 @@ use tokio::sync::Notify;
 use wire::{Intake, Role};
 
 pub(crate) use board::BoardDesk;
+pub(crate) use counts::FILE as NOISE_FILE;
 pub use state::{ResolverState, ResolverStep, ReviewTotals, Totals};
 pub use verdicts::VerdictsError;
 
 use self::board::BoardFiles;
 use crate::context::{RoleContext, RoleError};
 use crate::directory::RoleDir;
+use crate::ending::EndError;
+use crate::gate::Record;
 use crate::handover::{Handover, Outcome};
 use crate::intake::Desk;
 use crate::lifecycle::StageError;
@@ -86,6 +90,24 @@ impl Resolver {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn mark_destroyed(&self) {
+        use crate::lifecycle::Lifecycle as _;
+        let run = self.context.project.run;
+        let destroyed = ResolverState::destroyed();
+        self.context.runs.save(run, &destroyed).unwrap();
+    }
+
+    /// Removes what is left of runs that were destroyed before a crash.
+    pub(crate) fn finish_ending(&self) -> Result<(), EndError> {
+        self.context.finish_ending()
+    }
+
+    /// Where its gate writes what it saw.
+    pub(crate) fn record(&self) -> Arc<dyn Record> {
+        self.context.clone()
+    }
+
     /// What takes its batches; `wake` is told of every accepted one.
     pub fn intake(&self, wake: Arc<Notify>) -> Arc<dyn Intake> {
         let recipient = self.keys.secret.public().0;
@@ -118,7 +140,7 @@ impl Resolver {
         let agreement = self.context.agreement()?;
         let custodians = agreement.terms().custodians();
         let mut life = RunLife::new(custodians.map(|member| member.name.clone()));
-        let approvals = self.approvals(self.context.project.run, &agreement)?;
+        let approvals = self.approvals(self.context.project.run, state, &agreement)?;
         for command in state.commands(approvals) {
             life = lifecycle::apply(&life, &command)?;
         }
@@ -160,7 +182,7 @@ impl Resolver {
     }
 
     /// What custodians approve, once the run is linked.
-    fn outcome_of(&self, state: &ResolverState) -> Option<Digest> {
+    fn outcome_of(&self, run: RunNumber, state: &ResolverState) -> Option<Digest> {
         let (manifests, totals) = match state {
             ResolverState::Linked { manifests, totals }
             | ResolverState::Released { manifests, totals } => (manifests, totals),
@@ -168,12 +190,7 @@ impl Resolver {
         };
         let project = &self.context.project;
         let clusters = &totals.clusters_digest;
-        Some(approval::outcome(
-            &project.name,
-            project.run,
-            manifests,
-            clusters,
-        ))
+        Some(approval::outcome(&project.name, run, manifests, clusters))
     }
 
     /// What became of the matcher's part.
@@ -195,6 +212,7 @@ impl Stages for Resolver {
         if shutdown.is_requested() {
             return Ok(false);
         }
+        self.retire()?;
         let state = self.context.state()?;
         let step = match self.next_step(&state) {
             Err(StageError::Input(reason)) => Some(ResolverStep::Fail { reason }),

@@ -58,13 +58,11 @@ impl Resolver {
             return Err(damaged());
         }
         let rows = clusters::decode(&bytes).map_err(|_| damaged())?;
-        let floor = agreement.terms().count_floor;
-        let parties = project.schema.parties.len() as u64;
-        // Of each party its persons, and its records at each other party.
+        let counts = counts(project, totals.review.digest.is_some());
         let counting = Counting::new(
             &agreement,
             project.run,
-            parties * parties,
+            counts,
             self.context.all_outputs(),
             &self.context.journal,
             &self.keys.pseudonym,
@@ -75,7 +73,7 @@ impl Resolver {
             release.write(&outputs, party)?;
             if totals.review.digest.is_some() {
                 let name = &project.schema.party(party).name;
-                let review = PartyReview::of(party, project, &kept, &totals.review, floor);
+                let review = PartyReview::of(party, project, &kept, &totals.review, &counting);
                 review.write(&outputs, name)?;
             }
         }
@@ -85,6 +83,22 @@ impl Resolver {
     pub(super) fn release_files(&self, run: RunNumber, party: &PartyName) -> ReleaseFiles {
         ReleaseFiles::of(&self.context.outputs(run), party)
     }
+}
+
+/// How many records there are; with noise, how many persons: noise that hides a change by one hides a
+/// person, who may have several records, only where each person counts once.
+fn count_of<'a>(rows: impl Iterator<Item = &'a ClusterRow>, is_of_persons: bool) -> u64 {
+    match is_of_persons {
+        true => rows.map(|row| row.first).collect::<BTreeSet<_>>().len() as u64,
+        false => rows.count() as u64,
+    }
+}
+
+/// How many counts a run tells: of each party its persons and its records at each other party, and
+/// what became of verdicts where there is review.
+fn counts(project: &Project, has_review: bool) -> u64 {
+    let parties = project.schema.parties.len() as u64;
+    parties * parties + if has_review { 2 * parties } else { 0 }
 }
 
 /// Clusters on their way to the parties.
@@ -166,7 +180,8 @@ impl<'a> Release<'a> {
     /// How many records of `party` share a cluster with one of `other`.
     fn found(&self, party: PartyIndex, other: PartyIndex) -> (PartyName, Count) {
         let is_there = |row: &&ClusterRow| self.parties[row.first as usize] >> other.0 & 1 == 1;
-        let count = self.own(party).filter(is_there).count() as u64;
+        let there = self.own(party).filter(is_there);
+        let count = count_of(there, self.counting.has_noise());
         let name = self.project.schema.party(other).name.clone();
         let told = self.told(party, count, &format!("found at {name}"));
         (name, told)
@@ -175,5 +190,25 @@ impl<'a> Release<'a> {
     fn told(&self, party: PartyIndex, count: u64, name: &str) -> Count {
         let party = &self.project.schema.party(party).name;
         self.counting.told(count, party, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::RecordHandle;
+
+    #[test]
+    fn with_noise_a_person_with_several_records_counts_once() {
+        let row = |record: u8, first| ClusterRow {
+            party: PartyIndex(0),
+            record: RecordHandle::new([record; 16]),
+            first,
+        };
+        let rows = [row(1, 0), row(2, 0), row(3, 0), row(4, 3)];
+        assert_eq!(count_of(rows.iter(), false), 4);
+        assert_eq!(count_of(rows.iter(), true), 2);
+        // One person more or less, with however many records, changes the count by one.
+        assert_eq!(count_of(rows[3..].iter(), true), 1);
     }
 }

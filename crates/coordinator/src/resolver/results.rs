@@ -5,13 +5,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
 use audit::Event;
-use model::agreement::Output;
+use model::agreement::{Clause, Output};
+use model::lifecycle::Phase;
 use model::{PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
 use service::AgreementFault;
 use wire::limits::{MAX_PAGE_ROWS, MAX_TEXT};
 use wire::{
     Fault, Found, PartyProgress, Results, ResultsHeader, ResultsRow, Review, ReviewHeader,
-    RunState, RunStatus, review_digest,
+    RunStatus, review_digest,
 };
 
 use super::release::PartyTotals;
@@ -27,9 +28,9 @@ impl Results for Resolver {
     fn run_status(&self, party: &PartyName) -> Result<RunStatus, Fault> {
         self.context.project.member(party)?;
         let state = self.context.state().map_err(failed)?;
-        let parties = self.progress()?;
+        let parties = self.progress(&state)?;
         let shown = shown(&state, &parties);
-        let outcome = self.outcome_of(&state);
+        let outcome = self.outcome_of(self.context.project.run, &state);
         let mut detail = detail(&state, &parties);
         if let Err(StageError::Agreement(AgreementFault::Refused(refusal))) =
             self.context.agreed(self.context.project.run)
@@ -90,7 +91,6 @@ impl Results for Resolver {
         let event = Event::ReviewCollected {
             run,
             party: party.clone(),
-            pairs: review.pairs.len() as u64,
             digest: pairs_digest,
         };
         self.context.journal.record(event).map_err(failed)?;
@@ -120,15 +120,11 @@ impl Resolver {
     /// The party's pairs of a released run; none where it was linked without review.
     fn party_review(&self, party: &PartyName, run: RunNumber) -> Result<PartyReview, Fault> {
         let totals = self.released(party, run)?.review;
+        // The most that anybody is told of single records: not for who may not have their pseudonyms.
+        let agreement = self.context.agreement()?;
+        agreement.check_output(party, Output::OwnPseudonyms)?;
         if totals.digest.is_none() {
-            let project = &self.context.project;
-            return Ok(PartyReview::of(
-                project.member(party)?,
-                project,
-                &[],
-                &totals,
-                self.context.agreement()?.terms().count_floor,
-            ));
+            return Ok(PartyReview::none());
         }
         Ok(PartyReview::read(&self.context.outputs(run), party)?)
     }
@@ -137,9 +133,12 @@ impl Resolver {
     fn released(&self, party: &PartyName, run: RunNumber) -> Result<Totals, Fault> {
         self.context.project.member(party)?;
         match self.find_state(run)? {
-            ResolverState::Released { totals, .. } => {
+            ref state @ ResolverState::Released { ref totals, .. } => {
                 self.context.agreed(run)?;
-                Ok(totals)
+                match self.due(run, state)? {
+                    Some(why) => Err(Clause::Retention.refuse(why).into()),
+                    None => Ok(totals.clone()),
+                }
             }
             other => {
                 let detail = format!("run {run} is {}", other.run_state());
@@ -160,7 +159,7 @@ impl Resolver {
         }
     }
 
-    fn progress(&self) -> Result<Vec<PartyProgress>, Fault> {
+    fn progress(&self, state: &ResolverState) -> Result<Vec<PartyProgress>, Fault> {
         let project = &self.context.project;
         let encodings = self.handover.delivered(project.run).map_err(failed)?;
         let encodings: HashSet<PartyName> = encodings.into_iter().collect();
@@ -171,7 +170,7 @@ impl Resolver {
             .map(|batch| batch.manifest.party)
             .collect();
         let approvals = match self.context.agreement() {
-            Ok(agreement) => self.approvals(project.run, &agreement)?,
+            Ok(agreement) => self.approvals(project.run, state, &agreement)?,
             Err(_) => Vec::new(),
         };
         let progress = |party: PartyName| PartyProgress {
@@ -185,12 +184,12 @@ impl Resolver {
 }
 
 /// A run that has all it needs from both sides is being linked.
-fn shown(state: &ResolverState, parties: &[PartyProgress]) -> RunState {
+fn shown(state: &ResolverState, parties: &[PartyProgress]) -> Phase {
     let complete = parties.iter().all(|party| party.encodings);
     match state {
-        ResolverState::Sealed { .. } if complete => RunState::Linking,
+        ResolverState::Sealed { .. } if complete => Phase::Linking,
         ResolverState::Linked { .. } if parties.iter().all(|party| party.approved) => {
-            RunState::Approved
+            Phase::Approved
         }
         other => other.run_state(),
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use wire::limits::{MAX_REVIEW_STEPS, MAX_STEP_TEXT};
 use wire::{Count, ReviewExplanation, ReviewPair, ReviewStep};
 
+use super::counts::Counting;
 use super::state::ReviewTotals;
 use super::verdicts::{Halves, Owned, ordered};
 use crate::lifecycle::StageError;
@@ -166,13 +167,23 @@ impl PartyReview {
         project: &Project,
         kept: &[KeptPair],
         totals: &ReviewTotals,
-        floor: u32,
+        counting: &Counting<'_>,
     ) -> Self {
+        let name = &project.schema.party(party).name;
         let pairs = kept.iter().filter_map(|pair| pair.side(party, project));
         Self {
-            followed: Count::floored(totals.followed, floor),
-            contradicted: Count::floored(totals.contradicted, floor),
+            followed: counting.told(totals.followed, name, "verdicts followed"),
+            contradicted: counting.told(totals.contradicted, name, "verdicts contradicted"),
             pairs: pairs.collect(),
+        }
+    }
+
+    /// What a party gets of a run that was linked without review.
+    pub(super) fn none() -> Self {
+        Self {
+            followed: Count::Withheld,
+            contradicted: Count::Withheld,
+            pairs: Vec::new(),
         }
     }
 

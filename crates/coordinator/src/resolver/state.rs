@@ -1,9 +1,9 @@
 //! Where a run stands with the resolver: a pure state machine.
 
 use model::lifecycle::Command;
+use model::lifecycle::Phase;
 use model::{Digest, PartyName};
 use serde::{Deserialize, Serialize};
-use wire::RunState;
 
 use crate::lifecycle::{Lifecycle, OutOfTurn};
 
@@ -192,14 +192,14 @@ impl ResolverStep {
 }
 
 impl Lifecycle for ResolverState {
-    fn run_state(&self) -> RunState {
+    fn run_state(&self) -> Phase {
         match self {
-            Self::Open => RunState::Open,
-            Self::Sealed { .. } => RunState::Sealed,
-            Self::Linked { .. } => RunState::Linked,
-            Self::Released { .. } => RunState::Released,
-            Self::Failed { .. } => RunState::Failed,
-            Self::Destroyed => RunState::Destroyed,
+            Self::Open => Phase::Open,
+            Self::Sealed { .. } => Phase::Sealed,
+            Self::Linked { .. } => Phase::Linked,
+            Self::Released { .. } => Phase::Released,
+            Self::Failed { .. } => Phase::Failed,
+            Self::Destroyed => Phase::Destroyed,
         }
     }
 

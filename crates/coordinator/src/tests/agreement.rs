@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use audit::{Event, FileStore, Log};
 use model::agreement::{Act, Clause};
+use model::lifecycle::Phase;
 use model::{Clock, Day, RefusalCode, RunNumber};
 use secret::SeededEntropy;
 use service::{AgreementFault, Shutdown};
-use wire::{Fault, Role, RunState};
+use wire::{Fault, Role};
 
 use super::fixture::{self, Agreed};
 use super::world::{REGISTRIES, World, name, rows};
@@ -81,7 +83,7 @@ fn a_run_stops_where_it_is_when_an_officer_suspends_and_goes_on_when_he_resumes(
             .starts_with("clause `suspension`: b suspended it")
     );
     let told = coordinator.results().run_status(&name("a")).unwrap();
-    assert_eq!((told.state, told.detail), (RunState::Open, refusal.detail));
+    assert_eq!((told.state, told.detail), (Phase::Open, refusal.detail));
     say(&world, "b", 2, Act::Resume);
     world.finish(&coordinator);
     header(&coordinator, "a").unwrap();
@@ -135,6 +137,9 @@ fn a_party_gets_what_its_outputs_allow() {
     }
     world.finish(&coordinator);
     names(Clause::Outputs, header(&coordinator, "a"));
+    // Nor what is told of single records for review.
+    let review = coordinator.results().review(&name("a"), RunNumber(1));
+    names(Clause::Outputs, review);
     header(&coordinator, "b").unwrap();
     assert_eq!(rows(&coordinator, "b").len(), 60);
 }
@@ -158,4 +163,88 @@ fn a_new_coordinator_has_none() {
     let entropy = &mut SeededEntropy::new(2);
     init(&directory, &world.setup(), fixture::clock(), entropy).unwrap();
     assert!(!directory.agreements().exists());
+}
+
+/// The events of both roles.
+fn logged(world: &World) -> Vec<Event> {
+    let mut events = Vec::new();
+    for role in [Role::Matcher, Role::Resolver] {
+        let path = world.directory().role(role).log().join("entries");
+        let log = Log::open(FileStore::open(&path).unwrap()).unwrap();
+        events.extend((0..log.size()).map(|index| log.entry(index).unwrap().unwrap().event));
+    }
+    events
+}
+
+#[test]
+fn both_roles_log_the_agreement_and_what_was_said_of_it_before_it_counts() {
+    let world = World::new();
+    let coordinator = world.run();
+    say(&world, "b", 1, Act::Suspend);
+    names(Clause::Suspension, header(&coordinator, "a"));
+    let (manifest, _) = REGISTRIES[0].encodings();
+    drop(
+        coordinator
+            .intake(Role::Matcher)
+            .open_batch(&name("a"), &manifest),
+    );
+    say(&world, "b", 2, Act::Resume);
+    header(&coordinator, "a").unwrap();
+    drop(coordinator);
+    let said = |number, act| Event::AgreementStated {
+        agreement: Agreed::new().digest(),
+        party: name("b"),
+        number,
+        act,
+    };
+    let events = logged(&world);
+    let count = |event: &Event| events.iter().filter(|other| *other == event).count();
+    let adopted = Event::AgreementAdopted {
+        agreement: Agreed::new().digest(),
+        number: 1,
+    };
+    assert_eq!(count(&adopted), 2);
+    assert_eq!(count(&said(1, Act::Suspend)), 2);
+    assert!(count(&said(2, Act::Resume)) >= 1);
+}
+
+#[test]
+fn a_suspension_stops_an_upload_under_way() {
+    let world = World::new();
+    let coordinator = world.open();
+    let (manifest, rows) = REGISTRIES[0].encodings();
+    let intake = coordinator.intake(Role::Matcher);
+    intake.open_batch(&name("a"), &manifest).unwrap();
+    let chunk = |index: usize| {
+        let size = manifest.chunk_bytes as usize;
+        let bytes = &rows[index * size..(index + 1) * size];
+        intake.put_chunk(&name("a"), &manifest.digest(), index as u64, bytes)
+    };
+    chunk(0).unwrap();
+    say(&world, "b", 1, Act::Suspend);
+    names(Clause::Suspension, chunk(1));
+    say(&world, "b", 2, Act::Resume);
+    chunk(1).unwrap();
+}
+
+/// One batch from before an amendment, one from after it.
+#[test]
+fn batches_prepared_under_different_agreements_are_not_linked_with_one_another() {
+    let world = World::new();
+    let coordinator = world.open();
+    world.deliver(&coordinator, &REGISTRIES[0]);
+    let amended = Agreed::new().amended();
+    let offer = world.offer().with_file_name("amendment");
+    amended.offer(&offer);
+    adopt(&world.directory(), &offer).unwrap();
+    world.deliver_under(&coordinator, &REGISTRIES[1], amended.digest());
+    coordinator.advance(&Shutdown::new()).unwrap();
+    let told = coordinator.results().run_status(&name("a")).unwrap();
+    assert_eq!(told.state, Phase::Failed);
+    assert!(
+        told.detail
+            .contains("the batch of a was prepared under an agreement"),
+        "{}",
+        told.detail
+    );
 }

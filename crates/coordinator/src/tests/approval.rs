@@ -1,8 +1,9 @@
 //! Nothing is released before every custodian's officer has approved exactly what came out.
 
+use model::lifecycle::Phase;
 use model::{RefusalCode, RunNumber};
 use service::Shutdown;
-use wire::{Fault, Posting, RunState, RunStatus, Topic};
+use wire::{Fault, Posting, RunStatus, Topic};
 
 use super::fixture::Agreed;
 use super::world::{REGISTRIES, World, name};
@@ -50,7 +51,7 @@ fn the_resolver_waits_for_every_officer() {
     assert_eq!(code(early.map(drop)), RefusalCode::WrongState);
     coordinator.board().post(RUN, &approval("b")).unwrap();
     coordinator.advance(&Shutdown::new()).unwrap();
-    assert_eq!(told(&coordinator).state, RunState::Released);
+    assert_eq!(told(&coordinator).state, Phase::Released);
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn approvals_of_something_else_are_refused() {
         RefusalCode::WrongRun
     );
     coordinator.advance(&Shutdown::new()).unwrap();
-    assert_eq!(self::told(&coordinator).state, RunState::Linked);
+    assert_eq!(self::told(&coordinator).state, Phase::Linked);
 }
 
 #[test]
@@ -116,5 +117,77 @@ fn an_approval_put_on_the_board_by_hand_does_not_count() {
     std::fs::write(&approval, text.replace("run-approval", "run-approval ")).unwrap();
     let coordinator = world.open();
     coordinator.advance(&Shutdown::new()).unwrap();
-    assert_eq!(told(&coordinator).state, RunState::Linked);
+    assert_eq!(told(&coordinator).state, Phase::Linked);
+}
+
+/// What was approved was approved under the agreement as it was.
+#[test]
+fn approvals_from_before_an_amendment_count_no_more_and_are_given_anew() {
+    let world = World::new();
+    let coordinator = linked(&world);
+    let before = Agreed::new();
+    coordinator
+        .board()
+        .post(RUN, &before.approval("a", &told(&coordinator)))
+        .unwrap();
+    let amended = before.amended();
+    let offer = world.offer().with_file_name("amendment");
+    amended.offer(&offer);
+    crate::adopt(&world.directory(), &offer).unwrap();
+    let approved = |coordinator: &Coordinator| {
+        told(coordinator)
+            .parties
+            .iter()
+            .map(|party| party.approved)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(approved(&coordinator), [false, false]);
+    let stale = before.approval("b", &told(&coordinator));
+    assert_eq!(
+        code(coordinator.board().post(RUN, &stale)),
+        RefusalCode::DigestDiffers
+    );
+    for party in ["a", "b"] {
+        let approval = amended.approval(party, &told(&coordinator));
+        coordinator.board().post(RUN, &approval).unwrap();
+    }
+    coordinator.advance(&Shutdown::new()).unwrap();
+    assert_eq!(told(&coordinator).state, Phase::Released);
+}
+
+/// Another document of the same officer, put in the place of an approval.
+#[test]
+fn another_signed_document_is_no_approval() {
+    let world = World::new();
+    let coordinator = linked(&world);
+    world.approve(&coordinator);
+    drop(coordinator);
+    let board = world.directory().role(wire::Role::Resolver).board();
+    let other = Agreed::posting("b", Agreed::new().text.into_bytes());
+    let place = board.join("approval-run-1/b.toml");
+    std::fs::write(&place, &other.document).unwrap();
+    std::fs::write(place.with_extension("sig"), other.signature.to_text()).unwrap();
+    let coordinator = world.open();
+    coordinator.advance(&Shutdown::new()).unwrap();
+    assert_eq!(told(&coordinator).state, Phase::Linked);
+}
+
+/// Whoever has a node's certificate and not the officer's key cannot take the place of its card.
+#[test]
+fn a_card_that_the_officer_did_not_sign_is_not_put_up() {
+    let world = World::new();
+    let coordinator = world.open();
+    let forged = Posting {
+        party: name("a"),
+        ..Agreed::posting("b", b"a card".to_vec())
+    };
+    let card = Topic::Card(model::Epoch(1));
+    assert_eq!(
+        code(coordinator.board().post(card, &forged)),
+        RefusalCode::OutsideAgreement
+    );
+    coordinator
+        .board()
+        .post(card, &Agreed::posting("a", b"a card".to_vec()))
+        .unwrap();
 }

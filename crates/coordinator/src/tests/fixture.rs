@@ -101,6 +101,14 @@ impl Agreed {
         Self { text }
     }
 
+    /// The amendment that follows it.
+    pub(crate) fn amended(&self) -> Self {
+        let number = format!("number = 2\nreplaces = \"{}\"", self.digest());
+        Self {
+            text: self.text.replace("number = 1", &number),
+        }
+    }
+
     fn key(party: &PartyName) -> SigningKey {
         let seed = u64::from(party.as_str().as_bytes()[0]);
         SigningKey::from_seed(&Key32::generate(&mut SeededEntropy::new(seed)))

@@ -4,13 +4,14 @@ use std::io::{self, Cursor};
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::lifecycle::Phase;
 use model::{RefusalCode, RunNumber, Silent, SystemClock};
 use service::Shutdown;
 use wire::identity::CertificateFacts;
 use wire::pki::{self, PrivateKeyPem};
 use wire::{
-    ClientError, NodeClient, NodeIdentity, ResultsHeader, ResultsRow, ResultsSink, Role, RunState,
-    Target, Topic,
+    ClientError, NodeClient, NodeIdentity, ResultsHeader, ResultsRow, ResultsSink, Role, Target,
+    Topic,
 };
 
 use super::fixture::{Agreed, Registry};
@@ -53,14 +54,14 @@ impl Node {
         let (manifest, rows) = registry.encodings();
         let matcher = self.dial(Role::Matcher).await;
         let receipt = matcher.upload(&manifest, Cursor::new(rows), &Silent).await;
-        receipt.unwrap().check(&manifest.digest()).unwrap();
+        receipt.unwrap().check(&manifest).unwrap();
         let resolver = self.dial(Role::Resolver).await;
         let key = resolver.describe().await.unwrap().resolver_key.unwrap();
         let (manifest, sealed) = registry.handle_map(key);
         let receipt = resolver
             .upload(&manifest, Cursor::new(sealed), &Silent)
             .await;
-        receipt.unwrap().check(&manifest.digest()).unwrap();
+        receipt.unwrap().check(&manifest).unwrap();
     }
 
     /// Approves the run as soon as it is linked, twice.
@@ -86,7 +87,7 @@ impl Node {
 
     async fn collect(&self) -> (ResultsHeader, u64) {
         let resolver = self.dial(Role::Resolver).await;
-        while resolver.run_status().await.unwrap().state != RunState::Released {
+        while resolver.run_status().await.unwrap().state != Phase::Released {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let mut rows = Rows(0);

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use audit::{Event, FileStore, Log};
+use model::lifecycle::Phase;
 use model::{Pseudonym, RefusalCode, RunNumber};
 use service::Shutdown;
-use wire::{Count, Fault, Role, RowsDigester, RunState};
+use wire::{Count, Fault, Role, RowsDigester};
 
 use super::fixture::{self, upload};
 use super::world::{REGISTRIES, World, name, rows};
@@ -50,10 +51,7 @@ fn states_and_waits_are_told() {
     let coordinator = world.open();
     let told = || coordinator.results().run_status(&name("b")).unwrap();
     let waits = "waits for encodings of a, b and the handle map of a, b";
-    assert_eq!(
-        (told().state, told().detail.as_str()),
-        (RunState::Open, waits)
-    );
+    assert_eq!((told().state, told().detail.as_str()), (Phase::Open, waits));
     world.deliver(&coordinator, &REGISTRIES[0]);
     assert_eq!(
         told().detail,
@@ -62,18 +60,15 @@ fn states_and_waits_are_told() {
     let delivered = told().parties.remove(0);
     assert!(delivered.encodings && delivered.handle_map);
     coordinator.advance(&Shutdown::new()).unwrap();
-    assert_eq!(told().state, RunState::Open);
+    assert_eq!(told().state, Phase::Open);
     world.deliver(&coordinator, &REGISTRIES[1]);
     coordinator.advance(&Shutdown::new()).unwrap();
-    let approval = (
-        RunState::Linked,
-        "waits for the approval of a, b".to_owned(),
-    );
+    let approval = (Phase::Linked, "waits for the approval of a, b".to_owned());
     assert_eq!((told().state, told().detail), approval);
     world.approve(&coordinator);
-    assert_eq!(told().state, RunState::Approved);
+    assert_eq!(told().state, Phase::Approved);
     coordinator.advance(&Shutdown::new()).unwrap();
-    assert_eq!(told().state, RunState::Released);
+    assert_eq!(told().state, Phase::Released);
 }
 
 #[test]
@@ -160,7 +155,7 @@ fn a_run_that_cannot_be_linked_fails_and_says_why() {
     for _ in 0..2 {
         coordinator.advance(&Shutdown::new()).unwrap();
         let told = coordinator.results().run_status(&name("a")).unwrap();
-        assert_eq!(told.state, RunState::Failed);
+        assert_eq!(told.state, Phase::Failed);
         assert!(
             told.detail
                 .contains("of b and its handle map are not of the same prepare"),
@@ -169,8 +164,8 @@ fn a_run_that_cannot_be_linked_fails_and_says_why() {
         );
     }
     let status = status(&world.directory()).unwrap();
-    assert_eq!(status.resolver.state, RunState::Failed);
-    assert_eq!(status.matcher.state, RunState::Linking);
+    assert_eq!(status.resolver.state, Phase::Failed);
+    assert_eq!(status.matcher.state, Phase::Linking);
 }
 
 #[test]
@@ -185,7 +180,7 @@ fn a_handle_map_sealed_for_another_run_fails_the_run() {
     upload(&*coordinator.intake(Role::Resolver), &manifest, &sealed);
     coordinator.advance(&Shutdown::new()).unwrap();
     let told = coordinator.results().run_status(&name("a")).unwrap();
-    assert_eq!(told.state, RunState::Failed);
+    assert_eq!(told.state, Phase::Failed);
     assert!(told.detail.contains("handle map of b"), "{}", told.detail);
 }
 
@@ -195,7 +190,7 @@ fn status_is_read_beside_the_running_program() {
     let coordinator = world.open();
     world.deliver(&coordinator, &REGISTRIES[0]);
     let told = status(&world.directory()).unwrap();
-    assert_eq!(told.matcher.state, RunState::Open);
+    assert_eq!(told.matcher.state, Phase::Open);
     let accepted: BTreeMap<_, _> = told
         .resolver
         .batches
@@ -281,7 +276,7 @@ fn a_higher_run_number_opens_the_next_run_and_keeps_the_last() {
     let coordinator = world.open();
     let results = coordinator.results();
     let told = results.run_status(&name("a")).unwrap();
-    assert_eq!((told.run, told.state), (RunNumber(2), RunState::Open));
+    assert_eq!((told.run, told.state), (RunNumber(2), Phase::Open));
     let page = results.results_rows(&name("a"), RunNumber(1), 0, 60);
     assert_eq!(page.unwrap(), before);
     let (manifest, _) = REGISTRIES[0].encodings();

@@ -89,6 +89,13 @@ impl World {
         Coordinator::open(self.directory(), fixture::clock()).unwrap()
     }
 
+    /// Opens the run of this number at the next start.
+    pub(super) fn open_run(&self, run: u32) {
+        let settings = self.directory().settings();
+        let text = std::fs::read_to_string(&settings).unwrap();
+        std::fs::write(settings, text.replace("run = 1", &format!("run = {run}"))).unwrap();
+    }
+
     /// Sends both batches of a registry.
     pub(super) fn deliver(&self, coordinator: &Coordinator, registry: &Registry) {
         self.deliver_under(coordinator, registry, Agreed::new().digest());

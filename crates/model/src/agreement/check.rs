@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{
     Agreement, FORMAT, MAX_AGREEMENT_BYTES, MAX_MEMBERS, MAX_RETENTION_DAYS, MAX_TEXT, Member,
-    MemberRole,
+    MemberRole, is_hidden,
 };
 use crate::schema::{MAX_PASSES, MAX_REVIEW_PAIRS};
 
@@ -18,6 +18,9 @@ pub enum AgreementError {
     /// Not TOML, or an entry that does not exist.
     #[error("the agreement is not readable: {0}")]
     Toml(String),
+    /// A character that does not show.
+    #[error("line {0} of the agreement has a character that does not show; write it without")]
+    Hidden(usize),
     /// Written for another version of the language.
     #[error("the agreement has format {0}, this program reads format {FORMAT}")]
     Format(u32),
@@ -48,6 +51,10 @@ impl Agreement {
     pub fn parse(bytes: &[u8]) -> Result<Self, AgreementError> {
         if bytes.len() > MAX_AGREEMENT_BYTES {
             return Err(AgreementError::TooLong(bytes.len()));
+        }
+        let text = String::from_utf8_lossy(bytes);
+        if let Some(line) = text.lines().position(|line| line.contains(is_hidden)) {
+            return Err(AgreementError::Hidden(line + 1));
         }
         let agreement: Self =
             toml::from_slice(bytes).map_err(|error| AgreementError::Toml(error.to_string()))?;
@@ -141,6 +148,10 @@ impl Agreement {
 }
 
 fn check_member(member: &Member) -> Checked {
+    // Files of signatures are named by members, and those of statements begin so.
+    if member.name.as_str().starts_with("statement-") {
+        return wrong(place(member), "no name begins with `statement-`");
+    }
     check_text(&format!("{}.title", place(member)), &member.title)?;
     if member.roles.is_empty() {
         return wrong(place(member), "at least one role");
@@ -173,8 +184,8 @@ fn check_text(entry: &str, text: &str) -> Checked {
     if text.chars().count() > MAX_TEXT {
         return wrong(entry, format!("at most {MAX_TEXT} characters"));
     }
-    match text.chars().find(|c| c.is_control() && *c != '\n') {
-        Some(_) => wrong(entry, "no control characters"),
-        None => Ok(()),
+    match text.contains(is_hidden) {
+        true => wrong(entry, "no characters that do not show"),
+        false => Ok(()),
     }
 }

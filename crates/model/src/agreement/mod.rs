@@ -23,6 +23,7 @@ use crate::day::Day;
 use crate::digest::Digest;
 use crate::id::{FieldName, PartyName, ProjectName};
 use crate::profile::Profile;
+use crate::refusal::Refusal;
 
 /// The version of the agreement language this program reads.
 pub const FORMAT: u32 = 1;
@@ -72,6 +73,11 @@ pub enum Output {
 }
 
 impl Output {
+    /// Whether the programs give it.
+    pub const fn is_served(self) -> bool {
+        matches!(self, Self::OwnPseudonyms | Self::Counts)
+    }
+
     /// The output's name in agreements.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -165,7 +171,44 @@ pub struct Agreement {
     pub member: Vec<Member>,
 }
 
+/// Whether a character changes how a text looks without being seen itself: what people read and sign
+/// has none.
+fn is_hidden(letter: char) -> bool {
+    let is_format = matches!(letter,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    is_format || (letter.is_control() && !matches!(letter, '\n' | '\t' | '\r'))
+}
+
 impl Agreement {
+    /// Whether the programs serve everything it promises.
+    ///
+    /// # Errors
+    /// A [`Refusal`] by the clause that promises more.
+    pub fn check_served(&self) -> Result<(), Refusal> {
+        for member in &self.member {
+            let name = &member.name;
+            if let Some(output) = member.outputs.iter().find(|output| !output.is_served()) {
+                let output = output.as_str();
+                let detail =
+                    format!("{name} is to have {output}, which these programs do not give yet");
+                return Err(Clause::Outputs.refuse(detail));
+            }
+            if !member.is_custodian() && !member.outputs.is_empty() {
+                let detail = format!(
+                    "{name} holds no records, and these programs give outputs to custodians alone"
+                );
+                return Err(Clause::Outputs.refuse(detail));
+            }
+            if member.roles.contains(&MemberRole::Recipient) {
+                let detail =
+                    format!("{name} is a recipient, a role that these programs do not serve yet");
+                return Err(Clause::Member.refuse(detail));
+            }
+        }
+        Ok(())
+    }
+
     /// The member of this name.
     pub fn find(&self, name: &PartyName) -> Option<&Member> {
         self.member.iter().find(|member| member.name == *name)

@@ -45,6 +45,7 @@ impl SignedAgreement {
     ) -> Result<Self, Refusal> {
         let agreement =
             Agreement::parse(document).map_err(|error| Clause::Agreement.refuse(error))?;
+        agreement.check_served()?;
         check_signed(&agreement, document, signatures, verify)?;
         Ok(Self {
             agreement,
@@ -78,9 +79,8 @@ impl SignedAgreement {
             let detail = format!("a statement of {party} is not signed by its DPO");
             return Err(Clause::Signatures.refuse(detail));
         }
-        let rank = |statement: &Statement| (statement.act == Act::Revoke, statement.number);
         let known = self.statements.get(party);
-        if known.is_none_or(|known| rank(known) < rank(&statement)) {
+        if known.is_none_or(|known| statement.outranks(known)) {
             self.statements.insert(party.clone(), statement);
         }
         Ok(())
@@ -257,7 +257,8 @@ impl SignedAgreement {
         if ours.project != theirs.project {
             return Err(Clause::Project.refuse("an amendment is about the same project"));
         }
-        if ours.replaces != Some(before.digest) || ours.number != theirs.number + 1 {
+        let is_next = theirs.number.checked_add(1) == Some(ours.number);
+        if ours.replaces != Some(before.digest) || !is_next {
             let detail = format!(
                 "in force is number {}, {}; an amendment names it and has the next number",
                 theirs.number, before.digest

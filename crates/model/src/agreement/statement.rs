@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT;
+use super::{FORMAT, is_hidden};
 use crate::day::Day;
 use crate::digest::Digest;
 use crate::id::PartyName;
@@ -114,10 +114,21 @@ impl Statement {
         if statement.format != FORMAT {
             return malformed(format!("format {}", statement.format));
         }
-        if statement.reason.trim().is_empty() || statement.reason.chars().count() > MAX_REASON {
-            return malformed(format!("a reason has from 1 to {MAX_REASON} characters"));
+        let reason = &statement.reason;
+        let is_plain = !reason.trim().is_empty() && !reason.contains(is_hidden);
+        if !is_plain || reason.chars().count() > MAX_REASON {
+            return malformed(format!(
+                "a reason has from 1 to {MAX_REASON} plain characters"
+            ));
         }
         Ok(statement)
+    }
+
+    /// Whether it holds instead of `other`, of the same party: a revocation above all, then the higher
+    /// number, and of two with one number the one that forbids.
+    pub fn outranks(&self, other: &Self) -> bool {
+        let rank = |of: &Self| (of.act == Act::Revoke, of.number, of.act == Act::Suspend);
+        rank(self) > rank(other)
     }
 
     /// The name of its file, without an ending.

@@ -71,6 +71,12 @@ pub enum CeremonyError {
          to different nodes: compare card fingerprints by telephone"
     )]
     DifferentView(PartyName),
+    /// A commitment from before the agreement was amended.
+    #[error(
+        "{0} committed itself under another agreement than the one in force here; install the same \
+         agreement everywhere, and begin anew with the next epoch"
+    )]
+    OtherAgreement(PartyName),
     /// A node that made another key.
     #[error("{0} made another key than this node; begin anew with the next epoch")]
     KeysDiffer(PartyName),

@@ -63,6 +63,7 @@ impl Node {
     /// [`NodeError`] when there is one already.
     pub fn new_card(&self, epoch: Epoch, entropy: &mut dyn Entropy) -> Result<PathBuf, NodeError> {
         let _lock = self.home.lock()?;
+        self.check_not_destroyed(epoch)?;
         let directory = self.home.epoch(epoch);
         let path = self.home.card(epoch);
         if path.exists() {
@@ -99,7 +100,10 @@ impl Node {
         entropy: &mut (dyn Entropy + Send),
     ) -> Result<KeyProgress, NodeError> {
         let _lock = self.home.lock()?;
+        self.check_not_destroyed(epoch)?;
         if self.home.linkage_key(epoch).exists() {
+            // Killed after the key was put in place, and before these were gone.
+            self.destroy_openers(epoch)?;
             return Ok(KeyProgress::Agreed(self.linkage_key_fingerprint(epoch)?));
         }
         let turn = Turn::new(self, epoch).await?;
@@ -119,6 +123,17 @@ impl Node {
         let key = turn.key(&shares, &commitments, &transcript, contribution)?;
         done!(turn.confirmations(&cards, &key, &transcript).await?);
         turn.install(&key, transcript)
+    }
+
+    /// Destroys what could open the shares that the coordinator keeps.
+    fn destroy_openers(&self, epoch: Epoch) -> Result<(), NodeError> {
+        for path in [
+            self.home.contribution(epoch),
+            self.home.card_sealing_key(epoch),
+        ] {
+            key_file::destroy(&path)?;
+        }
+        Ok(())
     }
 
     fn head(&self, kind: Kind, epoch: Epoch, party: &PartyName) -> Head {
@@ -169,7 +184,7 @@ impl<'a> Turn<'a> {
         }
         let seed = key_file::read(&node.home.card_signing_key(epoch), Purpose::Signing)?;
         Ok(Self {
-            client: node.connect(Role::Resolver).await?,
+            client: node.dial(Role::Resolver).await?,
             signing: SigningKey::from_seed(&seed),
             node,
             agreement,
@@ -224,7 +239,11 @@ impl<'a> Turn<'a> {
         let topic = Topic::Commitment(self.epoch());
         let postings = self.exchange(topic, || self.signed(&own)).await?;
         let known = |party: &PartyName, posting: &Posting| {
-            self.read::<Commitment>(cards, party, posting, "commitment")
+            let commitment = self.read::<Commitment>(cards, party, posting, "commitment")?;
+            match commitment.agreement == self.ceremony.agreement {
+                true => Ok(commitment),
+                false => Err(CeremonyError::OtherAgreement(party.clone())),
+            }
         };
         Ok(self.collected("the commitment", &postings, known)?)
     }
@@ -359,12 +378,7 @@ impl<'a> Turn<'a> {
         };
         node.home.record(&event, self.own(), &*node.clock)?;
         node.put_linkage_key(epoch, key)?;
-        for path in [
-            node.home.contribution(epoch),
-            node.home.card_sealing_key(epoch),
-        ] {
-            key_file::destroy(&path)?;
-        }
+        node.destroy_openers(epoch)?;
         Ok(KeyProgress::Agreed(Fingerprint::of(key)))
     }
 
@@ -375,12 +389,29 @@ impl<'a> Turn<'a> {
         own: impl FnOnce() -> Result<Posting, CeremonyError>,
     ) -> Result<Vec<Posting>, NodeError> {
         let mut postings = self.client.read(topic).await?;
+        let there = postings.iter().find(|posting| posting.party == *self.own());
+        if there.is_some_and(|posting| !self.is_own(topic, posting)) {
+            let what = "document that the coordinator shows as this node's own";
+            let party = self.own().clone();
+            return Err(CeremonyError::Unsigned { party, what }.into());
+        }
         if !postings.iter().any(|posting| posting.party == *self.own()) {
             let own = own()?;
             self.client.post(topic, &own).await?;
             postings.push(own);
         }
         Ok(postings)
+    }
+
+    /// Whether a document that stands as this node's own is one it signed. The card is its officer's.
+    fn is_own(&self, topic: Topic, posting: &Posting) -> bool {
+        if matches!(topic, Topic::Card(_)) {
+            return true;
+        }
+        let key = PublicKey::new(self.signing.public()).fingerprint();
+        posting
+            .signature
+            .is_of(&key, &posting.document, signing::verify)
     }
 
     /// Everybody's documents once all are there and right; whoever's is wrong is told at once.

@@ -8,7 +8,7 @@ use model::agreement::{Act, Draft, DraftMember};
 use model::signature::PublicKey;
 use model::words::words;
 use model::{Clock as _, Day, Digest, PartyName, ProjectName, SignedAgreement, SystemClock};
-use secret::{SystemEntropy, signing};
+use secret::{Passphrase, SystemEntropy, signing};
 use service::{AgreementFault, AgreementFiles};
 
 use super::CliError;
@@ -16,7 +16,52 @@ use super::commands::{Done, open};
 use super::tell::{json, line};
 use crate::error::NodeError;
 use crate::open::read_schema;
-use crate::{dpo_public_key, new_dpo_key, sign_agreement, sign_card, state, write_draft};
+use crate::{
+    OfficerKey, dpo_public_key, new_dpo_key, sign_agreement, sign_card, state, write_draft,
+};
+
+/// An officer's signing key, on the command line.
+#[derive(Debug, clap::Args)]
+pub(super) struct Key {
+    /// The officer's signing key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    #[command(flatten)]
+    unlock: Unlock,
+}
+
+/// How a sealed key is opened.
+#[derive(Debug, clap::Args)]
+pub(super) struct Unlock {
+    /// The passphrase the key is sealed under: a file for its owner alone, or `-` for a line of standard
+    /// input.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Unlock {
+    fn passphrase(&self) -> Result<Option<Passphrase>, NodeError> {
+        Ok(match self.passphrase_file.as_deref() {
+            None => None,
+            Some(path) if path == "-" => Some(Passphrase::ask(&mut io::stdin().lock())?),
+            Some(path) => Some(Passphrase::read(path)?),
+        })
+    }
+}
+
+impl Key {
+    /// Has `work` done with the key.
+    pub(super) fn with<T>(
+        &self,
+        work: impl FnOnce(OfficerKey<'_>) -> Result<T, NodeError>,
+    ) -> Result<T, NodeError> {
+        let passphrase = self.unlock.passphrase()?;
+        work(OfficerKey {
+            file: &self.key,
+            passphrase: passphrase.as_ref(),
+        })
+    }
+}
 
 /// What can be done with an agreement.
 #[derive(Debug, Subcommand)]
@@ -26,12 +71,13 @@ pub(super) enum AgreeCommand {
         /// The file to make, readable by its owner only.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        #[command(flatten)]
+        unlock: Unlock,
     },
     /// Print the fingerprint of a signing key.
     Fingerprint {
-        /// The key file.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        #[command(flatten)]
+        key: Key,
     },
     /// Write the text of a new agreement, to be read and changed before anyone signs.
     Draft(DraftArgs),
@@ -40,18 +86,16 @@ pub(super) enum AgreeCommand {
         /// The directory with the agreement.
         #[arg(value_name = "DIR")]
         agreement: PathBuf,
-        /// The officer's signing key.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        #[command(flatten)]
+        key: Key,
     },
     /// Sign the card of your node, by which it agrees on a linkage key; the signature goes beside it.
     Card {
         /// The card, in keys/epoch-N of the node's directory.
         #[arg(value_name = "FILE")]
         card: PathBuf,
-        /// The officer's signing key.
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
+        #[command(flatten)]
+        key: Key,
     },
     /// Show what an agreement says, who signed it and what was stated since.
     Show {
@@ -126,9 +170,8 @@ pub(super) struct StateArgs {
     /// The directory with the agreement; the statement goes beside it.
     #[arg(value_name = "DIR")]
     agreement: PathBuf,
-    /// The officer's signing key.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
+    #[command(flatten)]
+    key: Key,
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -149,18 +192,25 @@ fn dpo(text: &str) -> Result<(PartyName, Digest), String> {
 
 pub(super) fn run(command: &AgreeCommand) -> Done {
     match command {
-        AgreeCommand::Key { out } => tell_key(&new_dpo_key(out, &mut SystemEntropy::new())?),
-        AgreeCommand::Fingerprint { key } => tell_key(&dpo_public_key(key)?),
+        AgreeCommand::Key { out, unlock } => {
+            let passphrase = unlock.passphrase()?;
+            let key = OfficerKey {
+                file: out,
+                passphrase: passphrase.as_ref(),
+            };
+            tell_key(&new_dpo_key(key, &mut SystemEntropy::new())?)
+        }
+        AgreeCommand::Fingerprint { key } => tell_key(&key.with(|key| dpo_public_key(key))?),
         AgreeCommand::Draft(args) => draft(args),
         AgreeCommand::Sign { agreement, key } => {
-            let signature = sign_agreement(agreement, key)?;
+            let signature = key.with(|key| sign_agreement(agreement, key))?;
             line(&format_args!(
                 "signed  {}\nkey     {}",
                 signature.document, signature.fingerprint
             ))
         }
         AgreeCommand::Card { card, key } => {
-            let signature = sign_card(card, key)?;
+            let signature = key.with(|key| sign_card(card, key))?;
             line(&format_args!("signed  {}", words(&signature.document)))
         }
         AgreeCommand::Show { agreement, json } => show(agreement, *json),
@@ -224,6 +274,8 @@ fn read(directory: &std::path::Path) -> Result<SignedAgreement, CliError> {
 /// Also one that is not signed by all is shown; that it is not is told last.
 fn show(directory: &std::path::Path, as_json: bool) -> Done {
     let files = AgreementFiles::read(directory).map_err(NodeError::from)?;
+    // Only what parses is written to a terminal: it has no characters that do not show.
+    model::Agreement::parse(files.document()).map_err(refused)?;
     if !as_json {
         use io::Write as _;
         io::stdout().write_all(files.document())?;
@@ -250,7 +302,9 @@ fn check(directory: &std::path::Path, schema: Option<&PathBuf>) -> Done {
 }
 
 fn say(args: &StateArgs, act: Act) -> Done {
-    let statement = state(&args.agreement, &args.key, act, &args.reason, today())?;
+    let statement = args
+        .key
+        .with(|key| state(&args.agreement, key, act, &args.reason, today()))?;
     line(&format_args!(
         "stated {} for {}; hand {}.toml and .sig to all custodians and to the coordinator's operator",
         act.as_str(),

@@ -20,7 +20,7 @@ A whole run, at the civil registry (`crvs`):
       --dpo 5f78c33274e43fa9de5659265c1d917e25c03722dcb0b8d27db8d5feaa813953 \\
       --matcher matcher.example:7401 --resolver resolver.example:7402
   # once: install what the operator sends back
-  symbolon-node enrol --dir /srv/node --certificate crvs.pem --authority ca.pem
+  symbolon-node enrol --dir /srv/node --certificate crvs.pem --authority ca.pem --log-keys log-keys
 
   # once: the officer signs the agreement, and when all have signed it is installed
   symbolon-node agree sign agreement --key dpo.key
@@ -64,7 +64,7 @@ pub struct Args {
 pub(super) enum Command {
     /// Make a node's directory, with its own secret and a request for its certificate.
     Init(Init),
-    /// Make, install and compare the linkage key all custodians share.
+    /// Agree on the linkage key all custodians share, compare and destroy it.
     Key {
         #[command(subcommand)]
         command: KeyCommand,
@@ -130,24 +130,6 @@ pub(super) struct Init {
 /// What can be done with the linkage key.
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Make a new linkage key, at one custodian, to hand over to the others.
-    New {
-        /// The file to make, readable by its owner only.
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
-    /// Copy the linkage key into the node's directory.
-    Install {
-        /// The node's directory.
-        #[arg(long, value_name = "DIR")]
-        dir: PathBuf,
-        /// The key file another custodian handed over.
-        #[arg(long, value_name = "FILE")]
-        from: PathBuf,
-        /// The epoch it is for.
-        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-        epoch: u32,
-    },
     /// Make this node's card for an epoch: public keys, which the data protection officer signs.
     Card {
         /// The node's directory.
@@ -202,6 +184,10 @@ pub(super) struct Enrol {
     /// The certificate of the project's authority.
     #[arg(long, value_name = "FILE")]
     pub(super) authority: PathBuf,
+    /// The keys of the coordinator's logs, as `symbolon-coordinator enrol` writes them. Without, they
+    /// are taken from the roles at the first contact.
+    #[arg(long, value_name = "FILE")]
+    pub(super) log_keys: Option<PathBuf>,
 }
 
 /// `prepare`.
@@ -238,9 +224,8 @@ pub(super) struct Approve {
     /// The node's directory.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: PathBuf,
-    /// The officer's signing key.
-    #[arg(long, value_name = "FILE")]
-    pub(super) key: PathBuf,
+    #[command(flatten)]
+    pub(super) key: super::agree::Key,
     /// How long to wait for the run to be linked.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait: u64,

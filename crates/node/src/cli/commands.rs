@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use model::lifecycle::Phase;
 use model::{Epoch, SystemClock};
 use secret::SystemEntropy;
 use tokio::runtime::Runtime;
-use wire::RunState;
 
 use super::args::{
     Approve, Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand, Run,
@@ -19,7 +19,7 @@ use super::{CliError, agree, tell, tell_review, walk};
 use crate::error::NodeError;
 use crate::{
     ApproveError, CollectOptions, CollectSummary, InitOptions, KeyProgress, Node, ReviewSummary,
-    UploadSummary, new_linkage_key,
+    UploadSummary,
 };
 
 pub(super) type Done = Result<(), CliError>;
@@ -65,13 +65,6 @@ fn init(args: &Init) -> Done {
 
 fn key(command: &KeyCommand) -> Done {
     match command {
-        KeyCommand::New { out } => {
-            let fingerprint = new_linkage_key(out, &mut SystemEntropy::new())?;
-            tell::new_key(out, fingerprint)
-        }
-        KeyCommand::Install { dir, from, epoch } => {
-            tell::installed_key(open(dir)?.install_linkage_key(from, Epoch(*epoch))?)
-        }
         KeyCommand::Check { dir, epoch } => {
             tell::line(&open(dir)?.linkage_key_fingerprint(Epoch(*epoch))?)
         }
@@ -107,7 +100,7 @@ fn approve(args: &Approve) -> Done {
     let (node, runtime) = (open(&args.dir)?, runtime()?);
     let mut left = args.wait;
     loop {
-        match runtime.block_on(node.approve(&args.key)) {
+        match args.key.with(|key| runtime.block_on(node.approve(key))) {
             Ok(approval) => return tell::approved(&approval),
             Err(error) if left > 0 && may_be_linked_later(&error) => left -= 1,
             Err(error) => return Err(error.into()),
@@ -120,12 +113,12 @@ fn may_be_linked_later(error: &NodeError) -> bool {
     let NodeError::Approve(ApproveError::NotLinked { state, .. }) = error else {
         return false;
     };
-    matches!(state, RunState::Open | RunState::Sealed | RunState::Linking)
+    matches!(state, Phase::Open | Phase::Sealed | Phase::Linking)
 }
 
 fn enrol(args: &Enrol) -> Done {
     let node = open(&args.dir)?;
-    node.enrol(&args.certificate, &args.authority)?;
+    node.enrol(&args.certificate, &args.authority, args.log_keys.as_deref())?;
     tell::enrolled(&node.local_status()?)
 }
 

@@ -34,20 +34,11 @@ pub(super) fn init(node: &Node) -> Done {
         "made the node of `{party}` in {dir}\n\n\
          next:\n\
          1. send {request} to the coordinator's operator, and install what comes back:\n   \
-         symbolon-node enrol --dir {dir} --certificate {party}.pem --authority ca.pem\n\
+         symbolon-node enrol --dir {dir} --certificate {party}.pem --authority ca.pem --log-keys log-keys\n\
          2. install the agreement when all officers have signed it:\n   \
          symbolon-node agree install --dir {dir} agreement\n\
          3. agree on a linkage key with the other nodes:\n   \
          symbolon-node key card --dir {dir}"
-    ))
-}
-
-pub(super) fn new_key(out: &Path, fingerprint: Fingerprint) -> Done {
-    let out = out.display();
-    line(&format_args!(
-        "made the linkage key {out}, fingerprint {fingerprint}\n\
-         hand the file over to the other custodians in person or encrypted, never to the \
-         coordinator; each runs\n   symbolon-node key install --dir DIR --from {out}"
     ))
 }
 
@@ -86,13 +77,6 @@ pub(super) fn approved(approval: &Approval) -> Done {
     line(&format_args!(
         "approved run {}, outcome {}",
         approval.run, approval.outcome
-    ))
-}
-
-pub(super) fn installed_key(fingerprint: Fingerprint) -> Done {
-    line(&format_args!(
-        "installed the linkage key, fingerprint {fingerprint}\n\
-         compare it with the other custodians by voice"
     ))
 }
 
@@ -258,8 +242,9 @@ fn write_coordinator(status: &Status, out: &mut impl Write) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::{ProblemReport, RunProgress};
+    use model::lifecycle::Phase;
     use model::{Digest, RunNumber};
-    use wire::{Count, Found, PartyProgress, RunState, RunStatus};
+    use wire::{Count, Found, PartyProgress, RunStatus};
 
     const RUN: RunNumber = RunNumber(3);
 
@@ -372,7 +357,7 @@ mod tests {
         };
         let status_of_run = RunStatus {
             run: RUN,
-            state: RunState::Open,
+            state: Phase::Open,
             detail: "waiting for sr".into(),
             parties: vec![party],
             outcome: None,

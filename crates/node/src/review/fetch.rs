@@ -46,7 +46,11 @@ impl Node {
         }
         let outbox = Outbox::latest(&self.home)?.ok_or(OutboxError::Empty)?;
         let run = outbox.manifest(BatchKind::HandleMap)?.run;
-        let review = self.connect(Role::Resolver).await?.review(run).await?;
+        let client = {
+            let _lock = self.home.lock()?;
+            self.dial(Role::Resolver).await?
+        };
+        let review = client.review(run).await?;
         let pairs = review.pairs.len();
         let open = self.keep_review(run, review.pairs, entropy)?;
         Ok(Some(ReviewSummary {

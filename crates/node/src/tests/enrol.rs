@@ -9,7 +9,10 @@ use super::fixture::{Addresses, At, DAY, Setting, now, project_name};
 use crate::{EnrolError, NodeError};
 
 fn enrol_error(setting: &Setting, certificate: &std::path::Path) -> EnrolError {
-    match setting.node.enrol(certificate, &setting.authority_file()) {
+    match setting
+        .node
+        .enrol(certificate, &setting.authority_file(), None)
+    {
         Err(NodeError::Enrol(error)) => error,
         Err(other) => panic!("{other}"),
         Ok(()) => panic!("the certificate was taken"),
@@ -101,7 +104,7 @@ fn what_is_no_certificate_is_named() {
         now(),
         30,
     );
-    let refused = setting.node.enrol(&certificate, &text);
+    let refused = setting.node.enrol(&certificate, &text, None);
     assert!(matches!(
         refused,
         Err(NodeError::Enrol(EnrolError::Authority(_)))

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use audit::{
     Actor, Checkpoint, Event, KeyKind, KeyName, Log, MemoryStore, NoteSigner, VerifierKey,
 };
+use model::lifecycle::Phase;
 use model::{BatchManifest, Digest, PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
 use secret::{Key32, SigningKey, StreamReader};
 use tokio::net::TcpListener;
@@ -15,7 +16,7 @@ use wire::pki::{Authority, Validity};
 use wire::{
     Admission, Count, Description, Everyone, Fault, Found, Intake, LogHead, Logs, Receipt, Results,
     ResultsHeader, ResultsRow, Review, ReviewHeader, ReviewPair, Role, RoleIdentity, RowsDigester,
-    RunState, RunStatus, Services, UploadState, admit_chunk, review_digest, serve,
+    RunStatus, Services, UploadState, admit_chunk, review_digest, serve,
 };
 
 use super::fixture::{At, Setting, now, resolver};
@@ -33,6 +34,8 @@ pub(super) struct Fake {
     project: Project,
     batches: Mutex<BTreeMap<Digest, Batch>>,
     pub(super) log: Mutex<Log<MemoryStore>>,
+    /// Another log of the same key, shown to whoever has not seen the first.
+    pub(super) elsewhere: Mutex<Option<Log<MemoryStore>>>,
     /// What other members say they were shown.
     pub(super) others: Mutex<Vec<(PartyName, Checkpoint)>>,
     /// Whether the run is released.
@@ -59,6 +62,7 @@ impl Fake {
             project: project.clone(),
             batches: Mutex::default(),
             log: Mutex::new(Log::open(MemoryStore::default()).unwrap()),
+            elsewhere: Mutex::new(None),
             others: Mutex::default(),
             released: AtomicBool::new(false),
             chunks: AtomicU64::new(0),
@@ -112,10 +116,10 @@ impl Fake {
         self.records().into_iter().map(row).collect()
     }
 
-    fn state(&self) -> RunState {
+    fn state(&self) -> Phase {
         match self.released.load(Ordering::SeqCst) {
-            true => RunState::Released,
-            false => RunState::Open,
+            true => Phase::Released,
+            false => Phase::Open,
         }
     }
 
@@ -172,11 +176,16 @@ fn identity(role: Role, authority: &Authority) -> RoleIdentity {
 
 impl Logs for Fake {
     fn log_head(&self, _: &PartyName, seen: Option<&Checkpoint>) -> Result<LogHead, Fault> {
-        let log = self.log.lock().unwrap();
+        let (log, elsewhere) = (self.log.lock().unwrap(), self.elsewhere.lock().unwrap());
+        let is_of = |seen: &Checkpoint| log.head_at(seen.head().size) == Some(seen.head());
+        let log = match &*elsewhere {
+            Some(other) if !seen.is_some_and(is_of) => other,
+            _ => &log,
+        };
         let signer = self.signer();
         let checkpoint = Checkpoint::sign(log.head(), &signer).unwrap();
         let others = self.others.lock().unwrap().clone();
-        Ok(LogHead::of(&log, signer.key(), &checkpoint, seen, others))
+        Ok(LogHead::of(log, signer.key(), &checkpoint, seen, others))
     }
 
     fn log_entries(&self, _: &PartyName, from: u64, _: usize) -> Result<Vec<Vec<u8>>, Fault> {

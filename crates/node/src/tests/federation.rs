@@ -20,7 +20,7 @@ const RUN: RunNumber = RunNumber(1);
 pub(super) struct Federation {
     pub(super) setting: Setting,
     pub(super) matcher: Arc<Fake>,
-    resolver: Arc<Fake>,
+    pub(super) resolver: Arc<Fake>,
 }
 
 impl Federation {
@@ -109,7 +109,7 @@ async fn every_step_repeated_changes_nothing() {
         federation.log_size(),
         fs::read(node.home().results(RUN)).unwrap(),
     );
-    assert_eq!(events, 6);
+    assert_eq!(events, 7);
 
     // The receipt was lost: killed between the coordinator's answer and keeping it.
     fs::remove_file(node.home().outbox_of(RUN).join("encodings.receipt.json")).unwrap();

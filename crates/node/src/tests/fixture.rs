@@ -7,7 +7,7 @@ use model::agreement::{Act, Draft, DraftMember};
 use model::{
     Clock, Day, Digest, Epoch, LinkageSchema, ProjectName, RunNumber, Silent, SystemClock,
 };
-use secret::{RecipientSecret, SeededEntropy};
+use secret::{Key32, RecipientSecret, SeededEntropy};
 use tempfile::TempDir;
 use wire::Role;
 use wire::pki::{Authority, Validity};
@@ -15,7 +15,7 @@ use wire::pki::{Authority, Validity};
 use crate::files::write_json;
 use crate::{
     InitOptions, Node, NodeError, PrepareReport, Project, dpo_public_key, new_dpo_key,
-    new_linkage_key, sign_agreement, state, write_draft,
+    sign_agreement, state, write_draft,
 };
 
 pub(crate) const SCHEMA: &str = r#"
@@ -192,9 +192,8 @@ impl Setting {
     /// As [`Self::new`], before the officers signed.
     pub(crate) fn without_agreement() -> Self {
         let setting = Self::bare(&Addresses::default());
-        let key = setting.path("linkage.key");
-        new_linkage_key(&key, &mut SeededEntropy::new(7)).unwrap();
-        setting.node.install_linkage_key(&key, Epoch(1)).unwrap();
+        let key = Key32::generate(&mut SeededEntropy::new(7));
+        setting.node.put_linkage_key(Epoch(1), &key).unwrap();
         setting.know(&setting.project());
         setting
     }
@@ -292,7 +291,7 @@ impl Setting {
         let request = self.node.home().certificate_request();
         let certificate = self.issue(&request, "crvs", now(), 30);
         self.node
-            .enrol(&certificate, &self.authority_file())
+            .enrol(&certificate, &self.authority_file(), None)
             .unwrap();
     }
 }

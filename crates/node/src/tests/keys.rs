@@ -9,81 +9,45 @@ use secret::{Key32, Purpose, SeededEntropy, key_file};
 use service::Exit;
 
 use super::fixture::{Addresses, GOOD, SCHEMA, Setting, clock, options};
-use crate::new_linkage_key;
-use crate::{Fingerprint, HomeError, InitError, InitOptions, LinkageKeyError, Node, NodeError};
+use crate::{HomeError, InitError, InitOptions, LinkageKeyError, Node, NodeError};
 
-fn new_key(setting: &Setting, name: &str, seed: u64) -> Fingerprint {
-    new_linkage_key(&setting.path(name), &mut SeededEntropy::new(seed)).unwrap()
+/// Puts a key in its place, as the nodes do when they have agreed on it.
+fn put_key(setting: &Setting, seed: u64) {
+    let key = Key32::generate(&mut SeededEntropy::new(seed));
+    setting.node.put_linkage_key(Epoch(1), &key).unwrap();
+}
+
+fn fingerprint(setting: &Setting) -> Result<String, NodeError> {
+    let fingerprint = setting.node.linkage_key_fingerprint(Epoch(1));
+    fingerprint.map(|fingerprint| fingerprint.to_string())
 }
 
 #[test]
 fn all_who_hold_the_key_read_the_same_fingerprint() {
-    let setting = Setting::bare(&Addresses::default());
-    let made = new_key(&setting, "linkage.key", 3);
-    let from = setting.path("linkage.key");
-    assert_eq!(
-        setting.node.install_linkage_key(&from, Epoch(1)).unwrap(),
-        made
-    );
-    // Once more changes nothing.
-    assert_eq!(
-        setting.node.install_linkage_key(&from, Epoch(1)).unwrap(),
-        made
-    );
-    assert_eq!(
-        setting.node.linkage_key_fingerprint(Epoch(1)).unwrap(),
-        made
-    );
-    let text = made.to_string();
-    assert_eq!(text.split(' ').map(str::len).collect::<Vec<_>>(), [4; 8]);
-    let file = fs::read_to_string(&from).unwrap();
-    assert!(!text.split(' ').any(|group| file.contains(group)), "{text}");
+    let [one, same, other] = [3, 3, 4].map(|seed| {
+        let setting = Setting::bare(&Addresses::default());
+        put_key(&setting, seed);
+        let file = fs::read_to_string(setting.node.home().linkage_key(Epoch(1))).unwrap();
+        let text = fingerprint(&setting).unwrap();
+        assert!(!text.split(' ').any(|group| file.contains(group)), "{text}");
+        text
+    });
+    assert_eq!(one.split(' ').map(str::len).collect::<Vec<_>>(), [4; 8]);
+    assert_eq!(one, same);
+    assert_ne!(one, other);
 }
 
 #[test]
-fn another_key_does_not_replace_the_installed_one() {
-    let setting = Setting::new();
-    let installed = setting.node.linkage_key_fingerprint(Epoch(1)).unwrap();
-    new_key(&setting, "other.key", 4);
-    let error = setting
-        .node
-        .install_linkage_key(&setting.path("other.key"), Epoch(1));
+fn a_key_for_another_use_is_refused() {
+    let setting = Setting::bare(&Addresses::default());
+    let home = setting.node.home();
+    fs::create_dir(home.epoch(Epoch(1))).unwrap();
+    let path = home.linkage_key(Epoch(1));
+    key_file::write(&path, Purpose::Vault, &Key32::from_bytes(&mut [1; 32])).unwrap();
     assert!(matches!(
-        error,
-        Err(NodeError::LinkageKey(LinkageKeyError::Another { .. }))
+        fingerprint(&setting),
+        Err(NodeError::KeyFile(KeyFileError::WrongPurpose { .. }))
     ));
-    assert_eq!(
-        setting.node.linkage_key_fingerprint(Epoch(1)).unwrap(),
-        installed
-    );
-}
-
-#[test]
-fn keys_open_to_others_or_for_another_use_are_refused() {
-    let setting = Setting::bare(&Addresses::default());
-    new_key(&setting, "open.key", 3);
-    let open = setting.path("open.key");
-    fs::set_permissions(&open, fs::Permissions::from_mode(0o640)).unwrap();
-    let vault = setting.path("vault.key");
-    key_file::write(&vault, Purpose::Vault, &Key32::from_bytes(&mut [1; 32])).unwrap();
-    for (path, is_expected) in [
-        (open, is_exposed as fn(&KeyFileError) -> bool),
-        (vault, is_wrong_purpose),
-    ] {
-        match setting.node.install_linkage_key(&path, Epoch(1)) {
-            Err(NodeError::KeyFile(error)) => assert!(is_expected(&error), "{error}"),
-            _ => panic!("the key was taken"),
-        }
-    }
-    assert!(!setting.node.home().linkage_key(Epoch(1)).exists());
-}
-
-fn is_exposed(error: &KeyFileError) -> bool {
-    matches!(error, KeyFileError::Exposed { mode: 0o640, .. })
-}
-
-fn is_wrong_purpose(error: &KeyFileError) -> bool {
-    matches!(error, KeyFileError::WrongPurpose { .. })
 }
 
 #[test]
@@ -105,19 +69,46 @@ fn nothing_is_prepared_without_a_linkage_key_or_with_an_open_one() {
     assert_eq!(error.exit(), Exit::Refused);
 }
 
+/// What a program was writing when it was killed is overwritten, not only unlinked.
 #[test]
-fn a_leftover_of_a_killed_installation_is_no_obstacle() {
+fn a_leftover_of_a_killed_installation_is_destroyed() {
     let setting = Setting::bare(&Addresses::default());
-    let made = new_key(&setting, "linkage.key", 3);
     let home = setting.node.home();
     fs::create_dir(home.epoch(Epoch(1))).unwrap();
     let leftover = home.linkage_key(Epoch(1)).with_extension("new");
-    fs::write(leftover, "half").unwrap();
-    let from = setting.path("linkage.key");
-    assert_eq!(
-        setting.node.install_linkage_key(&from, Epoch(1)).unwrap(),
-        made
-    );
+    fs::write(&leftover, "half a key").unwrap();
+    let copy = setting.path("copy");
+    fs::hard_link(&leftover, &copy).unwrap();
+    put_key(&setting, 3);
+    fingerprint(&setting).unwrap();
+    assert!(fs::read(copy).unwrap().iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn destroyed_keys_are_gone_with_all_drafts_and_the_epoch_is_over() {
+    let setting = Setting::bare(&Addresses::default());
+    let none = setting.node.destroy_keys(Epoch(1));
+    assert!(matches!(
+        none,
+        Err(NodeError::LinkageKey(LinkageKeyError::None(Epoch(1))))
+    ));
+    put_key(&setting, 3);
+    let home = setting.node.home();
+    let draft = home.contribution(Epoch(1)).with_extension("new");
+    fs::write(&draft, "a contribution").unwrap();
+    setting.node.destroy_keys(Epoch(1)).unwrap();
+    assert!(!draft.exists() && !home.linkage_key(Epoch(1)).exists());
+    // Again changes nothing, and no key comes after it.
+    setting.node.destroy_keys(Epoch(1)).unwrap();
+    let card = setting.node.new_card(Epoch(1), &mut SeededEntropy::new(5));
+    assert!(matches!(
+        card,
+        Err(NodeError::LinkageKey(LinkageKeyError::Destroyed(Epoch(1))))
+    ));
+    setting
+        .node
+        .new_card(Epoch(2), &mut SeededEntropy::new(5))
+        .unwrap();
 }
 
 fn init(

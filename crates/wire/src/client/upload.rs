@@ -97,7 +97,7 @@ impl<S: Read + Seek + Send + 'static> Upload<'_, S> {
         let mut intake = self.client.intake();
         let call = intake.accept_batch(AcceptBatchRequest { manifest_digest });
         let receipt = Receipt::try_from(self.client.call(ACCEPT_TIMEOUT, call).await?)?;
-        receipt.check(&self.digest)?;
+        receipt.check(self.manifest)?;
         Ok(receipt)
     }
 

@@ -3,7 +3,9 @@
 use model::BatchKind;
 
 use super::place::{MessageError, Place, Problem};
-use crate::messages::{Count, Role, RunState};
+use model::lifecycle::Phase;
+
+use crate::messages::{Count, Role};
 use crate::proto;
 
 impl From<BatchKind> for proto::BatchKind {
@@ -24,18 +26,20 @@ impl From<Role> for proto::Role {
     }
 }
 
-impl From<RunState> for proto::RunState {
-    fn from(state: RunState) -> Self {
+impl From<Phase> for proto::RunState {
+    fn from(state: Phase) -> Self {
         match state {
-            RunState::Open => Self::Open,
-            RunState::Sealed => Self::Sealed,
-            RunState::Linking => Self::Linking,
-            RunState::Linked => Self::Linked,
-            RunState::Approved => Self::Approved,
-            RunState::Released => Self::Released,
-            RunState::Destroyed => Self::Destroyed,
-            RunState::Cancelled => Self::Cancelled,
-            RunState::Failed => Self::Failed,
+            Phase::Draft => Self::Draft,
+            Phase::Signed => Self::Signed,
+            Phase::Open => Self::Open,
+            Phase::Sealed => Self::Sealed,
+            Phase::Linking => Self::Linking,
+            Phase::Linked => Self::Linked,
+            Phase::Approved => Self::Approved,
+            Phase::Released => Self::Released,
+            Phase::Destroyed => Self::Destroyed,
+            Phase::Cancelled => Self::Cancelled,
+            Phase::Failed => Self::Failed,
         }
     }
 }
@@ -69,18 +73,20 @@ impl Place {
         }
     }
 
-    pub(super) fn run_state(self, value: i32) -> Result<RunState, MessageError> {
+    pub(super) fn run_state(self, value: i32) -> Result<Phase, MessageError> {
         Ok(match self.known(value)? {
             proto::RunState::Unspecified => return Err(self.wrong(Problem::Missing)),
-            proto::RunState::Open => RunState::Open,
-            proto::RunState::Sealed => RunState::Sealed,
-            proto::RunState::Linking => RunState::Linking,
-            proto::RunState::Linked => RunState::Linked,
-            proto::RunState::Approved => RunState::Approved,
-            proto::RunState::Released => RunState::Released,
-            proto::RunState::Destroyed => RunState::Destroyed,
-            proto::RunState::Cancelled => RunState::Cancelled,
-            proto::RunState::Failed => RunState::Failed,
+            proto::RunState::Draft => Phase::Draft,
+            proto::RunState::Signed => Phase::Signed,
+            proto::RunState::Open => Phase::Open,
+            proto::RunState::Sealed => Phase::Sealed,
+            proto::RunState::Linking => Phase::Linking,
+            proto::RunState::Linked => Phase::Linked,
+            proto::RunState::Approved => Phase::Approved,
+            proto::RunState::Released => Phase::Released,
+            proto::RunState::Destroyed => Phase::Destroyed,
+            proto::RunState::Cancelled => Phase::Cancelled,
+            proto::RunState::Failed => Phase::Failed,
         })
     }
 

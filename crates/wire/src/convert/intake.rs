@@ -1,6 +1,6 @@
 //! Messages of the `Intake` service.
 
-use audit::event::EntryError;
+use audit::entry::EntryError;
 use audit::{Entry, TreeHead};
 use model::{BatchManifest, Epoch, KeyCheck, PartyName, RunNumber};
 

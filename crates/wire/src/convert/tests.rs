@@ -1,5 +1,6 @@
 //! Every message comes back as it went, and a wrong field is named.
 
+use model::lifecycle::Phase;
 use model::{BatchKind, BatchManifest, Digest, Epoch, KeyCheck, RunNumber};
 use proptest::prelude::*;
 use prost::Message as _;
@@ -15,7 +16,7 @@ fn description(role: Role) -> Description {
         project: "census".parse().unwrap(),
         epoch: Epoch(3),
         run: RunNumber(7),
-        state: RunState::Linking,
+        state: Phase::Linking,
         schema_digest: Digest::of(b"schema"),
         role,
         resolver_key: (role == Role::Resolver).then_some([9; 32]),
@@ -77,7 +78,7 @@ proptest! {
 #[test]
 fn descriptions_come_back_for_both_roles_and_all_states() {
     for role in [Role::Matcher, Role::Resolver] {
-        for state in RunState::ALL {
+        for state in Phase::ALL {
             let before = Description {
                 state,
                 ..description(role)
@@ -128,7 +129,7 @@ fn results_come_back() {
 fn run_status_comes_back() {
     let status = RunStatus {
         run: RunNumber(7),
-        state: RunState::Open,
+        state: Phase::Open,
         detail: "waits for the handle map of id".to_owned(),
         parties: vec![PartyProgress {
             party: "id".parse().unwrap(),

@@ -8,7 +8,8 @@ use super::fake::{review_pair, rows};
 use super::world::{Listening, World, error_of};
 use crate::client::{ClientError, NodeClient, ResultsSink};
 use crate::limits::MAX_PAGE_ROWS;
-use crate::messages::{ResultsHeader, ResultsRow, Role, RunState};
+use crate::messages::{ResultsHeader, ResultsRow, Role};
+use model::lifecycle::Phase;
 
 /// Keeps what comes, or fails to.
 #[derive(Default)]
@@ -101,7 +102,7 @@ async fn a_sink_that_fails_ends_the_collecting() {
 async fn only_the_resolver_knows_where_a_run_stands() {
     let (_listening, client) = resolver().await;
     let status = client.run_status().await.unwrap();
-    assert_eq!(status.state, RunState::Released);
+    assert_eq!(status.state, Phase::Released);
     assert_eq!(status.parties[0].party.as_str(), "crvs");
 
     let world = World::new();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use audit::{Actor, Checkpoint, Event, KeyKind, Log, MemoryStore, NoteSigner, VerifierKey};
+use model::lifecycle::Phase;
 use model::{
     BatchKind, BatchManifest, Digest, Epoch, KeyCheck, PartyName, Pseudonym, RecordHandle,
     RefusalCode, ReviewId, RunNumber,
@@ -40,13 +41,22 @@ pub(crate) fn manifest(party: &str, payload: &[u8], chunk_bytes: u32) -> BatchMa
 
 /// The receipt of a batch accepted as the second thing that ever happened.
 pub(crate) fn receipt(manifest: &BatchManifest) -> Receipt {
-    let mut log = Log::open(MemoryStore::default()).unwrap();
-    accept(&mut log, &self::manifest("id", b"before", 4));
-    accept(&mut log, manifest)
+    receipt_of(manifest, |_| ())
 }
 
-fn accept(log: &mut Log<MemoryStore>, manifest: &BatchManifest) -> Receipt {
-    let event = Event::BatchAccepted {
+/// As [`receipt`], with another acceptance than that of the batch.
+pub(crate) fn receipt_of(manifest: &BatchManifest, change: impl FnOnce(&mut Event)) -> Receipt {
+    let mut log = Log::open(MemoryStore::default()).unwrap();
+    accept(&mut log, &self::manifest("id", b"before", 4), |_| ());
+    accept(&mut log, manifest, change)
+}
+
+fn accept(
+    log: &mut Log<MemoryStore>,
+    manifest: &BatchManifest,
+    change: impl FnOnce(&mut Event),
+) -> Receipt {
+    let mut event = Event::BatchAccepted {
         run: manifest.run,
         party: manifest.party.clone(),
         kind: manifest.kind,
@@ -54,6 +64,7 @@ fn accept(log: &mut Log<MemoryStore>, manifest: &BatchManifest) -> Receipt {
         rows: manifest.rows,
         bytes: manifest.bytes,
     };
+    change(&mut event);
     let entry = log.append(event, Actor::Coordinator, 1).unwrap();
     let proof = log.receipt(entry.sequence).unwrap();
     Receipt {
@@ -164,7 +175,7 @@ impl Intake for Fake {
             project: "census".parse().unwrap(),
             epoch: Epoch(1),
             run: RunNumber(1),
-            state: RunState::Open,
+            state: Phase::Open,
             schema_digest: Digest::of(b"schema"),
             role: self.role,
             resolver_key: (self.role == Role::Resolver).then_some([9; 32]),
@@ -234,7 +245,7 @@ impl Intake for Fake {
             return Err(Fault::refused(RefusalCode::DigestDiffers, "the batch"));
         }
         let manifest = batch.manifest.clone();
-        let receipt = accept(&mut state.log, &manifest);
+        let receipt = accept(&mut state.log, &manifest, |_| ());
         state.batch(party, manifest_digest)?.receipt = Some(receipt.clone());
         state.accepted += 1;
         Ok(receipt)
@@ -245,7 +256,7 @@ impl Results for Fake {
     fn run_status(&self, party: &PartyName) -> Result<RunStatus, Fault> {
         Ok(RunStatus {
             run: RunNumber(1),
-            state: RunState::Released,
+            state: Phase::Released,
             detail: "results can be collected".to_owned(),
             parties: vec![PartyProgress {
                 party: party.clone(),

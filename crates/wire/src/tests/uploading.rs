@@ -50,7 +50,7 @@ async fn a_batch_is_uploaded_and_receipted() {
         .upload(&manifest, Cursor::new(PAYLOAD), &counted)
         .await
         .unwrap();
-    receipt.check(&manifest.digest()).unwrap();
+    receipt.check(&manifest).unwrap();
     assert_eq!(listening.fake.state().stored, 3);
     let progress = [&counted.steps, &counted.done].map(|count| count.load(Ordering::Relaxed));
     assert_eq!(progress, [10, 10]);

@@ -1,0 +1,224 @@
+//! Keys sealed under a passphrase, for key files that leave a machine or lie where backups are made.
+//!
+//! Argon2id (RFC 9106) makes a key of the passphrase, at a cost of memory and time that stands beside
+//! what is sealed; ChaCha20-Poly1305 (RFC 8439) seals under it. A key is made for one sealing alone, by
+//! its salt, so the nonce is zero.
+
+use std::io::BufRead;
+use std::path::Path;
+
+use argon2::{Algorithm, Argon2, Params, Version};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use zeroize::Zeroizing;
+
+use crate::key::Key32;
+use crate::key_file::{KeyFileError, read_private};
+
+/// The fewest characters of a passphrase.
+pub const MIN_CHARACTERS: usize = 12;
+
+/// The most bytes of a passphrase.
+pub const MAX_BYTES: usize = 1024;
+
+/// Bytes of a salt.
+pub(crate) const SALT_BYTES: usize = 16;
+
+/// Bytes of a sealed key: the key and a tag.
+pub(crate) const SEALED_BYTES: usize = 32 + 16;
+
+/// Why text is no passphrase.
+#[derive(Debug, thiserror::Error)]
+pub enum PassphraseError {
+    /// Too short to withstand guessing, or longer than any.
+    #[error(
+        "a passphrase has at least {MIN_CHARACTERS} characters and at most {MAX_BYTES} bytes; take several words"
+    )]
+    Length,
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] KeyFileError),
+    /// Nothing could be read.
+    #[error("no passphrase can be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+}
+
+/// What somebody knows or keeps elsewhere, and key files are sealed under.
+pub struct Passphrase(Zeroizing<String>);
+
+impl Passphrase {
+    /// The passphrase in the first line of `text`.
+    ///
+    /// # Errors
+    /// [`PassphraseError::Length`].
+    pub fn new(text: Zeroizing<String>) -> Result<Self, PassphraseError> {
+        let line = text.lines().next().unwrap_or_default();
+        let fits = line.chars().count() >= MIN_CHARACTERS && line.len() <= MAX_BYTES;
+        match fits {
+            true => Ok(Self(Zeroizing::new(line.to_owned()))),
+            false => Err(PassphraseError::Length),
+        }
+    }
+
+    /// Reads the passphrase in the file at `path`, which must be plain and its owner's alone.
+    ///
+    /// # Errors
+    /// [`PassphraseError`] when there is none, or it is open to others.
+    pub fn read(path: &Path) -> Result<Self, PassphraseError> {
+        let bytes = read_private(path, MAX_BYTES + 1)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| PassphraseError::Length)?;
+        Self::new(Zeroizing::new(text.to_owned()))
+    }
+
+    /// Reads the passphrase from a line that somebody types or another program writes.
+    ///
+    /// # Errors
+    /// [`PassphraseError`] when there is none.
+    pub fn ask(from: &mut dyn BufRead) -> Result<Self, PassphraseError> {
+        // Sized for the whole, so that growing leaves no copy behind.
+        let mut line = Zeroizing::new(String::with_capacity(2 * MAX_BYTES));
+        std::io::Read::take(from, MAX_BYTES as u64 + 2).read_line(&mut line)?;
+        Self::new(line)
+    }
+}
+
+/// What making a key of a passphrase costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// Memory, in KiB.
+    pub(crate) memory: u32,
+    /// Passes over it.
+    pub(crate) passes: u32,
+}
+
+impl Cost {
+    /// What new files take: a tenth of a second or so on a small machine, and 64 MiB.
+    pub(crate) const USUAL: Self = Self {
+        memory: 64 * 1024,
+        passes: 3,
+    };
+
+    /// Whether a file may ask for it: a hostile one is not to take all memory.
+    pub(crate) fn is_bearable(self) -> bool {
+        (8..=1024 * 1024).contains(&self.memory) && (1..=64).contains(&self.passes)
+    }
+}
+
+/// Seals `key`, bound to `context`; none where the cost is not one that Argon2 takes.
+pub(crate) fn seal(
+    passphrase: &Passphrase,
+    cost: Cost,
+    salt: &[u8; SALT_BYTES],
+    context: &[u8],
+    key: &Key32,
+) -> Option<Vec<u8>> {
+    let mut sealed = Vec::with_capacity(SEALED_BYTES);
+    sealed.extend_from_slice(key.bytes());
+    let sealing = sealing_key(passphrase, cost, salt)?;
+    let nonce = Nonce::assume_unique_for_key([0; 12]);
+    sealing
+        .seal_in_place_append_tag(nonce, Aad::from(context), &mut sealed)
+        .ok()?;
+    Some(sealed)
+}
+
+/// Opens what [`seal`] sealed; none with another passphrase or context.
+pub(crate) fn open(
+    passphrase: &Passphrase,
+    cost: Cost,
+    salt: &[u8; SALT_BYTES],
+    context: &[u8],
+    sealed: &[u8; SEALED_BYTES],
+) -> Option<Key32> {
+    let mut bytes = Zeroizing::new(*sealed);
+    let sealing = sealing_key(passphrase, cost, salt)?;
+    let nonce = Nonce::assume_unique_for_key([0; 12]);
+    let opened = sealing
+        .open_in_place(nonce, Aad::from(context), &mut bytes[..])
+        .ok()?;
+    let mut key = Zeroizing::new([0; 32]);
+    key.copy_from_slice(opened);
+    Some(Key32::from_bytes(&mut key))
+}
+
+fn sealing_key(
+    passphrase: &Passphrase,
+    cost: Cost,
+    salt: &[u8; SALT_BYTES],
+) -> Option<LessSafeKey> {
+    let params = Params::new(cost.memory, cost.passes, 1, Some(32)).ok()?;
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut key = Zeroizing::new([0; 32]);
+    argon
+        .hash_password_into(passphrase.0.as_bytes(), salt, &mut key[..])
+        .ok()?;
+    let key = UnboundKey::new(&CHACHA20_POLY1305, &key[..]).ok()?;
+    Some(LessSafeKey::new(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use static_assertions::assert_not_impl_any;
+    use std::fmt::{Debug, Display};
+
+    assert_not_impl_any!(Passphrase: Debug, Display, Clone, PartialEq);
+
+    const CHEAP: Cost = Cost {
+        memory: 32,
+        passes: 3,
+    };
+
+    fn passphrase(text: &str) -> Result<Passphrase, PassphraseError> {
+        Passphrase::new(Zeroizing::new(text.to_owned()))
+    }
+
+    #[test]
+    fn what_is_sealed_opens_with_the_same_passphrase_and_context_alone() {
+        let right = passphrase("four words of mine").ok().unwrap();
+        let wrong = passphrase("four words of yours").ok().unwrap();
+        let key = Key32::from_bytes(&mut [9; 32]);
+        let salt = [1; SALT_BYTES];
+        let sealed = seal(&right, CHEAP, &salt, b"signing", &key).unwrap();
+        let mut sealed: [u8; SEALED_BYTES] = sealed.try_into().unwrap();
+        assert!(!sealed.windows(4).any(|window| window == [9; 4]));
+        let opened = |passphrase, cost, salt, context: &[u8], sealed: &[u8; SEALED_BYTES]| {
+            open(passphrase, cost, salt, context, sealed).map(|key| *key.bytes())
+        };
+        assert_eq!(
+            opened(&right, CHEAP, &salt, b"signing", &sealed),
+            Some([9; 32])
+        );
+        let dearer = Cost { passes: 4, ..CHEAP };
+        assert_eq!(opened(&wrong, CHEAP, &salt, b"signing", &sealed), None);
+        assert_eq!(opened(&right, dearer, &salt, b"signing", &sealed), None);
+        assert_eq!(
+            opened(&right, CHEAP, &[2; SALT_BYTES], b"signing", &sealed),
+            None
+        );
+        assert_eq!(opened(&right, CHEAP, &salt, b"linkage", &sealed), None);
+        sealed[3] ^= 1;
+        assert_eq!(opened(&right, CHEAP, &salt, b"signing", &sealed), None);
+    }
+
+    #[test]
+    fn a_passphrase_is_one_line_of_some_length() {
+        for bad in [
+            "",
+            "short",
+            "eleven char",
+            "\nfour words of mine",
+            &"x".repeat(MAX_BYTES + 1),
+        ] {
+            assert!(passphrase(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            *passphrase("four words of mine\nnote\n").ok().unwrap().0,
+            "four words of mine"
+        );
+        let typed = Passphrase::ask(&mut &b"four words of mine\n"[..])
+            .ok()
+            .unwrap();
+        assert_eq!(*typed.0, "four words of mine");
+        assert!(Passphrase::ask(&mut &b""[..]).is_err());
+    }
+}

@@ -1,0 +1,334 @@
+//! The federation of processes, and the places from which tests go on.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+use testkit::processes::{Ran, Running, free_addresses, wait_for};
+
+use crate::setting::{SCHEMA, copy_directory, programs, registry};
+
+pub(super) const PARTIES: [&str; 2] = ["crvs", "sr"];
+const RECORDS: u32 = 40;
+/// The exit code of a program that a rule stopped, or that found something wrong.
+const REFUSED: i32 = 3;
+/// Rounds in which every node does what it can towards the key; each waits for the other four times.
+const ROUNDS: usize = 5;
+
+/// Directories of a whole federation that nothing runs in.
+pub(super) struct Place {
+    path: PathBuf,
+    listen: [SocketAddr; 2],
+}
+
+/// Enrolled, with signed cards and agreement; nobody has a linkage key.
+pub(super) static ENROLLED: LazyLock<Place> = LazyLock::new(|| {
+    let places = places();
+    if places.exists() {
+        fs::remove_dir_all(&places).unwrap();
+    }
+    World::enrolled(|text| text).leave("enrolled")
+});
+
+/// Both nodes have agreed on a linkage key and prepared their registries.
+pub(super) static PREPARED: LazyLock<Place> = LazyLock::new(|| {
+    let mut world = World::at(&ENROLLED);
+    world.start();
+    world.agree_on_key();
+    for party in PARTIES {
+        done(world.node(party, &format!("prepare --input {party}.csv")));
+    }
+    world.leave("prepared")
+});
+
+/// After a whole run.
+pub(super) static COLLECTED: LazyLock<Place> = LazyLock::new(|| {
+    let mut world = World::at(&PREPARED);
+    world.start();
+    for party in PARTIES {
+        done(world.node(party, "upload"));
+    }
+    for party in PARTIES {
+        done(world.node(party, &format!("approve --wait 60 --key {party}.dpo")));
+    }
+    for party in PARTIES {
+        done(world.node(party, "collect --wait 60"));
+    }
+    world.leave("collected")
+});
+
+/// Where the places are: with what was built, and made anew by every run of the tests.
+fn places() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("processes")
+}
+
+/// A federation.
+pub(super) struct World {
+    dir: TempDir,
+    listen: [SocketAddr; 2],
+    coordinator: Option<Running>,
+}
+
+impl World {
+    /// A copy of a place, at addresses of its own.
+    pub(super) fn at(place: &Place) -> Self {
+        let world = Self {
+            dir: tempfile::tempdir().unwrap(),
+            listen: free_addresses().unwrap(),
+            coordinator: None,
+        };
+        copy_directory(&place.path, world.dir.path());
+        let nodes = PARTIES.map(|party| format!("node-{party}/node.toml"));
+        for file in nodes
+            .iter()
+            .map(String::as_str)
+            .chain(["coordinator/coordinator.toml"])
+        {
+            world.readdress(file, place.listen, world.listen);
+        }
+        world
+    }
+
+    /// Makes a federation whose agreement is as `edit` has the draft.
+    pub(super) fn enrolled(edit: impl FnOnce(String) -> String) -> Self {
+        let world = Self {
+            dir: tempfile::tempdir().unwrap(),
+            listen: free_addresses().unwrap(),
+            coordinator: None,
+        };
+        world.write("schema.toml", SCHEMA);
+        let [matcher, resolver] = world.listen;
+        done(world.coordinator(&format!(
+            "init --project census --schema schema.toml --matcher-listen {matcher} --resolver-listen {resolver}"
+        )));
+        world.sign_agreement(edit);
+        for party in PARTIES {
+            world.write(&format!("{party}.csv"), &registry(RECORDS));
+            world.enrol(party);
+        }
+        world
+    }
+
+    fn sign_agreement(&self, edit: impl FnOnce(String) -> String) {
+        let mut draft =
+            "agree draft agreement --project census --schema schema.toml --purpose rehearsal \
+                         --legal-basis none --until 2099-12-31"
+                .to_owned();
+        for party in PARTIES {
+            done(self.officer(&format!("agree key --out {party}.dpo")));
+            draft += &format!(" --dpo {party}={}", self.fingerprint(party));
+        }
+        done(self.officer(&draft));
+        let text = fs::read_to_string(self.path("agreement/agreement.toml")).unwrap();
+        self.write("agreement/agreement.toml", &edit(text));
+        for party in PARTIES {
+            done(self.officer(&format!("agree sign agreement --key {party}.dpo")));
+        }
+        done(self.coordinator("agree --agreement agreement"));
+    }
+
+    /// The fingerprint of a party's officer.
+    fn fingerprint(&self, party: &str) -> String {
+        let told = done(self.officer(&format!("agree fingerprint --key {party}.dpo"))).out;
+        told.split_whitespace().nth(1).unwrap().to_owned()
+    }
+
+    fn enrol(&self, party: &str) {
+        let [matcher, resolver] = self.listen;
+        let dpo = self.fingerprint(party);
+        done(self.node(
+            party,
+            &format!(
+                "init --party {party} --project census --schema schema.toml --matcher {matcher} \
+                 --resolver {resolver} --dpo {dpo}"
+            ),
+        ));
+        self.certify(party);
+        done(self.node(party, "agree install agreement"));
+        done(self.node(party, "key card"));
+        done(self.officer(&format!(
+            "agree card node-{party}/keys/epoch-1/card.toml --key {party}.dpo"
+        )));
+    }
+
+    /// Has the operator issue a certificate for the node's request, and the node install it. Returns its
+    /// fingerprint.
+    pub(super) fn certify(&self, party: &str) -> String {
+        let told = done(self.coordinator(&format!(
+            "enrol --request node-{party}/identity/request.csr --party {party} --out {party}.pem"
+        )));
+        done(self.node(
+            party,
+            &format!("enrol --certificate {party}.pem --authority coordinator/authority/ca.pem"),
+        ));
+        let mut lines = told.out.lines();
+        let line = lines.find_map(|line| line.strip_prefix("fingerprint"));
+        line.unwrap().trim().to_owned()
+    }
+
+    /// Has both nodes agree on the linkage key, one turn after the other.
+    pub(super) fn agree_on_key(&self) {
+        for _ in 0..ROUNDS {
+            for party in PARTIES {
+                done(self.node(party, "key agree"));
+            }
+        }
+        let prints = PARTIES.map(|party| done(self.node(party, "key check")).out);
+        assert_eq!(prints[0], prints[1]);
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(super) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Puts other addresses into a program's settings.
+    pub(super) fn readdress(&self, file: &str, from: [SocketAddr; 2], to: [SocketAddr; 2]) {
+        let mut text = self.read(file);
+        for (from, to) in from.iter().zip(to) {
+            text = text.replace(&from.to_string(), &to.to_string());
+        }
+        self.write(file, &text);
+    }
+
+    pub(super) fn listen(&self) -> [SocketAddr; 2] {
+        self.listen
+    }
+
+    /// Runs a command of a party's node to its end.
+    pub(super) fn node(&self, party: &str, arguments: &str) -> Ran {
+        let at = format!("{arguments} --dir node-{party}");
+        self.run("symbolon-node", &at)
+    }
+
+    /// Runs a command of `symbolon-node` that needs no node.
+    pub(super) fn officer(&self, arguments: &str) -> Ran {
+        self.run("symbolon-node", arguments)
+    }
+
+    /// Runs a command of the coordinator's operator.
+    pub(super) fn coordinator(&self, arguments: &str) -> Ran {
+        self.run(
+            "symbolon-coordinator",
+            &format!("{arguments} --dir coordinator"),
+        )
+    }
+
+    /// Fetches everything into a bundle and runs a check of the auditor on it, with the keys that every
+    /// keeper tells.
+    pub(super) fn audit(&self, check: &str) -> Ran {
+        drop(fs::remove_dir_all(self.path("bundle")));
+        let fetch = "fetch --out bundle --coordinator coordinator --node node-crvs --node node-sr";
+        done(self.run("symbolon-audit", fetch));
+        let logs = [
+            "coordinator/matcher",
+            "coordinator/resolver",
+            "node-crvs",
+            "node-sr",
+        ];
+        let keys = logs.map(|keeper| self.read(&format!("{keeper}/log/key")));
+        self.write("keys", &keys.concat());
+        self.run("symbolon-audit", &format!("{check} bundle --keys keys"))
+    }
+
+    fn run(&self, program: &str, arguments: &str) -> Ran {
+        Ran::of(&mut self.command(program, arguments)).unwrap()
+    }
+
+    fn command(&self, program: &str, arguments: &str) -> Command {
+        let mut command = programs().command(program);
+        command.args(arguments.split_whitespace());
+        command.current_dir(self.dir.path());
+        command
+    }
+
+    /// Starts the coordinator.
+    pub(super) fn start(&mut self) {
+        self.coordinator = Some(self.start_at("coordinator", self.listen));
+    }
+
+    /// Starts a coordinator whose state is in `directory`.
+    pub(super) fn start_at(&self, directory: &str, listen: [SocketAddr; 2]) -> Running {
+        let mut run = self.command("symbolon-coordinator", &format!("run --dir {directory}"));
+        let words = self.path(&format!("{directory}.words"));
+        let running = Running::start(&mut run, &words).unwrap();
+        listen
+            .into_iter()
+            .for_each(|address| wait_for(address).unwrap());
+        running
+    }
+
+    /// Ends the coordinator.
+    pub(super) fn stop(&mut self) {
+        self.coordinator.take().unwrap().kill().unwrap();
+    }
+
+    /// What the coordinator wrote since the copy was made.
+    pub(super) fn words(&self) -> String {
+        self.read("coordinator.words")
+    }
+
+    /// Keeps the directories as a place.
+    fn leave(mut self, name: &str) -> Place {
+        drop(self.coordinator.take());
+        let place = Place {
+            path: places().join(name),
+            listen: self.listen,
+        };
+        copy_directory(self.dir.path(), &place.path);
+        place
+    }
+}
+
+/// Holds a command to having been done.
+#[track_caller]
+pub(super) fn done(ran: Ran) -> Ran {
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    ran
+}
+
+/// Holds a command to having been refused, with each of these words.
+#[track_caller]
+pub(super) fn refused(ran: &Ran, words: &[&str]) {
+    let told = format!("{}{}", ran.out, ran.err);
+    assert_eq!(ran.code, Some(REFUSED), "{told}");
+    for words in words {
+        assert!(told.contains(words), "no `{words}` in:\n{told}");
+    }
+}
+
+/// Holds a verdict to one line that says what is wrong with `log`, shown by this party's evidence.
+#[track_caller]
+pub(super) fn shows(verdict: &Ran, by: &str, log: &str, words: &str) {
+    assert_eq!(
+        verdict.code,
+        Some(REFUSED),
+        "{}{}",
+        verdict.out,
+        verdict.err
+    );
+    let is_it = |line: &str| {
+        let about = line.strip_prefix("WRONG").map(str::trim_start);
+        let about = about.and_then(|rest| rest.strip_prefix(log));
+        let shown = match by == log {
+            true => !line.ends_with(')'),
+            false => line.ends_with(&format!("(shown by {by})")),
+        };
+        about.is_some_and(|rest| rest.starts_with([',', ':'])) && shown && line.contains(words)
+    };
+    assert!(
+        verdict.out.lines().any(is_it),
+        "no `{words}` about {log} shown by {by} in:\n{}",
+        verdict.out
+    );
+}
