@@ -72,7 +72,7 @@ fn secret() -> ClkSecret {
 }
 
 /// One feature of each kind, an ignored one, and a filter that is folded.
-const SCHEMA: &str = r#"{"version": 3, "clkConfig": {"l": 256, "xor_folds": 1, "kdf": {"type": "HKDF",
+const SCHEMA: &str = r#"{"version": 3, "clkConfig": {"l": 4096, "xor_folds": 1, "kdf": {"type": "HKDF",
 "hash": "SHA512", "salt": "c2FsdA==", "info": "aW5mbw==", "keySize": 16}}, "features": [
 {"identifier": "id", "ignored": true},
 {"identifier": "name", "format": {"type": "string", "case": "lower", "maxLength": 40, "encoding": "utf-8"},
@@ -102,7 +102,12 @@ pub fn data(bytes: &[u8]) -> bool {
         header,
         trim: how & 4 != 0,
     };
-    let encoder = ClkEncoder::new(ClkSchema::parse(SCHEMA.as_bytes()).unwrap(), &secret()).unwrap();
+    // Short filters are encoded with caches, which are costly to make: seldom.
+    let schema = match how & 16 {
+        0 => SCHEMA.to_owned(),
+        _ => SCHEMA.replace("4096", "256"),
+    };
+    let encoder = ClkEncoder::new(ClkSchema::parse(schema.as_bytes()).unwrap(), &secret()).unwrap();
     let encoder = match how & 8 {
         0 => encoder,
         _ => encoder.without_validation(),

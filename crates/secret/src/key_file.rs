@@ -165,10 +165,10 @@ pub fn write(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), KeyFileEr
     write_line(path, &line)
 }
 
-/// As [`write`], sealed under a passphrase.
+/// As [`write()`], sealed under a passphrase.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_sealed(
     path: &Path,
     purpose: Purpose,
