@@ -18,7 +18,7 @@ use testkit::processes::Ran;
 
 use registries::{meaningless, unreadable};
 
-use crate::setting::{SCHEMA, WORKBENCH, programs, registry};
+use crate::setting::{SCHEMA, WORKBENCH, programs, registry, workspace};
 
 /// Stand in every bad registry and must not stand in any message.
 const VALUES: [&str; 4] = ["Zyxquorna", "Plimbert", "Quondamly", "k-77341"];
@@ -273,6 +273,75 @@ fn the_workbench_reports_a_linkage_and_explains_its_pairs() {
     assert_eq!(run["cuts"], serde_json::json!({}));
     assert_eq!(run["model"]["classes"][0], "one person");
     assert!(run["estimated_pairs_completeness"].as_f64().unwrap() > 0.99);
+}
+
+/// Attacks on the sample's identity register.
+fn attack(arguments: &[&str]) -> Ran {
+    let sample = workspace().join("examples/four-registries");
+    let mut attack = Command::new(WORKBENCH);
+    attack.arg("attack").arg(sample.join("schema.toml"));
+    let party = format!("id={}", sample.join("id.csv.gz").display());
+    ran(attack
+        .args(["--party", &party, "--n", "300"])
+        .args(arguments))
+}
+
+#[test]
+fn attacks_tell_the_same_on_any_number_of_threads() {
+    let told = |threads: &str| {
+        let ran = attack(&[
+            "--profile",
+            "compat",
+            "--only",
+            "gm-l,dict",
+            "--json",
+            "--threads",
+            threads,
+        ]);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        let mut told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        for one in told["attacks"].as_array_mut().unwrap() {
+            one.as_object_mut().unwrap().remove("seconds").unwrap();
+        }
+        told
+    };
+    let one = told("1");
+    assert_eq!(one, told("3"));
+    assert_eq!(one["profile"], "record-clk");
+    let unknown = attack(&["--profile", "compat", "--only", "ef"]);
+    assert_told(
+        "an attack the profile does not have",
+        &unknown,
+        FAILED,
+        &["no attack `EF`"],
+    );
+}
+
+#[test]
+fn a_risk_report_is_written_and_says_what_it_cannot_promise() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = attack(&[
+        "--profile",
+        "strong",
+        "--report",
+        dir.path().to_str().unwrap(),
+    ]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.out.contains("M12") && ran.out.contains("decision: "),
+        "{}",
+        ran.out
+    );
+    let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    assert_eq!(report["metrics"].as_array().unwrap().len(), 12);
+    let page = read("report.html");
+    for always in report["residual"].as_array().unwrap() {
+        assert!(
+            page.contains(always.as_str().unwrap()),
+            "without `{always}`"
+        );
+    }
 }
 
 #[test]
