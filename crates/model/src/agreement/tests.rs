@@ -110,7 +110,7 @@ fn readable_clauses_say_what_the_schema_says() {
         assert_ne!(changed, text(), "{from}");
         signed(&changed).check_schema(&schema)
     };
-    names(Clause::Profile, check("\"standard\"", "\"strong\""));
+    names(Clause::Profile, check("\"standard\"", "\"field-bloom\""));
     names(
         Clause::Passes,
         check("passes = [\"born\"]", "passes = [\"name\"]"),
