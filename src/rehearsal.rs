@@ -337,12 +337,20 @@ impl<'a> Work<'a> {
         Ok(prepared.report)
     }
 
+    /// Leaves out the calibration rows that records of later batches took the place of.
+    fn drop_gone(&mut self) {
+        for (number, batch) in (0..).zip(&self.standing.batches) {
+            self.comparer.drop_rows(number, batch.gone.iter().copied());
+        }
+    }
+
     /// Compares the records, and has the resolver take the comparisons as they come.
     fn compare(
-        self,
+        mut self,
         resolver: &mut Resolver<'_>,
         progress: &dyn Progress,
     ) -> anyhow::Result<(StandingRun, MatchReport)> {
+        self.drop_gone();
         let sets = self.standing.batches.iter().map(|batch| &batch.set);
         let clear: Vec<(&RecordSet, &ClearRecords)> = sets.zip(&self.clear).collect();
         let mut sink = |part: &[u8]| {
@@ -366,9 +374,7 @@ impl<'a> Work<'a> {
         resolver: &mut Resolver<'_>,
         progress: &dyn Progress,
     ) -> anyhow::Result<(StandingRun, MatchReport)> {
-        for (number, batch) in (0..).zip(&self.standing.batches) {
-            self.comparer.drop_rows(number, batch.gone.iter().copied());
-        }
+        self.drop_gone();
         let mut comparisons = Spool::new(&self.plan.scratch)?;
         let sets = self.standing.batches.iter().map(|batch| &batch.set);
         let clear: Vec<(&RecordSet, &ClearRecords)> = sets.zip(&self.clear).collect();
