@@ -30,7 +30,7 @@ use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
 
 /// Records read and encoded at a time.
-const CHUNK: usize = 4096;
+pub(crate) const CHUNK: usize = 4096;
 /// A batch takes at most about this part of the memory.
 const BATCHES_IN_MEMORY: usize = 16;
 

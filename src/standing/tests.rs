@@ -9,11 +9,13 @@ use testkit::country::{CountrySpec, ErrorLevel, generate};
 
 use super::*;
 use crate::changes::Changes;
-use crate::rehearsal::{Linked, PartyFile, Rehearsal};
+use crate::rehearsal::{CHUNK, Linked, PartyFile, Rehearsal};
 
 const SCHEMA: &str = include_str!("../../examples/four-registries/schema.toml");
 const SEED: u64 = 3;
-const PERSONS: u32 = 2700;
+/// Enough for the largest registry to be read in two pieces, and so to be cut into two batches where memory
+/// is short: then records of the second take places in the sample that records of the first had.
+const PERSONS: u32 = 3800;
 
 /// Cuts every registry in `dir` in two: every fifth record comes later, and all of the last party.
 fn cut_in_two(dir: &Path, schema: &LinkageSchema) {
@@ -93,6 +95,8 @@ fn records_added_later_give_the_clusters_of_all_at_once() {
         .run(&all, &Silent)
         .unwrap();
     assert!(run.samples.values().any(|sample| sample.len() == 2048));
+    let of_crvs = at_once.records.iter().filter(|r| r.label == "crvs");
+    assert!(of_crvs.count() > CHUNK, "no registry was cut");
     assert_eq!(added.matched, at_once.matched);
     assert_eq!(added.resolution.links, at_once.resolution.links);
     assert_eq!(clusters(&added), clusters(&at_once));

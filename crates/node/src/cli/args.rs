@@ -240,7 +240,7 @@ pub(super) struct Collect {
     /// The node's directory.
     #[arg(long, value_name = "DIR")]
     pub(super) dir: PathBuf,
-    /// How long to wait for the others, and for the run to be released.
+    /// How long to wait for the run to be released.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait: u64,
     /// Where the results go; results/run-N.csv in the node's directory if not given.
@@ -263,7 +263,7 @@ pub(super) struct Run {
     /// The registry: a CSV file in UTF-8 with a header, plain or gzip.
     #[arg(long, value_name = "FILE")]
     pub(super) input: PathBuf,
-    /// How long to wait for the run to be released.
+    /// How long to wait for the others, and for the run to be released.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait: u64,
     /// Where the results go; results/run-N.csv in the node's directory if not given.
