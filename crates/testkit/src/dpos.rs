@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Act, Disclosure, Draft, DraftMember};
+use model::agreement::{Act, Disclosure, Draft, DraftMember, RiskRules};
 use model::schema::Party;
 use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
@@ -18,6 +18,24 @@ const DAYS_MILLIS: u64 = DAYS as u64 * 86_400_000;
 const RUNS: u32 = 100;
 /// How long its results may be kept, in days.
 const RETENTION: u32 = 30;
+
+/// What an agreement asks of uploads; nothing by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// On-demand disclosure.
+    pub disclosure: Option<Disclosure>,
+    /// What the risk report may say.
+    pub risk: Option<RiskRules>,
+}
+
+impl From<Option<Disclosure>> for Terms {
+    fn from(disclosure: Option<Disclosure>) -> Self {
+        Self {
+            disclosure,
+            ..Self::default()
+        }
+    }
+}
 
 /// The officers of a schema's parties.
 pub struct Dpos {
@@ -37,10 +55,10 @@ impl Dpos {
         today: Day,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, NodeError> {
-        Self::under(dir, project, schema, None, today, entropy)
+        Self::under(dir, project, schema, Terms::default(), today, entropy)
     }
 
-    /// As [`Self::new`], with these terms of disclosure in the agreement.
+    /// As [`Self::new`], with these terms in the agreement.
     ///
     /// # Errors
     /// As for [`Self::new`].
@@ -48,7 +66,7 @@ impl Dpos {
         dir: &Path,
         project: &ProjectName,
         schema: &LinkageSchema,
-        disclosure: Option<Disclosure>,
+        terms: Terms,
         today: Day,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, NodeError> {
@@ -72,7 +90,8 @@ impl Dpos {
             runs: RUNS,
             retention_days: RETENTION,
             noise: None,
-            disclosure,
+            disclosure: terms.disclosure,
+            risk: terms.risk,
             custodians,
             coordinator: "The linkage unit".to_owned(),
         };
@@ -131,6 +150,24 @@ impl Dpos {
     ) -> Result<(), NodeError> {
         for party in parties {
             node::sign_agreement(&self.agreement(), &self.key(party))?;
+        }
+        Ok(())
+    }
+
+    /// Has the officers of `parties` answer for the upload of the risk report in the file `report`.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the report says to release, or is of another agreement.
+    pub fn override_risk<'a>(
+        &self,
+        report: &Path,
+        parties: impl IntoIterator<Item = &'a PartyName>,
+        reason: &str,
+        today: Day,
+    ) -> Result<(), NodeError> {
+        for party in parties {
+            let key = self.key(party);
+            node::override_risk(report, &self.agreement(), &key, reason, today)?;
         }
         Ok(())
     }
