@@ -166,6 +166,7 @@ fn classes(linked: &Linked) -> Vec<&'static str> {
     let all = [
         ("one person", fitted),
         ("household", model.households),
+        ("kin", model.kin),
         ("twins", model.twins),
         ("unrelated", fitted),
     ];

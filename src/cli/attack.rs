@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use model::profile::Profile;
 use model::{Layout, LinkageSchema};
 
-use super::progress::Bars;
+use super::progress::listener;
 use crate::attacking::{self, Registries};
 use crate::inputs;
 use crate::rehearsal::PartyFile;
@@ -145,13 +145,13 @@ pub(crate) fn run(arguments: &AttackArguments) -> anyhow::Result<()> {
         let report = registries.report((&schema, &layout, arguments.seed), limits);
         return attacking::write_report(dir, &report, arguments.json);
     }
-    let bars = Bars::new();
+    let progress = listener();
     let with = (&schema, &layout, arguments.seed);
     let mut attacked = Vec::new();
     for people in arguments.sizes() {
-        attacked.extend(registries.attack(with, people, &runs, &bars));
+        attacked.extend(registries.attack(with, people, &runs, &*progress));
     }
-    drop(bars);
+    drop(progress);
     if let Some(path) = &arguments.chart {
         let title = format!(
             "What attacks name under the profile {}",

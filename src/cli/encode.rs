@@ -10,11 +10,10 @@ use clap::{ArgAction, Args};
 use encode::clk::{
     ClkEncoder, ClkSecret, Header, PopcountSummary, Popcounts, ReadOptions, encode_csv,
 };
-use model::Progress as _;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::progress::Bars;
+use super::progress::listener;
 use super::schema::read_clk_schema;
 use crate::inputs::use_threads;
 
@@ -176,18 +175,19 @@ fn encode_to(
         },
         trim: arguments.trim,
     };
-    let bars = Bars::new();
+    let progress = listener();
     if is_standard(&arguments.input) {
-        bars.stage("encoding, bytes", 0);
-        return encode_csv(encoder, io::stdin(), output, options, &bars).context("standard input");
+        progress.stage("encoding, bytes", 0);
+        return encode_csv(encoder, io::stdin(), output, options, &*progress)
+            .context("standard input");
     }
     let shown = arguments.input.display();
     let input = File::open(&arguments.input).with_context(|| format!("{shown} cannot be read"))?;
-    bars.stage(
+    progress.stage(
         "encoding, bytes",
         fs::metadata(&arguments.input).map_or(0, |data| data.len()),
     );
-    encode_csv(encoder, input, output, options, &bars).with_context(|| shown.to_string())
+    encode_csv(encoder, input, output, options, &*progress).with_context(|| shown.to_string())
 }
 
 fn is_standard(path: &Path) -> bool {

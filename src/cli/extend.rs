@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use model::LinkageSchema;
 
-use super::progress::Bars;
+use super::progress::listener;
 use super::rehearsing::RehearsalArguments;
 use crate::changes::Changes;
 use crate::inputs;
@@ -38,13 +38,13 @@ pub(crate) fn run(arguments: &ExtendArguments) -> anyhow::Result<()> {
     } = kept.load()?;
     let schema = LinkageSchema::parse(&schema_text)?;
     let files = inputs::party_files(&schema, &arguments.parties)?;
-    let bars = Bars::new();
+    let progress = listener();
     let before = run.clusters.clone();
     let (linked, run) = Rehearsal::new(schema, seed)
         .within(common.scratch()?)
         .keeping_rows()
-        .extend(run, &files, &bars)?;
-    drop(bars);
+        .extend(run, &files, &*progress)?;
+    drop(progress);
     let changes = Changes::of(&linked, &before);
     outcome::write(&common.out, &linked)?;
     outcome::write_changes(&common.out, &changes)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use super::progress::Bars;
+use super::progress::listener;
 use crate::federation::{self, Sample};
 
 /// What the federation on this machine takes.
@@ -33,9 +33,9 @@ pub(crate) fn run(arguments: &FederationArguments) -> anyhow::Result<()> {
         .clone()
         .unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-    let bars = Bars::new();
-    let federated = federation::run(&dir, &sample, &bars)?;
-    drop(bars);
+    let progress = listener();
+    let federated = federation::run(&dir, &sample, &*progress)?;
+    drop(progress);
     federation::print(&federated)?;
     if let Some(kept) = &arguments.keep {
         println!("kept in {}", kept.display());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::progress::Bars;
+use super::progress::listener;
 use super::rehearsing::RehearsalArguments;
 use crate::clear;
 use crate::inputs;
@@ -51,9 +51,9 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
         rehearsal = rehearsal.on_clear_values()?;
         println!("{}", clear::WARNING);
     }
-    let bars = Bars::new();
-    let (linked, run) = rehearsal.extend(StandingRun::default(), &files, &bars)?;
-    drop(bars);
+    let progress = listener();
+    let (linked, run) = rehearsal.extend(StandingRun::default(), &files, &*progress)?;
+    drop(progress);
     outcome::write(&common.out, &linked)?;
     if let Some(kept) = &kept {
         kept.save(&mut Kept {

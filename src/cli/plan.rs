@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use secret::SystemEntropy;
 
-use super::progress::Bars;
+use super::progress::listener;
 use crate::inputs;
 use crate::plan::{self, Options};
 use crate::truth::Truth;
@@ -48,16 +48,16 @@ pub(crate) fn run(arguments: &PlanArguments) -> anyhow::Result<()> {
         max_pairs_per_record: arguments.max_pairs_per_record,
         max_passes: arguments.max_passes.into(),
     };
-    let bars = Bars::new();
+    let progress = listener();
     let mut entropy = SystemEntropy::new();
     let planned = plan::plan(
         &schema,
         &files,
         truth.as_ref(),
         &options,
-        (&mut entropy, &bars),
+        (&mut entropy, &*progress),
     )?;
-    drop(bars);
+    drop(progress);
     if let Some(path) = &arguments.write {
         std::fs::write(path, plan::toml(&planned)).with_context(|| path.display().to_string())?;
     }

@@ -1,15 +1,26 @@
-//! Progress of long work on a terminal: one bar a stage, with rate and remaining time.
+//! Progress of long work: on a terminal one bar a stage, with rate and remaining time, elsewhere a line now and then.
 
+use std::io::{IsTerminal as _, stderr};
 use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use model::Progress;
+use service::Lines;
 
-/// Shows stages as bars on standard error; silent when that is not a terminal.
-pub(crate) struct Bars(Mutex<ProgressBar>);
+/// Who hears of progress on standard error.
+pub(crate) fn listener() -> Box<dyn Progress> {
+    if stderr().is_terminal() {
+        Box::new(Bars::new())
+    } else {
+        Box::new(Lines::new(stderr()))
+    }
+}
+
+/// Shows stages as bars.
+struct Bars(Mutex<ProgressBar>);
 
 impl Bars {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self(Mutex::new(ProgressBar::hidden()))
     }
 

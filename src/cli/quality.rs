@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
-use super::progress::Bars;
+use super::progress::listener;
 use crate::quality::{self, Manifest, Measured};
 
 /// What `symbolon quality` takes.
@@ -31,10 +31,11 @@ pub(crate) struct QualityArguments {
 pub(crate) fn run(arguments: &QualityArguments) -> anyhow::Result<()> {
     let mut manifest = Manifest::read(&arguments.sets)?;
     manifest.choose(&arguments.names)?;
-    let bars = Bars::new();
+    let progress = listener();
     let tell = |line: &str| eprintln!("{line}");
-    let measured = manifest.measure(arguments.data.as_deref(), arguments.clear, &bars, tell)?;
-    drop(bars);
+    let measured =
+        manifest.measure(arguments.data.as_deref(), arguments.clear, &*progress, tell)?;
+    drop(progress);
     if arguments.json {
         println!("{:#}", quality::json(&measured));
     } else {

@@ -82,6 +82,7 @@ pub(super) fn fit(linked: &Linked) -> Option<Fit> {
     let (fit, model) = (&linked.resolution.fit, &linked.resolution.model);
     (!linked.schema.profile.is_whole_record()).then_some(Fit {
         households: model.households,
+        kin: model.kin,
         twins: model.twins,
         rounds: fit.rounds as u64,
         converged: fit.converged,

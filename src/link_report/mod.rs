@@ -85,5 +85,6 @@ fn level(row: &link::resolve::LevelRow) -> Level {
         m: row.m,
         u: row.u,
         household: row.household,
+        kin: row.kin,
     }
 }

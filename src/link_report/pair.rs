@@ -127,7 +127,7 @@ fn steps(linked: &Linked, place: usize) -> (f64, Vec<Step>) {
     if told.alternatives_millibits != 0 {
         steps.push(Step {
             variable: "other explanations".to_owned(),
-            level: "a household or twins".to_owned(),
+            level: "a household, kin or twins".to_owned(),
             bits: bits(told.alternatives_millibits),
         });
     }

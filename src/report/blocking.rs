@@ -65,12 +65,14 @@ pub(super) fn fit(fit: Option<&Fit>) -> String {
         let words = "This profile compares whole records; no model was fitted.";
         return section("fit", "How the model was fitted", &paragraph(words));
     };
-    let classes = match (fit.households, fit.twins) {
-        (false, false) => "one person, or unrelated people",
-        (true, false) => "one person, two people of one household, or unrelated people",
-        (false, true) => "one person, twins, or unrelated people",
-        (true, true) => "one person, twins, two people of one household, or unrelated people",
-    };
+    let further = [
+        (fit.twins, "twins"),
+        (fit.households, "two people of one household"),
+        (fit.kin, "two people of one wider family or neighbourhood"),
+    ];
+    let further = further.iter().filter(|(is_there, _)| *is_there);
+    let further: String = further.map(|(_, words)| format!(", {words}")).collect();
+    let classes = format!("one person{further}, or unrelated people");
     let rounds = number::count(fit.rounds);
     let settled = if fit.converged {
         format!("The fit settled after {rounds} rounds.")
@@ -140,11 +142,15 @@ mod tests {
     fn the_fit_is_told_in_words() {
         let settled = Fit {
             households: true,
+            kin: true,
             twins: true,
             rounds: 41,
             converged: true,
         };
-        assert!(fit(Some(&settled)).contains("twins, two people of one household"));
+        assert!(
+            fit(Some(&settled))
+                .contains("twins, two people of one household, two people of one wider")
+        );
         let not = Fit {
             converged: false,
             twins: false,

@@ -127,6 +127,8 @@ pub(crate) struct Level {
     pub(crate) u: f64,
     /// How often records of two people of one household show it, where the model has that class.
     pub(crate) household: Option<f64>,
+    /// The same for two people of one wider family or neighbourhood.
+    pub(crate) kin: Option<f64>,
 }
 
 /// Precision and recall by threshold.
@@ -205,6 +207,8 @@ pub(crate) struct PassCount {
 pub(crate) struct Fit {
     /// Whether two people of one household are a class of their own.
     pub(crate) households: bool,
+    /// Whether two people of one wider family or neighbourhood are.
+    pub(crate) kin: bool,
     /// Whether people born together are a class of their own.
     pub(crate) twins: bool,
     /// Rounds it took.

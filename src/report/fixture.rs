@@ -66,6 +66,7 @@ pub(super) fn report() -> ReportData {
         blocking: blocking(),
         fit: Some(Fit {
             households: true,
+            kin: false,
             twins: true,
             rounds: 64,
             converged: true,
@@ -163,6 +164,7 @@ fn variables() -> Vec<Variable> {
                 m: *m,
                 u: *u,
                 household: Some(*household),
+                kin: None,
             })
             .collect(),
     };

@@ -142,6 +142,7 @@ mod tests {
         assert!(warnings(&data).contains("few &lt;links&gt;"));
         data.fit = Some(Fit {
             households: false,
+            kin: false,
             twins: false,
             rounds: 200,
             converged: false,

@@ -48,18 +48,24 @@ fn most_bits(variables: &[Variable]) -> f64 {
 }
 
 fn table(variable: &Variable, most: f64) -> String {
-    let household = variable
-        .levels
-        .iter()
-        .any(|level| level.household.is_some());
+    let has = |class: fn(&Level) -> Option<f64>| {
+        let mut levels = variable.levels.iter();
+        levels.any(|level| class(level).is_some())
+    };
+    let further = [
+        ("household", (|level| level.household) as fn(&Level) -> _),
+        ("kin", |level| level.kin),
+    ];
+    let further: Vec<_> = further
+        .into_iter()
+        .filter(|(_, class)| has(*class))
+        .collect();
     let mut columns = vec![
         Column::Name("outcome"),
         Column::Number("m"),
         Column::Number("u"),
     ];
-    if household {
-        columns.push(Column::Number("household"));
-    }
+    columns.extend(further.iter().map(|(name, _)| Column::Number(name)));
     columns.extend([Column::Number("bits"), Column::Bar("against | for")]);
     let mut table = Table::new(&variable.name, columns);
     for level in &variable.levels {
@@ -68,9 +74,8 @@ fn table(variable: &Variable, most: f64) -> String {
             number::rate(level.m).into(),
             number::rate(level.u).into(),
         ];
-        if household {
-            let rate = level.household.map_or_else(dash, number::rate);
-            cells.push(rate.into());
+        for (_, class) in &further {
+            cells.push(class(level).map_or_else(dash, number::rate).into());
         }
         let weight = level.weight();
         cells.push(weight.map_or_else(|| "never seen".to_owned(), words).into());
@@ -115,6 +120,7 @@ mod tests {
             m,
             u,
             household: None,
+            kin: None,
         }
     }
 
@@ -152,6 +158,6 @@ mod tests {
         let mut with = level(0.5, 0.5);
         with.household = Some(0.25);
         let html = shown(vec![with, level(0.5, 0.5)]);
-        assert!(html.contains("household") && html.contains("0.2500"));
+        assert!(html.contains("household") && html.contains("0.2500") && !html.contains("kin"));
     }
 }

@@ -56,7 +56,7 @@ pub struct ReviewExplanation {
     pub prior_millibits: i32,
     /// What each comparison adds.
     pub steps: Vec<ReviewStep>,
-    /// What other explanations take away: a household or twins would look alike too.
+    /// What other explanations take away: a household, kin or twins would look alike too.
     pub alternatives_millibits: i32,
     /// The posterior odds of a match.
     pub odds_millibits: i32,

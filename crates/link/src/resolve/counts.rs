@@ -12,6 +12,7 @@ pub(super) type LevelCounts = Vec<Vec<f64>>;
 pub(super) struct Counts {
     pub(super) matches: LevelCounts,
     pub(super) household: LevelCounts,
+    pub(super) kin: LevelCounts,
     /// By pass: strangers who met in it.
     pub(super) strangers: Vec<LevelCounts>,
     /// By pass: how many of them there are.
@@ -28,9 +29,9 @@ pub(super) struct Thought {
 }
 
 impl Thought {
-    /// The posterior of each class for a pair, and of each pass strangers may have met in.
-    pub(super) fn of(model: &Mixture, pair: Observed<'_>) -> Self {
-        let joint = model.log_joint(pair);
+    /// The posterior of each class for a pair, by what they are `joint`ly with it, and of each pass strangers may
+    /// have met in.
+    pub(super) fn of(model: &Mixture, pair: Observed<'_>, joint: [f64; CLASSES]) -> Self {
         let total = log_sum(&joint);
         let mut passes: Vec<(usize, f64)> = model.as_strangers(pair).collect();
         let logs: Vec<f64> = passes.iter().map(|(_, log)| *log).collect();
@@ -55,6 +56,7 @@ impl Counts {
         Self {
             matches: empty(),
             household: empty(),
+            kin: empty(),
             strangers: (0..passes).map(|_| empty()).collect(),
             shares: vec![0.0; passes],
             strata: vec![[0.0; CLASSES]; strata],
@@ -67,7 +69,7 @@ impl Counts {
         let classes = thought.classes.map(|share| share * pairs);
         let stratum = &mut self.strata[usize::from(pair.stratum)];
         add_all(stratum, &classes);
-        let [matched, household, unrelated, twins] = classes;
+        let [matched, household, unrelated, twins, kin] = classes;
         for (variable, level) in known(pair) {
             let (mut m, mut h) = (matched, household);
             match twins_like(&variables.0[variable]) {
@@ -76,6 +78,7 @@ impl Counts {
             }
             self.matches[variable][level] += m;
             self.household[variable][level] += h;
+            self.kin[variable][level] += kin;
         }
         for (pass, share) in &thought.passes {
             let share = share * unrelated;
@@ -90,6 +93,7 @@ impl Counts {
     pub(super) fn join(&mut self, other: &Self) {
         add_levels(&mut self.matches, &other.matches);
         add_levels(&mut self.household, &other.household);
+        add_levels(&mut self.kin, &other.kin);
         for (own, other) in self.strangers.iter_mut().zip(&other.strangers) {
             add_levels(own, other);
         }

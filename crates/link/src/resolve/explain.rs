@@ -11,6 +11,8 @@ pub struct ModelTables {
     pub variables: Vec<VariableTable>,
     /// Whether records of one household are a class of their own.
     pub households: bool,
+    /// Whether records of one wider family or neighbourhood are a class of their own.
+    pub kin: bool,
     /// Whether people born together are a class of their own.
     pub twins: bool,
 }
@@ -37,6 +39,8 @@ pub struct LevelRow {
     pub u: f64,
     /// How often records of two people of one household are, where the model has that class.
     pub household: Option<f64>,
+    /// How often records of two people of one wider family or neighbourhood are, where the model has that class.
+    pub kin: Option<f64>,
 }
 
 /// Why a pair of records has its weight.
@@ -48,8 +52,8 @@ pub struct Explanation {
     pub meeting: Meeting,
     /// What each variable adds.
     pub steps: Vec<Step>,
-    /// What the other classes than unrelated take away: a household or twins would explain the pair
-    /// too.
+    /// What the other classes than unrelated take away: a household, kin or twins would explain the
+    /// pair too.
     pub alternatives_millibits: i32,
     /// log2 of the posterior odds, in thousandths of a bit.
     pub odds_millibits: i32,
@@ -152,16 +156,17 @@ impl Explainer {
 
     /// The model's tables, with how many pairs are at each level.
     pub(super) fn tables(&self) -> ModelTables {
-        let households = self.model.has(Class::Household);
-        let table = |variable| self.level_table(variable, households);
+        let (households, kin) = (self.model.has(Class::Household), self.model.has(Class::Kin));
+        let table = |variable| self.level_table(variable, households, kin);
         ModelTables {
             variables: (0..self.variables.len()).map(table).collect(),
             households,
+            kin,
             twins: self.model.has(Class::Twins),
         }
     }
 
-    fn level_table(&self, place: usize, households: bool) -> VariableTable {
+    fn level_table(&self, place: usize, households: bool, kin: bool) -> VariableTable {
         let variable = &self.variables.0[place];
         let mut pairs = vec![0u64; variable.level_count()];
         for pattern in self.seen.patterns.iter() {
@@ -181,6 +186,7 @@ impl Explainer {
             m: libm::exp(self.model.matches[place].log[level]),
             u: u(level),
             household: households.then(|| libm::exp(self.model.household[place].log[level])),
+            kin: kin.then(|| libm::exp(self.model.kin[place].log[level])),
         };
         VariableTable {
             name: variable.name.clone(),

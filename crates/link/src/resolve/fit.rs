@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use super::counts::{Counts, LevelCounts, Thought, twins_like};
-use super::levels::{UNKNOWN, Variable, Variables};
+use super::guess::{Apart, Classes, guess};
+use super::levels::{Variable, Variables};
 use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known, log_sum};
 use super::patterns::{Asked, Observed, Seen};
 use super::records::Records;
@@ -16,8 +17,6 @@ const SETTLED: f64 = 1e-4;
 /// Patterns are counted in so many parts at once. The number is fixed, as it decides in which order
 /// real numbers are added, and so the last bit of the sums.
 const PARTS: usize = 64;
-/// Starting responsibilities for a class a pair is not thought to be in.
-const DOUBT: f64 = 0.02;
 /// No class has a smaller share of a stratum's pairs than this many pairs.
 const LEAST_PAIRS: f64 = 0.5;
 /// The starting share of twins among pairs that look like a match.
@@ -26,17 +25,6 @@ const TWINS: f64 = 0.02;
 const NOISE: f64 = 0.01;
 /// Pairs of strangers that must know a variable before its table is taken from them.
 const LEAST_STRANGERS: f64 = 200.0;
-
-/// What two records may be to each other.
-#[derive(Clone, Copy)]
-enum Classes {
-    /// A match or unrelated.
-    Two,
-    /// A match, of one household, or unrelated.
-    Three,
-    /// The same, or twins.
-    Four,
-}
 
 /// What one fit works on.
 pub(super) struct Fit<'a> {
@@ -51,6 +39,8 @@ pub(super) struct Fit<'a> {
     /// All candidate pairs.
     pairs: f64,
     parties: usize,
+    /// Which pairs cannot be of one person.
+    apart: Apart,
 }
 
 impl<'a> Fit<'a> {
@@ -69,28 +59,35 @@ impl<'a> Fit<'a> {
             candidates: candidates(records, seen),
             pairs: seen.patterns.counts.iter().sum::<u64>() as f64,
             parties: records.by_party.len(),
+            apart: Apart::of(variables),
         }
     }
 
-    /// Fits two classes and three, and four where three are better, and keeps what describes the pairs better for its size
-    /// (Bayesian information criterion, Schwarz, 1978): where there are no households, a third class
-    /// would take the matches that are badly recorded, and without households nobody's twin is told
-    /// from him by what they share.
+    /// Fits two classes, then more, and keeps what describes the pairs better for its size (Bayesian information
+    /// criterion, Schwarz, 1978): where there are no households, a third class would take the matches that are badly
+    /// recorded, and without households nobody's twin is told from him by what they share.
     pub(super) fn run(&self) -> Mixture {
-        let two = self.fit(self.start(Classes::Two), Classes::Two);
-        let three = self.fit(self.start(Classes::Three), Classes::Three);
-        if self.criterion(&two) <= self.criterion(&three) {
-            return two;
+        let (two, three, wider) = (Classes::TWO, Classes::HOUSEHOLD, Classes::KIN);
+        let mut best = (self.fit(self.start(two), two), two);
+        if !self.improves(&mut best, self.fit(self.start(three), three), three) {
+            return best.0;
         }
-        if !self.twins_can_be_told() {
-            return three;
+        self.improves(&mut best, self.fit(self.start(wider), wider), wider);
+        if self.twins_can_be_told() {
+            let classes = best.1.and_twins();
+            let twins = self.fit(self.with_twins(&best.0), classes);
+            self.improves(&mut best, twins, classes);
         }
-        let four = self.fit(self.with_twins(&three), Classes::Four);
-        if self.criterion(&three) <= self.criterion(&four) {
-            three
-        } else {
-            four
+        best.0
+    }
+
+    /// Whether `model` describes the pairs better than the `best` so far. Then it is the best.
+    fn improves(&self, best: &mut (Mixture, Classes), model: Mixture, classes: Classes) -> bool {
+        let better = self.criterion(&model) < self.criterion(&best.0);
+        if better {
+            *best = (model, classes);
         }
+        better
     }
 
     /// Twins share a date of birth, and more; only names, sex or numbers part them.
@@ -120,8 +117,10 @@ impl<'a> Fit<'a> {
         let variables = occurring.chunk_by(|a, b| a.0 == b.0).count();
         let strata = self.candidates.iter().filter(|pairs| **pairs > 1.0).count();
         let mut parameters = 0;
-        if model.has(Class::Household) {
-            parameters += occurring.len() - variables + strata;
+        for class in [Class::Household, Class::Kin] {
+            if model.has(class) {
+                parameters += occurring.len() - variables + strata;
+            }
         }
         if model.has(Class::Twins) {
             parameters += strata;
@@ -130,31 +129,31 @@ impl<'a> Fit<'a> {
     }
 
     fn start(&self, classes: Classes) -> Mixture {
-        let guess = |pair: Observed<'_>| {
+        let thought = |pair: Observed<'_>| {
             let passes: Vec<usize> = pair.passes().collect();
             let even = 1.0 / passes.len().max(1) as f64;
             Thought {
-                classes: self.first_guess(pair, classes),
+                classes: guess(self.variables, pair, classes),
                 passes: passes.into_iter().map(|pass| (pass, even)).collect(),
             }
         };
-        self.maximise(&self.count(guess), classes)
+        self.maximise(&self.count(thought), classes)
     }
 
     /// A model that knows twins, from one that does not: some of what looks like a match is not.
-    fn with_twins(&self, three: &Mixture) -> Mixture {
-        let mut four = three.clone();
-        for priors in &mut four.log_priors {
+    fn with_twins(&self, without: &Mixture) -> Mixture {
+        let mut with = without.clone();
+        for priors in &mut with.log_priors {
             priors[Class::Twins as usize] = priors[Class::Match as usize] + libm::log(TWINS);
         }
-        four
+        with
     }
 
     fn fit(&self, start: Mixture, classes: Classes) -> Mixture {
         let mut model = start;
         let mut before = 0.0;
         for round in 1..=MAX_ROUNDS {
-            let counts = self.count(|pair| Thought::of(&model, pair));
+            let counts = self.count(|pair| self.thought(&model, pair, classes));
             model = self.maximise(&counts, classes);
             let matches = model.report.expected_matches;
             model.report.rounds = round;
@@ -167,35 +166,15 @@ impl<'a> Fit<'a> {
         model
     }
 
-    /// Which class a pair looks like before anything is known: agreement in what is a person's own
-    /// makes a match, agreement in what households share without it a household.
-    fn first_guess(&self, pair: Observed<'_>, classes: Classes) -> [f64; CLASSES] {
-        let (mut personal, mut shared) = (Mean::default(), Mean::default());
-        for (variable, level) in self.variables.0.iter().zip(pair.levels) {
-            if *level != UNKNOWN {
-                let agreement = variable.prior_agreement(usize::from(*level));
-                personal.add(agreement.personal);
-                shared.add(agreement.shared);
-            }
+    /// What a pair is thought to be under `model`. Where there are households, those who are surely two people
+    /// teach nothing about what one person's records look like: there are so many more brothers and sisters than
+    /// records of one person that the fit would sooner or later take them for the matches.
+    fn thought(&self, model: &Mixture, pair: Observed<'_>, classes: Classes) -> Thought {
+        let mut joint = model.log_joint(pair);
+        if classes.household && self.apart.holds(pair.levels) {
+            joint[Class::Match as usize] = f64::NEG_INFINITY;
         }
-        let (personal, shared) = (personal.value(), shared.value());
-        let class = if personal >= 0.75 && personal + shared >= 1.25 {
-            0
-        } else if shared >= 0.7 && personal <= 0.6 {
-            1
-        } else {
-            2
-        };
-        let mut guess = [DOUBT; 3];
-        guess[class] = 1.0 - 2.0 * DOUBT;
-        // A doubtful match is nearly always unrelated: there are so many more of them.
-        if class == 2 {
-            guess[0] = DOUBT * DOUBT;
-        }
-        match classes {
-            Classes::Two => [guess[0], 0.0, guess[1] + guess[2], 0.0],
-            Classes::Three | Classes::Four => [guess[0], guess[1], guess[2], 0.0],
-        }
+        Thought::of(model, pair, joint)
     }
 
     fn count(&self, thought: impl Fn(Observed<'_>) -> Thought + Sync) -> Counts {
@@ -231,6 +210,7 @@ impl<'a> Fit<'a> {
         Mixture {
             matches: self.tables(&counts.matches),
             household: self.tables(&counts.household),
+            kin: self.tables(&counts.kin),
             twins_like: self.variables.0.iter().map(twins_like).collect(),
             strangers: self.components(counts),
             log_priors: priors.collect(),
@@ -344,41 +324,14 @@ fn expected_tables(
 /// Log priors of the classes among `all` candidate pairs of a stratum.
 fn log_priors(sums: &[f64; CLASSES], all: f64, classes: Classes) -> [f64; CLASSES] {
     let share = |class: Class| (sums[class as usize].max(LEAST_PAIRS) / all).min(0.95);
-    let matched = share(Class::Match);
-    let household = match classes {
-        Classes::Two => 0.0,
-        Classes::Three | Classes::Four => share(Class::Household),
-    };
-    let twins = match classes {
-        Classes::Two | Classes::Three => 0.0,
-        Classes::Four => share(Class::Twins),
-    };
-    let unrelated = (1.0 - matched - household - twins).max(1e-9);
-    [matched, household, unrelated, twins].map(libm::log)
-}
-
-/// The mean of what is known.
-#[derive(Default)]
-struct Mean {
-    sum: f64,
-    count: f64,
-}
-
-impl Mean {
-    fn add(&mut self, value: Option<f64>) {
-        if let Some(value) = value {
-            self.sum += value;
-            self.count += 1.0;
-        }
-    }
-
-    fn value(&self) -> f64 {
-        if self.count > 0.0 {
-            self.sum / self.count
-        } else {
-            0.5
-        }
-    }
+    let when = |part: bool, class: Class| if part { share(class) } else { 0.0 };
+    let mut shares = [0.0; CLASSES];
+    shares[Class::Match as usize] = share(Class::Match);
+    shares[Class::Household as usize] = when(classes.household, Class::Household);
+    shares[Class::Kin as usize] = when(classes.kin, Class::Kin);
+    shares[Class::Twins as usize] = when(classes.twins, Class::Twins);
+    shares[Class::Unrelated as usize] = (1.0 - shares.iter().sum::<f64>()).max(1e-9);
+    shares.map(libm::log)
 }
 
 fn candidates(records: &Records, seen: &Seen) -> Vec<f64> {
@@ -388,3 +341,7 @@ fn candidates(records: &Records, seen: &Seen) -> Vec<f64> {
     }
     candidates
 }
+
+#[cfg(test)]
+#[path = "fit_tests.rs"]
+mod tests;

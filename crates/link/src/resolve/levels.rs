@@ -216,6 +216,23 @@ impl Variable {
         )
     }
 
+    /// Whether names or a date disagree beyond recognition at `level`.
+    pub(super) fn disagrees(&self, level: usize) -> bool {
+        let places = self.places(level);
+        match &self.source {
+            Source::Names { .. } => {
+                let unknown = self.axes[1] - 1;
+                let [_, given, _, full] = places[..] else {
+                    return false;
+                };
+                let name = if given == unknown { full } else { given };
+                name + 1 == unknown
+            }
+            Source::Date { .. } => DATE_AGREEMENT[level] <= NEAR_YEAR_ALONE,
+            _ => false,
+        }
+    }
+
     /// The fields of the schema it is made from, in the order of its parts.
     pub(super) fn fields(&self, layout: &Layout) -> Vec<usize> {
         let slots = match &self.source {
@@ -231,6 +248,11 @@ impl Variable {
         };
         let field = |slot: &usize| layout.parts[layout.slots[*slot].left].field;
         slots.iter().map(field).collect()
+    }
+
+    /// Whether this is a person's names.
+    pub(super) fn is_names(&self) -> bool {
+        matches!(self.source, Source::Names { .. })
     }
 
     /// Whether this is a date.
@@ -348,6 +370,9 @@ pub(super) const DATE_LEVELS: u16 = 12;
 /// How well a pair agrees at each level of a date.
 const DATE_AGREEMENT: [f64; DATE_LEVELS as usize] =
     [1.0, 0.9, 0.8, 0.8, 0.7, 0.5, 0.6, 0.3, 0.4, 0.2, 0.1, 0.0];
+
+/// A date agrees no better where nothing but a near year is the same.
+const NEAR_YEAR_ALONE: f64 = 0.2;
 
 /// Equal; day and month exchanged; year and month; year and day; month and day in near and in other
 /// years; year alone known and equal; only the year equal; near year alone; near year; another year

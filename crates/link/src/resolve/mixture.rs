@@ -45,16 +45,23 @@ pub(super) enum Class {
     Unrelated = 2,
     /// Records of two people born together: alike in all but what is a person's own.
     Twins = 3,
+    /// Records of two people of one wider family or neighbourhood: somewhat alike in what households share.
+    Kin = 4,
 }
 
 impl Class {
     /// All classes, in order of their places.
-    pub(super) const ALL: [Self; CLASSES] =
-        [Self::Match, Self::Household, Self::Unrelated, Self::Twins];
+    pub(super) const ALL: [Self; CLASSES] = [
+        Self::Match,
+        Self::Household,
+        Self::Unrelated,
+        Self::Twins,
+        Self::Kin,
+    ];
 }
 
 /// How many classes there are.
-pub(super) const CLASSES: usize = 4;
+pub(super) const CLASSES: usize = 5;
 
 /// A fitted model.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +70,8 @@ pub(super) struct Mixture {
     pub(super) matches: Vec<LevelTable>,
     /// By variable: records of two people of one household.
     pub(super) household: Vec<LevelTable>,
+    /// By variable: two people of one wider family or neighbourhood.
+    pub(super) kin: Vec<LevelTable>,
     /// By variable: whose table twins use.
     pub(super) twins_like: Vec<Class>,
     /// By pass: strangers who met in it.
@@ -101,6 +110,7 @@ impl Mixture {
         match class {
             Class::Match => sum(&self.matches, pair),
             Class::Household => sum(&self.household, pair),
+            Class::Kin => sum(&self.kin, pair),
             Class::Unrelated => {
                 let mut parts = [0.0; MAX_PASSES];
                 let of_passes = parts.iter_mut().zip(self.as_strangers(pair));

@@ -7,6 +7,7 @@ mod cluster;
 mod counts;
 mod explain;
 mod fit;
+mod guess;
 mod join;
 mod labels;
 mod levels;

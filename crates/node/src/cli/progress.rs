@@ -1,21 +1,22 @@
-//! Progress on standard error, where that is a terminal.
+//! Progress on standard error: bars on a terminal, elsewhere a line now and then.
 
 use std::io::IsTerminal as _;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{Progress, Silent};
+use model::Progress;
+use service::Lines;
 
 /// How often a bar without known end moves.
 const TICK: Duration = Duration::from_millis(120);
 
-/// Who hears of progress: a person at a terminal, or nobody.
+/// Who hears of progress: a person at a terminal, or whoever reads the lines later.
 pub(super) fn listener() -> Box<dyn Progress + Send> {
     if std::io::stderr().is_terminal() {
         Box::new(Bars::default())
     } else {
-        Box::new(Silent)
+        Box::new(Lines::new(std::io::stderr()))
     }
 }
 
