@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use model::manifest::MAX_BATCH_BYTES;
-use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
+use model::{Layout, LifeEvent, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
 use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
 
@@ -156,6 +156,8 @@ pub struct Prepared {
     pub handle_map: Vec<HandleEntry>,
     /// The node's own way back from record handles to its registry, in the registry's order.
     pub vault: Vec<(RecordHandle, LocalKey)>,
+    /// Records that the registry marks with a life event, in the registry's order.
+    pub events: Vec<(RecordHandle, LifeEvent)>,
     /// Calibration rows of earlier batches that records of this one took the place of.
     pub gone: Vec<PassHandle>,
     /// What went in and what did not.
@@ -180,6 +182,7 @@ pub struct UnsortedBatch {
     /// Whose each row is, with its group and its place there.
     handles: Vec<(HandleEntry, u32, u32)>,
     vault: Vec<(RecordHandle, LocalKey)>,
+    events: Vec<(RecordHandle, LifeEvent)>,
     gone: Vec<PassHandle>,
     report: PrepareReport,
     problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
@@ -196,6 +199,7 @@ struct Group {
 struct EncodedRecord {
     row: u64,
     handle: RecordHandle,
+    event: Option<LifeEvent>,
     /// Its rows within its group.
     rows: Range<usize>,
     calibration: Option<CalibrationRow>,
@@ -294,6 +298,7 @@ impl<'a> Preparer<'a> {
         let encoded = EncodedRecord {
             row: raw.row,
             handle,
+            event: self.normaliser.event(&raw),
             rows: first..group.handles.len(),
             calibration,
             problems,
@@ -323,6 +328,8 @@ impl<'a> Preparer<'a> {
         }
         self.batch.keep(&record, handles)?;
         self.batch.vault.push((record.handle, key));
+        let event = record.event.map(|event| (record.handle, event));
+        self.batch.events.extend(event);
         if let Some(CalibrationRow { rank, row, handle }) = record.calibration {
             let (pass, record) = (handle, record.handle);
             self.sample.add(rank, row, HandleEntry { pass, record });
@@ -362,6 +369,7 @@ impl UnsortedBatch {
             rows: Vec::new(),
             handles: Vec::new(),
             vault: Vec::new(),
+            events: Vec::new(),
             gone: Vec::new(),
             report: PrepareReport {
                 present: vec![0; fields],
@@ -438,6 +446,7 @@ impl UnsortedBatch {
             rows: SortedRows::new(self.row_bytes, self.rows, order.collect()),
             handle_map: handles.into_iter().map(|(entry, ..)| entry).collect(),
             vault: self.vault,
+            events: self.events,
             gone: self.gone,
             report: self.report,
         }

@@ -59,6 +59,7 @@ pub use outbox::OutboxError;
 pub use prepare::PrepareError;
 pub use project::{Project, ProjectError};
 pub use report::{FieldReport, PrepareReport, ProblemReport};
+pub use results_file::Answered;
 pub use review::{Answer, Book, OwnRecords, ReviewError, ReviewItem, ReviewSummary};
 pub use status::{RunProgress, Status};
 pub use upload::{BatchUpload, UploadError, UploadSummary};

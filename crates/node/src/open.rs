@@ -100,11 +100,14 @@ impl Node {
         Ok(NodeClient::connect(&target, &identity, &*self.clock).await?)
     }
 
-    /// Dials one role of the coordinator, and holds its log to what this node saw. The caller holds the
-    /// directory's lock.
+    /// Dials one role of the coordinator, holds its log to what this node saw, and hears what officers
+    /// say of the agreement. The caller holds the directory's lock.
     pub(crate) async fn dial(&self, role: Role) -> Result<NodeClient, NodeError> {
         let client = self.connect(role).await?;
         self.check_log(&client, role, None).await?;
+        if role == Role::Resolver {
+            self.share_statements(&client).await?;
+        }
         Ok(client)
     }
 

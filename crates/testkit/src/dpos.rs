@@ -19,6 +19,24 @@ const RUNS: u32 = 100;
 /// How long its results may be kept, in days.
 const RETENTION: u32 = 30;
 
+/// What officers agree on besides what follows from the schema.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// On-demand disclosure.
+    pub disclosure: Option<Disclosure>,
+    /// What people change in the text that was drafted, before anybody signs.
+    pub edit: Option<fn(&str) -> String>,
+}
+
+impl From<Option<Disclosure>> for Terms {
+    fn from(disclosure: Option<Disclosure>) -> Self {
+        Self {
+            disclosure,
+            edit: None,
+        }
+    }
+}
+
 /// The officers of a schema's parties.
 pub struct Dpos {
     dir: PathBuf,
@@ -37,10 +55,10 @@ impl Dpos {
         today: Day,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, NodeError> {
-        Self::under(dir, project, schema, None, today, entropy)
+        Self::under(dir, project, schema, Terms::default(), today, entropy)
     }
 
-    /// As [`Self::new`], with these terms of disclosure in the agreement.
+    /// As [`Self::new`], with these terms in the agreement.
     ///
     /// # Errors
     /// As for [`Self::new`].
@@ -48,7 +66,7 @@ impl Dpos {
         dir: &Path,
         project: &ProjectName,
         schema: &LinkageSchema,
-        disclosure: Option<Disclosure>,
+        terms: Terms,
         today: Day,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, NodeError> {
@@ -72,14 +90,16 @@ impl Dpos {
             runs: RUNS,
             retention_days: RETENTION,
             noise: None,
-            disclosure,
+            disclosure: terms.disclosure,
             custodians,
             coordinator: "The linkage unit".to_owned(),
         };
         let refused = |error| {
             service::AgreementFault::from(model::agreement::Clause::Agreement.refuse(error))
         };
-        node::write_draft(&dpos.agreement(), &draft.to_text(schema).map_err(refused)?)?;
+        let text = draft.to_text(schema).map_err(refused)?;
+        let text = terms.edit.map_or(text.clone(), |edit| edit(&text));
+        node::write_draft(&dpos.agreement(), &text)?;
         Ok(dpos)
     }
 

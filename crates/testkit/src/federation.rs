@@ -13,7 +13,6 @@ use std::time::Duration;
 use coordinator::resolver::clusters::{ClusterRow, NotClusters, decode};
 use coordinator::{Coordinator, Listeners, Setup, StateDir};
 use encode::NodeKeys;
-use model::agreement::Disclosure;
 use model::lifecycle::Phase;
 use model::{
     Clock, Day, Epoch, LinkageSchema, PartyName, Progress, ProjectName, RecordHandle, RunNumber,
@@ -26,7 +25,7 @@ use service::Shutdown;
 use tokio::task::JoinHandle;
 use wire::Role;
 
-use crate::dpos::Dpos;
+use crate::dpos::{Dpos, Terms};
 
 /// How often is looked whether a run is linked.
 const LOOKS: u32 = 36_000;
@@ -128,10 +127,10 @@ impl Federation {
         clock: Arc<dyn Clock>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FederationError> {
-        Self::start_under(dir, project, schema, None, clock, entropy).await
+        Self::start_under(dir, project, schema, Terms::default(), clock, entropy).await
     }
 
-    /// As [`Self::start`], under an agreement with these terms of disclosure.
+    /// As [`Self::start`], under an agreement with these terms.
     ///
     /// # Errors
     /// As for [`Self::start`].
@@ -139,7 +138,7 @@ impl Federation {
         dir: &Path,
         project: &ProjectName,
         schema: &Path,
-        disclosure: Option<Disclosure>,
+        terms: impl Into<Terms>,
         clock: Arc<dyn Clock>,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, FederationError> {
@@ -156,7 +155,7 @@ impl Federation {
         coordinator::init(&state, &setup, clock.clone(), entropy)?;
         let key = Key32::generate(entropy);
         key_file::write(&dir.join("linkage.key"), Purpose::Linkage, &key)?;
-        agree(dir, project, schema, disclosure, &*clock, entropy)?;
+        agree(dir, project, schema, terms.into(), &*clock, entropy)?;
         coordinator::adopt(&state, &Dpos::open(&officers(dir)).agreement())?;
         Self::serve(dir, project, schema, clock).await
     }
@@ -380,13 +379,13 @@ fn agree(
     dir: &Path,
     project: &ProjectName,
     schema: &Path,
-    disclosure: Option<Disclosure>,
+    terms: Terms,
     clock: &dyn Clock,
     entropy: &mut dyn Entropy,
 ) -> Result<(), FederationError> {
     let schema = LinkageSchema::parse(&std::fs::read_to_string(schema)?)?;
     let today = Day::of_millis(clock.unix_millis());
-    let dpos = Dpos::under(&officers(dir), project, &schema, disclosure, today, entropy)?;
+    let dpos = Dpos::under(&officers(dir), project, &schema, terms, today, entropy)?;
     let parties: Vec<_> = schema
         .parties
         .iter()

@@ -27,6 +27,7 @@ use crate::finding::{Finding, Severity};
 use crate::verify::CheckedLog;
 use handle_map::HandleMap;
 use inputs::{Batch, Inputs};
+use results::Outcome;
 
 pub use inputs::ReplayError;
 
@@ -150,9 +151,9 @@ impl Replay<'_> {
             } => Some((*run, *comparisons_digest)),
             _ => None,
         });
-        if let Some(resolution) = self.resolve(&maps, &comparisons, &scratch)? {
-            self.check_resolved(&Resolved::of(&resolution));
-            self.check_release(&resolution);
+        if let Some(outcome) = self.resolve(&maps, &comparisons, &scratch)? {
+            self.check_resolved(&Resolved::of(&outcome.resolution));
+            self.check_release(&outcome);
         }
         self.check_stored(self.resolver, "clusters.bin", |event| match event {
             Event::RunResolved {
@@ -325,7 +326,7 @@ impl Replay<'_> {
         batches: &[Batch],
         comparisons: &Path,
         scratch: &Scratch,
-    ) -> Result<Option<Resolution>, ReplayError> {
+    ) -> Result<Option<Outcome>, ReplayError> {
         let (schema, layout): (&LinkageSchema, &Layout) =
             (&self.inputs.schema, &self.inputs.layout);
         let secret: RecipientSecret = self.inputs.handle_map_key()?;
@@ -341,6 +342,9 @@ impl Replay<'_> {
             }
         }
         let decisions = handle_map::decisions(maps.iter().map(|(party, map)| (*party, map)));
+        let marks = maps.iter_mut();
+        let marks = marks.map(|(party, map)| (*party, std::mem::take(&mut map.marks)));
+        let marks = marks.collect();
         let sets = maps
             .into_iter()
             .map(|(party, map)| RecordSet::of(party, map.pairs).with_lone(map.lone));
@@ -355,7 +359,8 @@ impl Replay<'_> {
             scratch,
             &Silent,
         );
-        Ok(Some(resolution.map_err(ReplayError::resolving)?))
+        let resolution = resolution.map_err(ReplayError::resolving)?;
+        Ok(Some(Outcome::new(resolution, marks)))
     }
 
     fn check_resolved(&mut self, found: &Resolved) {
@@ -424,8 +429,12 @@ impl Replay<'_> {
     }
 
     /// Each party's results are those it fetched, and follow from the clusters.
-    fn check_release(&mut self, resolution: &Resolution) {
+    fn check_release(&mut self, outcome: &Outcome) {
         let (log, run) = (self.resolver, self.run);
+        let released = log.entries.iter().find_map(|entry| match &entry.event {
+            Event::RunReleased { run: of, agreement } if *of == run => Some(*agreement),
+            _ => None,
+        });
         let collected = log.entries.iter().filter_map(|entry| match &entry.event {
             Event::ResultsCollected {
                 run: of,
@@ -446,7 +455,7 @@ impl Replay<'_> {
                     Severity::Wrong,
                     format!("the results of {party} were altered after it fetched them"),
                 ),
-                Some(_) => match self.inputs.results(run, &party, resolution) {
+                Some(_) => match self.results(&party, released, outcome) {
                     Ok(()) => (
                         Severity::Right,
                         format!(
@@ -463,6 +472,16 @@ impl Replay<'_> {
             };
             self.tell(severity, log, Some(at), text);
         }
+    }
+
+    fn results(
+        &self,
+        party: &PartyName,
+        released: Option<Digest>,
+        outcome: &Outcome,
+    ) -> Result<(), String> {
+        let agreement = released.ok_or("the run was never released")?;
+        self.inputs.results(self.run, party, agreement, outcome)
     }
 }
 

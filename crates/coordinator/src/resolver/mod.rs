@@ -1,9 +1,11 @@
 //! The resolver: opens handle maps, joins comparisons to records, forms clusters, and serves each
 //! party its pseudonyms. It never sees an encoding or a block token.
 
+mod answers;
 mod board;
 pub mod clusters;
 mod counts;
+mod event_marks;
 pub mod handle_map;
 mod link_stage;
 mod pseudonym;
@@ -27,6 +29,7 @@ use wire::{Intake, Role};
 
 pub(crate) use board::BoardDesk;
 pub(crate) use counts::FILE as NOISE_FILE;
+pub use event_marks::NotMarks;
 pub use state::{ResolverState, ResolverStep, ReviewTotals, Totals};
 pub use verdicts::VerdictsError;
 
@@ -125,8 +128,8 @@ impl Resolver {
                 Outcome::Pending => Ok(None),
                 Outcome::Ready(comparisons) => self.link(manifests, comparisons).map(Some),
             },
-            ResolverState::Linked { totals, .. } => match self.may_release(state)? {
-                true => self.release(totals).map(Some),
+            ResolverState::Linked { manifests, totals } => match self.may_release(state)? {
+                true => self.release(manifests, totals).map(Some),
                 false => Ok(None),
             },
             ResolverState::Released { .. }

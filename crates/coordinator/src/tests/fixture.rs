@@ -110,6 +110,16 @@ impl Agreed {
         }
     }
 
+    /// With these outputs for `party`.
+    pub(crate) fn with_outputs(&self, party: &str, outputs: &str) -> Self {
+        let place = self.text.find(&format!("name = \"{party}\"")).unwrap();
+        let (head, tail) = self.text.split_at(place);
+        let given = "outputs = [\"own-pseudonyms\", \"counts\"]";
+        let text = [head, &tail.replacen(given, outputs, 1)].concat();
+        assert_ne!(text, self.text);
+        Self { text }
+    }
+
     fn key(party: &PartyName) -> SigningKey {
         let seed = u64::from(party.as_str().as_bytes()[0]);
         SigningKey::from_seed(&Key32::generate(&mut SeededEntropy::new(seed)))

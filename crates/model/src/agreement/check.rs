@@ -2,11 +2,13 @@
 //! another.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use super::{
     Agreement, FORMAT, MAX_AGREEMENT_BYTES, MAX_MEMBERS, MAX_RETENTION_DAYS, MAX_TEXT, Member,
-    MemberRole, is_hidden,
+    MemberRole, Output, is_hidden,
 };
+use crate::id::PartyName;
 use crate::profile::Profile;
 use crate::schema::{MAX_PASSES, MAX_REVIEW_PAIRS};
 
@@ -161,6 +163,9 @@ impl Agreement {
         if self.custodians().count() < 2 {
             return wrong("member", "at least two custodians");
         }
+        self.member
+            .iter()
+            .try_for_each(|member| self.check_outputs(member))?;
         for role in [MemberRole::Matcher, MemberRole::Resolver] {
             let mut members = self.member.iter();
             if !members.any(|member| member.roles.contains(&role)) {
@@ -172,6 +177,41 @@ impl Agreement {
         }
         Ok(())
     }
+}
+
+impl Agreement {
+    /// What an output is told of stands beside it, and nowhere else.
+    fn check_outputs(&self, member: &Member) -> Checked {
+        let place = |entry: &str| format!("{}.{entry}", place(member));
+        let is_other = |name: &PartyName| {
+            let mut others = self.custodians().filter(|other| other.name != member.name);
+            others.any(|other| other.name == *name)
+        };
+        if !is_distinct(&member.outputs) {
+            return wrong(place("outputs"), "each stands once");
+        }
+        if member.known_at.is_empty() == member.outputs.contains(&Output::YesNo) {
+            return wrong(
+                place("known_at"),
+                "stands exactly where `outputs` has `yes-no`",
+            );
+        }
+        if !is_distinct(&member.known_at) || !member.known_at.iter().all(is_other) {
+            return wrong(place("known_at"), "names other custodians, each once");
+        }
+        if member.events.is_empty() == member.outputs.contains(&Output::LifeEvents) {
+            let problem = "stands exactly where `outputs` has `life-events`";
+            return wrong(place("events"), problem);
+        }
+        match is_distinct(&member.events) {
+            true => Ok(()),
+            false => wrong(place("events"), "each stands once"),
+        }
+    }
+}
+
+fn is_distinct<T: Eq + Hash>(list: &[T]) -> bool {
+    list.iter().collect::<HashSet<_>>().len() == list.len()
 }
 
 fn check_member(member: &Member) -> Checked {

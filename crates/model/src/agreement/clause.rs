@@ -45,6 +45,8 @@ pub enum Clause {
     Member,
     /// `member.outputs`.
     Outputs,
+    /// `member.events`.
+    Events,
 }
 
 impl Clause {
@@ -70,6 +72,7 @@ impl Clause {
             Self::Disclosure => "disclosure",
             Self::Member => "member",
             Self::Outputs => "member.outputs",
+            Self::Events => "member.events",
         }
     }
 

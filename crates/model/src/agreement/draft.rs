@@ -100,6 +100,8 @@ impl Draft {
             dpo: None,
             dpo_key: None,
             outputs: Vec::new(),
+            known_at: Vec::new(),
+            events: Vec::new(),
         }
     }
 }
@@ -115,6 +117,8 @@ impl DraftMember {
             dpo: Some(self.dpo.clone()),
             dpo_key: Some(self.dpo_key),
             outputs: vec![Output::OwnPseudonyms, Output::Counts],
+            known_at: Vec::new(),
+            events: Vec::new(),
         }
     }
 }

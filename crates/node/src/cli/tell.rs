@@ -190,6 +190,9 @@ fn write_collected(summary: &CollectSummary, out: &mut impl Write) -> io::Result
         out,
         "run {run}: {with} of {records} records have a pseudonym, {aside} were set aside"
     )?;
+    for answered in &summary.answered {
+        writeln!(out, "{} have yes as {}", answered.yes, answered.question)?;
+    }
     writeln!(
         out,
         "they stand for {} persons; of these records",
@@ -260,7 +263,7 @@ fn write_coordinator(status: &Status, out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ProblemReport, RunProgress};
+    use crate::{Answered, ProblemReport, RunProgress};
     use model::lifecycle::Phase;
     use model::{Digest, RunNumber};
     use wire::{Count, Found, PartyProgress, RunStatus};
@@ -323,6 +326,10 @@ mod tests {
             results: "results/run-3.csv".into(),
             records: 40,
             with_pseudonym: 38,
+            answered: vec![Answered {
+                question: "death".to_owned(),
+                yes: 3,
+            }],
             set_aside: 2,
             persons: Count::Exact(37),
             found: vec![
@@ -333,6 +340,7 @@ mod tests {
         assert_eq!(
             text(|out| write_collected(&summary, out)),
             "run 3: 38 of 40 records have a pseudonym, 2 were set aside\n\
+             3 have yes as death\n\
              they stand for 37 persons; of these records\n  \
              30 were found at id\n  fewer than 10 were found at sr\n\
              results are in results/run-3.csv\n"
