@@ -198,7 +198,7 @@ fn an_amendment_holds_for_what_was_released_before() {
         before = amended;
     };
     let floored = |agreed: Agreed| Agreed {
-        text: agreed.text.replace("count_floor = 10", "count_floor = 50"),
+        text: agreed.text.replace("count_floor = 5", "count_floor = 50"),
     };
     amend(&floored);
     let told = header(&coordinator, "a").unwrap();
@@ -239,6 +239,7 @@ fn event_marks_that_were_not_agreed_on_fail_the_run() {
     let (mut manifest, _) = REGISTRIES[1].handle_map(key);
     let entries = REGISTRIES[1].entries();
     let sealed = fixture::seal(&manifest, key, &[&entries, &head, &mark.to_bytes()]);
+    manifest.records = 60;
     manifest.bytes = sealed.len() as u64;
     manifest.payload_digest = model::Digest::of(&sealed);
     fixture::upload(&*intake, &manifest, &sealed);
