@@ -30,6 +30,7 @@ mod project;
 mod report;
 mod results_file;
 mod review;
+mod seal;
 mod status;
 mod upload;
 mod vault;

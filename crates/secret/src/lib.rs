@@ -16,6 +16,7 @@ pub mod sealed_stream;
 pub mod signing;
 
 mod hex;
+mod unlock;
 
 pub use cipher::Cipher;
 pub use entropy::{Entropy, KeyedEntropy, SeededEntropy, SystemEntropy};
@@ -26,3 +27,4 @@ pub use key_file::Purpose;
 pub use passphrase::Passphrase;
 pub use sealed_stream::{StreamReader, StreamWriter};
 pub use signing::SigningKey;
+pub use unlock::Unlock;

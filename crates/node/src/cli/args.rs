@@ -161,6 +161,15 @@ pub(super) enum KeyCommand {
         #[arg(long, value_name = "NUMBER")]
         epoch: u32,
     },
+    /// Seal every key of this node under a passphrase, where it lies.
+    Seal {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The file with the passphrase, for its owner alone, where the node will find it at every start.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: PathBuf,
+    },
     /// Print the linkage key's fingerprint, to compare with the other custodians.
     Check {
         /// The node's directory.

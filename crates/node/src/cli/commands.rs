@@ -72,6 +72,13 @@ fn key(command: &KeyCommand) -> Done {
             let card = open(dir)?.new_card(Epoch(*epoch), &mut SystemEntropy::new())?;
             tell::new_card(&card)
         }
+        KeyCommand::Seal {
+            dir,
+            passphrase_file,
+        } => {
+            open(dir)?.seal_keys(passphrase_file)?;
+            tell::line(&"sealed every key; keep the passphrase where no backup of the node has it")
+        }
         KeyCommand::Agree { dir, epoch, wait } => agree_on_key(&open(dir)?, Epoch(*epoch), *wait),
         KeyCommand::Destroy { dir, epoch } => {
             open(dir)?.destroy_keys(Epoch(*epoch))?;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use model::Epoch;
 use secret::key_file::KeyFileError;
@@ -156,4 +157,51 @@ fn a_directory_that_is_no_node_is_named() {
     let dir = tempfile::tempdir().unwrap();
     let error = Node::open(dir.path(), clock()).err().unwrap();
     assert!(matches!(error, NodeError::Home(HomeError::NotANode(_))));
+}
+
+/// Every file under `dir` that has a key in clear: ours, or PEM.
+fn in_clear(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(in_clear(&path));
+        } else if let Ok(text) = fs::read_to_string(&path)
+            && (text.starts_with("symbolon-key-v1") || text.contains("PRIVATE KEY"))
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_node_whose_keys_are_sealed_works_by_its_passphrase_and_not_without() {
+    let setting = Setting::new();
+    let home = setting.node.home().root().to_owned();
+    let passphrase = home.with_file_name("passphrase");
+    fs::write(&passphrase, "four words of mine\n").unwrap();
+    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(in_clear(&home).len(), 4, "secret, log key, TLS key, linkage key");
+    for _ in 0..2 {
+        setting.node.seal_keys(&passphrase).unwrap();
+    }
+    assert_eq!(in_clear(&home), Vec::<PathBuf>::new());
+    let node = Node::open(&home, clock()).unwrap();
+    let input = home.with_file_name("registry.csv");
+    fs::write(&input, GOOD).unwrap();
+    node.prepare(&input, false, &model::Silent, &mut SeededEntropy::new(5))
+        .unwrap();
+    node.identity().unwrap();
+    // A key that is made later is sealed too.
+    node.new_card(Epoch(2), &mut SeededEntropy::new(6)).unwrap();
+    assert_eq!(in_clear(&home), Vec::<PathBuf>::new());
+    fs::write(&passphrase, "four words of yours\n").unwrap();
+    let other = Node::open(&home, clock()).unwrap();
+    assert!(matches!(
+        other.identity(),
+        Err(NodeError::KeyFile(KeyFileError::WrongPassphrase(_)))
+    ));
+    fs::remove_file(&passphrase).unwrap();
+    assert!(Node::open(&home, clock()).is_err());
 }
