@@ -1,11 +1,15 @@
 //! A program that is stopped at any point goes on to the same bytes.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
 use model::RunNumber;
 use service::Shutdown;
 use wire::Role;
 
 use super::fixture;
 use super::world::{REGISTRIES, World, name};
+use crate::Coordinator;
 use crate::directory::RoleDir;
 use crate::lifecycle::{Lifecycle, StageError};
 use crate::matcher::MatcherState;
