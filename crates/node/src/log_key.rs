@@ -10,7 +10,8 @@ use crate::home::Home;
 /// Makes a node's signing key.
 pub(crate) fn make(home: &Home, entropy: &mut dyn Entropy) -> Result<(), KeyFileError> {
     let seed = Key32::generate(entropy);
-    home.unlock().write(&home.log_key(), Purpose::Signing, &seed)
+    home.unlock()
+        .write(&home.log_key(), Purpose::Signing, &seed)
 }
 
 /// The name of a node's log.

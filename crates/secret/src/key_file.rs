@@ -11,12 +11,12 @@
 use crate::hex;
 use crate::key::Key32;
 use crate::passphrase::{Cost, Passphrase, SALT_BYTES, TAG_BYTES, open, seal};
+use ring::digest::{SHA256, digest};
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use ring::digest::{SHA256, digest};
 use zeroize::Zeroizing;
 
 const MAGIC: &str = "symbolon-key-v1";
@@ -186,7 +186,10 @@ pub fn write_sealed(
     // It need not be secret, only another one for every key: and keys are drawn at random.
     let mut salt = [0; SALT_BYTES];
     key.expand("key file salt", &[purpose.word().as_bytes()], &mut salt);
-    write_line(path, &sealed_line(path, purpose, &salt, key.bytes(), passphrase)?)
+    write_line(
+        path,
+        &sealed_line(path, purpose, &salt, key.bytes(), passphrase)?,
+    )
 }
 
 /// Writes a key that is text, as PEM, into the new file `path`: as it is, or sealed under a passphrase.
@@ -482,7 +485,13 @@ impl SealedKey {
         passphrase: &Passphrase,
     ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
         let context = context(self.purpose, self.cost);
-        let opened = open(passphrase, self.cost, &self.salt, context.as_bytes(), &self.content);
+        let opened = open(
+            passphrase,
+            self.cost,
+            &self.salt,
+            context.as_bytes(),
+            &self.content,
+        );
         opened.ok_or_else(|| KeyFileError::WrongPassphrase(path.to_owned()))
     }
 }

@@ -211,7 +211,10 @@ fn a_key_that_is_text_is_sealed_like_any_other() {
     let opened = read_text_with(&path, Purpose::Tls, Some(&right)).unwrap();
     assert_eq!(opened.as_str(), PEM);
     let refused = |purpose, passphrase| read_text_with(&path, purpose, passphrase).unwrap_err();
-    assert!(matches!(refused(Purpose::Tls, None), KeyFileError::Sealed(_)));
+    assert!(matches!(
+        refused(Purpose::Tls, None),
+        KeyFileError::Sealed(_)
+    ));
     assert!(matches!(
         refused(Purpose::Tls, Some(&phrase("four words of yours"))),
         KeyFileError::WrongPassphrase(_)
@@ -228,7 +231,10 @@ fn a_key_that_is_text_is_sealed_like_any_other() {
 #[test]
 fn keys_in_clear_are_sealed_where_they_lie() {
     let directory = tempfile::tempdir().unwrap();
-    let (one, two) = (directory.path().join("a.key"), directory.path().join("b.key"));
+    let (one, two) = (
+        directory.path().join("a.key"),
+        directory.path().join("b.key"),
+    );
     write(&one, Purpose::Vault, &key()).unwrap();
     write_text(&two, Purpose::Tls, PEM, None).unwrap();
     // A name for what was in clear, to look at it afterwards.
@@ -242,9 +248,17 @@ fn keys_in_clear_are_sealed_where_they_lie() {
     assert!(fs::read(&clear).unwrap().iter().all(|byte| *byte == 0));
     assert!(matches!(refusal(&one), KeyFileError::Sealed(_)));
     let unlock = crate::Unlock::by(right);
-    assert_eq!(unlock.read(&one, Purpose::Vault).unwrap().bytes(), key().bytes());
+    assert_eq!(
+        unlock.read(&one, Purpose::Vault).unwrap().bytes(),
+        key().bytes()
+    );
     assert_eq!(unlock.read_text(&two, Purpose::Tls).unwrap().as_str(), PEM);
-    seal_in_place(&directory.path().join("none"), Purpose::Vault, &phrase("four words of mine")).unwrap();
+    seal_in_place(
+        &directory.path().join("none"),
+        Purpose::Vault,
+        &phrase("four words of mine"),
+    )
+    .unwrap();
     let left = fs::read_dir(directory.path()).unwrap().count();
     assert_eq!(left, 3);
 }

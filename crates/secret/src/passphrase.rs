@@ -152,7 +152,10 @@ fn sealing_key(
     cost: Cost,
     salt: &[u8; SALT_BYTES],
 ) -> Option<LessSafeKey> {
-    let mut made = passphrase.made.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut made = passphrase
+        .made
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     if !made.contains_key(&(cost, *salt)) {
         let params = Params::new(cost.memory, cost.passes, 1, Some(32)).ok()?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);

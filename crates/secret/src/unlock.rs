@@ -35,7 +35,10 @@ impl Unlock {
     /// # Errors
     /// [`PassphraseError`] when the file cannot be used.
     pub fn from_file(file: Option<&Path>) -> Result<Self, PassphraseError> {
-        Ok(file.map(Passphrase::read).transpose()?.map_or_else(Self::default, Self::by))
+        Ok(file
+            .map(Passphrase::read)
+            .transpose()?
+            .map_or_else(Self::default, Self::by))
     }
 
     /// Reads a key, which may still lie there in clear.
@@ -73,7 +76,12 @@ impl Unlock {
     ///
     /// # Errors
     /// [`KeyFileError`] names the file.
-    pub fn write_text(&self, path: &Path, purpose: Purpose, text: &str) -> Result<(), KeyFileError> {
+    pub fn write_text(
+        &self,
+        path: &Path,
+        purpose: Purpose,
+        text: &str,
+    ) -> Result<(), KeyFileError> {
         key_file::write_text(path, purpose, text, self.0.as_deref())
     }
 }

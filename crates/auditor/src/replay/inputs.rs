@@ -8,8 +8,8 @@ use model::agreement::MAX_AGREEMENT_BYTES;
 use model::digest::Digester;
 use model::schema::{MAX_SCHEMA_BYTES, SchemaError};
 use model::{Agreement, BatchManifest, Digest, Layout, LinkageSchema, PartyName, RunNumber};
-use secret::{RecipientSecret, Unlock};
 use secret::key_file::{KeyFileError, Purpose};
+use secret::{RecipientSecret, Unlock};
 
 use crate::bundle::{BundleError, read_text};
 use crate::finding::Severity;

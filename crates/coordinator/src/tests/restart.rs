@@ -190,12 +190,19 @@ fn a_coordinator_whose_keys_are_sealed_works_by_its_passphrase_and_not_without()
     world.open_run(2);
     let coordinator = world.open();
     let results = coordinator.results();
-    results.results_header(&name("a"), model::RunNumber(1)).unwrap();
+    results
+        .results_header(&name("a"), model::RunNumber(1))
+        .unwrap();
     drop(results);
     drop(coordinator);
     let destroy = crate::Destroy::Run(model::RunNumber(1));
     crate::destroy(&directory, destroy, fixture::clock()).unwrap();
     std::fs::write(&passphrase, "four words of yours\n").unwrap();
-    let refused = Coordinator::open(directory, fixture::clock()).err().unwrap();
-    assert!(format!("{refused:?}").contains("WrongPassphrase"), "{refused:?}");
+    let refused = Coordinator::open(directory, fixture::clock())
+        .err()
+        .unwrap();
+    assert!(
+        format!("{refused:?}").contains("WrongPassphrase"),
+        "{refused:?}"
+    );
 }

@@ -185,7 +185,10 @@ impl<'a> Turn<'a> {
                 return Err(CeremonyError::NoCard { epoch, path }.into());
             }
         }
-        let seed = node.home.unlock().read(&node.home.card_signing_key(epoch), Purpose::Signing)?;
+        let seed = node
+            .home
+            .unlock()
+            .read(&node.home.card_signing_key(epoch), Purpose::Signing)?;
         Ok(Self {
             client: node.dial(Role::Resolver).await?,
             signing: SigningKey::from_seed(&seed),

@@ -182,7 +182,11 @@ fn a_node_whose_keys_are_sealed_works_by_its_passphrase_and_not_without() {
     let passphrase = home.with_file_name("passphrase");
     fs::write(&passphrase, "four words of mine\n").unwrap();
     fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
-    assert_eq!(in_clear(&home).len(), 4, "secret, log key, TLS key, linkage key");
+    assert_eq!(
+        in_clear(&home).len(),
+        4,
+        "secret, log key, TLS key, linkage key"
+    );
     for _ in 0..2 {
         setting.node.seal_keys(&passphrase).unwrap();
     }
