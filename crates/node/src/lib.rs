@@ -7,6 +7,7 @@
 
 mod agreement;
 mod approve;
+mod backup;
 mod ceremony;
 pub mod cli;
 mod collect;
@@ -39,6 +40,7 @@ mod vault;
 mod tests;
 
 pub use approve::ApproveError;
+pub use backup::{BackupError, new_holder_key};
 pub use ceremony::{
     Card, CeremonyError, Commitment, Confirmation, Head, KeyProgress, Kind, Share, Shares,
 };

@@ -133,7 +133,7 @@ impl Node {
         Ok(LinkageKey::new(self.read_linkage_key(epoch)?))
     }
 
-    fn read_linkage_key(&self, epoch: Epoch) -> Result<Key32, NodeError> {
+    pub(crate) fn read_linkage_key(&self, epoch: Epoch) -> Result<Key32, NodeError> {
         let path = self.home.linkage_key(epoch);
         if !path.exists() {
             return Err(LinkageKeyError::None(epoch).into());

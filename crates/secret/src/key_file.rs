@@ -50,11 +50,13 @@ pub enum Purpose {
     Signing,
     /// The private key of a certificate, as PEM text.
     Tls,
+    /// The private key of somebody who holds a share of a linkage key.
+    Holder,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Purpose; 8] = [
+    pub const ALL: [Purpose; 9] = [
         Self::Linkage,
         Self::Vault,
         Self::HandleMap,
@@ -63,6 +65,7 @@ impl Purpose {
         Self::Contribution,
         Self::Signing,
         Self::Tls,
+        Self::Holder,
     ];
 
     /// The word that stands in the file.
@@ -76,6 +79,7 @@ impl Purpose {
             Self::Contribution => "contribution",
             Self::Signing => "signing",
             Self::Tls => "tls",
+            Self::Holder => "holder",
         }
     }
 

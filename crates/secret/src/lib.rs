@@ -14,6 +14,7 @@ pub mod key_file;
 pub mod passphrase;
 pub mod sealed_stream;
 pub mod signing;
+pub mod splitting;
 
 mod hex;
 mod unlock;
