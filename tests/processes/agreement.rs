@@ -70,6 +70,22 @@ fn a_release_without_an_approval_is_noticed_by_the_auditor() {
     );
 }
 
+/// All logs say that sr approved; what its officer signed is not among the papers. Noticed by: the auditor,
+/// who knows another officer's key.
+#[test]
+fn an_approval_that_no_officer_signed_is_noticed_by_the_auditor() {
+    let world = World::at(&COLLECTED);
+    let board = world.path("coordinator/resolver/board/approval-run-1");
+    std::fs::copy(board.join("crvs.sig"), board.join("sr.sig")).unwrap();
+    let verdict = world.audit("verify");
+    shows(
+        &verdict,
+        "resolver",
+        "resolver",
+        "without an approval that the officer of sr signed",
+    );
+}
+
 /// A coordinator that puts an approval into its log that nobody gave. Noticed by: the log of the party in
 /// whose name it stands.
 #[test]

@@ -7,6 +7,7 @@
 
 mod agreement;
 mod approve;
+mod backup;
 mod ceremony;
 pub mod cli;
 mod collect;
@@ -30,6 +31,7 @@ mod project;
 mod report;
 mod results_file;
 mod review;
+mod seal;
 mod status;
 mod upload;
 mod vault;
@@ -38,6 +40,7 @@ mod vault;
 mod tests;
 
 pub use approve::ApproveError;
+pub use backup::{BackupError, new_holder_key};
 pub use ceremony::{
     Card, CeremonyError, Commitment, Confirmation, Head, KeyProgress, Kind, Share, Shares,
 };

@@ -7,6 +7,7 @@ use audit::VerifierKey;
 use auditor::verify::CheckedLog;
 use auditor::{Bundle, Finding, Verdict, papers, reconcile, replay, verify};
 use model::Digest;
+use secret::Unlock;
 use service::Exit;
 
 /// What every check takes.
@@ -34,6 +35,9 @@ pub(super) struct ReplayArgs {
     /// The coordinator's state directory, or a copy of it.
     #[arg(long, value_name = "DIR")]
     coordinator: PathBuf,
+    /// The file with the passphrase under which the coordinator's keys are sealed, if they are.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 impl CheckArgs {
@@ -87,7 +91,8 @@ pub(super) fn reconcile(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let (verdict, logs) = args.check.check()?;
-    let found = replay::replay(&logs, &args.coordinator)?;
+    let unlock = Unlock::from_file(args.passphrase_file.as_deref())?;
+    let found = replay::replay_unlocked(&logs, &args.coordinator, unlock)?;
     args.check.tell(&verdict, found)
 }
 

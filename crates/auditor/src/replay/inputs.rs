@@ -8,8 +8,8 @@ use model::agreement::MAX_AGREEMENT_BYTES;
 use model::digest::Digester;
 use model::schema::{MAX_SCHEMA_BYTES, SchemaError};
 use model::{Agreement, BatchManifest, Digest, Layout, LinkageSchema, PartyName, RunNumber};
-use secret::RecipientSecret;
-use secret::key_file::{self, KeyFileError, Purpose};
+use secret::key_file::{KeyFileError, Purpose};
+use secret::{RecipientSecret, Unlock};
 
 use crate::bundle::{BundleError, read_text};
 use crate::finding::Severity;
@@ -64,6 +64,7 @@ impl ReplayError {
 /// A state directory, and what all runs need of it.
 pub(super) struct Inputs {
     directory: PathBuf,
+    unlock: Unlock,
     pub(super) schema: LinkageSchema,
     pub(super) layout: Layout,
 }
@@ -75,11 +76,12 @@ pub(super) struct Batch {
 }
 
 impl Inputs {
-    pub(super) fn open(directory: &Path) -> Result<Self, ReplayError> {
+    pub(super) fn open(directory: &Path, unlock: Unlock) -> Result<Self, ReplayError> {
         let text = read_text(&directory.join("schema.toml"), MAX_SCHEMA_BYTES as u64)?;
         let schema = LinkageSchema::parse(&text)?;
         Ok(Self {
             directory: directory.to_owned(),
+            unlock,
             layout: Layout::of(&schema),
             schema,
         })
@@ -88,7 +90,7 @@ impl Inputs {
     /// The resolver's key, to which handle maps are sealed.
     pub(super) fn handle_map_key(&self) -> Result<RecipientSecret, KeyFileError> {
         let path = self.directory.join("resolver/handle-map.key");
-        let key = key_file::read(&path, Purpose::HandleMap)?;
+        let key = self.unlock.read(&path, Purpose::HandleMap)?;
         Ok(RecipientSecret::from_key(&key))
     }
 

@@ -21,7 +21,7 @@ use model::{
     BatchKind, BatchManifest, Digest, Layout, LinkageSchema, PartyIndex, PartyName, RunNumber,
     Silent,
 };
-use secret::RecipientSecret;
+use secret::{RecipientSecret, Unlock};
 
 use crate::finding::{Finding, Severity};
 use crate::verify::CheckedLog;
@@ -39,11 +39,23 @@ const MEMORY: usize = 512 << 20;
 /// # Errors
 /// [`ReplayError`] when it cannot be done; what differs is a finding.
 pub fn replay(logs: &[CheckedLog], coordinator: &Path) -> Result<Vec<Finding>, ReplayError> {
+    replay_unlocked(logs, coordinator, Unlock::default())
+}
+
+/// As [`replay`], with what opens the coordinator's key files where they are sealed.
+///
+/// # Errors
+/// As for [`replay`].
+pub fn replay_unlocked(
+    logs: &[CheckedLog],
+    coordinator: &Path,
+    unlock: Unlock,
+) -> Result<Vec<Finding>, ReplayError> {
     let of = |name: &str| logs.iter().find(|log| log.name == name);
     let (Some(matcher), Some(resolver)) = (of("matcher"), of("resolver")) else {
         return Err(ReplayError::NoLogs);
     };
-    let inputs = Inputs::open(coordinator)?;
+    let inputs = Inputs::open(coordinator, unlock)?;
     let mut findings = vec![
         check_schema(&inputs, matcher),
         check_schema(&inputs, resolver),

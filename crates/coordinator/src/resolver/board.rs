@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 use audit::Event;
 use model::agreement::{Clause, Statement};
 use model::approval::Approval;
+use model::signature::PublicKey;
 use model::{Digest, Epoch, PartyName, RefusalCode, RunNumber, Signature, SignedAgreement};
 use secret::signing;
+use serde::Deserialize;
 use service::Said;
 use service::files::{create_dir_private, write_atomic_private};
 use tokio::sync::Notify;
@@ -167,10 +169,37 @@ impl BoardDesk {
             }
             Topic::Commitment(epoch) | Topic::Shares(epoch) | Topic::Confirmation(epoch) => {
                 self.resolver.check_epoch(epoch)?;
+                self.check_by_card(epoch, posting)?;
                 Ok(posted(topic, posting))
             }
         }
     }
+
+    /// Whether what a node puts up is signed by the key of its card: whoever has its certificate alone
+    /// does not take its place.
+    fn check_by_card(&self, epoch: Epoch, posting: &Posting) -> Result<(), Fault> {
+        let cards = self.resolver.board.read(Topic::Card(epoch))?;
+        let card = cards.into_iter().find(|card| card.party == posting.party);
+        let key = card.and_then(|card| toml::from_slice::<CardKey>(&card.document).ok());
+        let Some(CardKey { signing: key }) = key else {
+            let detail = format!("{} has put up no card for epoch {epoch}", posting.party);
+            return Err(Fault::refused(RefusalCode::WrongState, detail));
+        };
+        let (document, key) = (&posting.document, key.fingerprint());
+        match posting.signature.is_of(&key, document, signing::verify) {
+            true => Ok(()),
+            false => {
+                let detail = format!("not signed by the key of the card of {}", posting.party);
+                Err(Clause::Signatures.refuse(detail).into())
+            }
+        }
+    }
+}
+
+/// What the resolver reads of a card; the rest is for nodes.
+#[derive(Deserialize)]
+struct CardKey {
+    signing: PublicKey,
 }
 
 fn posted(topic: Topic, posting: &Posting) -> Event {

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use audit::Event;
 use model::lifecycle::{self, Command, NotNow, RunLife};
 use model::{Clock, Digest, RunNumber, approval};
-use secret::key_file::{self, KeyFileError, Purpose};
+use secret::key_file::{KeyFileError, Purpose};
 use secret::{Key32, RecipientSecret};
 use service::Shutdown;
 use tokio::sync::Notify;
@@ -56,10 +56,11 @@ impl ResolverKeys {
     /// # Errors
     /// [`KeyFileError`] names the file.
     pub fn read(directory: &RoleDir) -> Result<Self, KeyFileError> {
-        let handle_map = key_file::read(&directory.handle_map_key(), Purpose::HandleMap)?;
+        let unlock = directory.unlock();
+        let handle_map = unlock.read(&directory.handle_map_key(), Purpose::HandleMap)?;
         Ok(Self {
             secret: RecipientSecret::from_key(&handle_map),
-            pseudonym: key_file::read(&directory.pseudonym_key(), Purpose::Pseudonym)?,
+            pseudonym: unlock.read(&directory.pseudonym_key(), Purpose::Pseudonym)?,
         })
     }
 }
