@@ -106,7 +106,7 @@ impl Initial {
             dpos = format!("{dpos} --dpo {party}={}", self.officer(party));
         }
         self.node(&format!(
-            "agree draft agreement --project census --schema {} --purpose rehearsal \
+            "agree draft agreement --project census --schema {} --purpose rehearsal --without-risk-report \
              --legal-basis none --until 2099-12-31 {dpos}",
             schema().display()
         ));

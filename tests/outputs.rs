@@ -70,6 +70,7 @@ impl Done {
         let terms = Terms {
             disclosure,
             edit: Some(edit),
+            ..Terms::default()
         };
         let federation =
             Federation::start_under(dir.path(), &project, &path, terms, clock, &mut entropy);

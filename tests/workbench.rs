@@ -26,6 +26,8 @@ fn a_federation_ends_with_an_audit_verdict_and_a_report_that_opens() {
         "agreed with the other nodes on the linkage key of epoch 1",
         "the officer of ibr approved what came out of run 1",
         "released the results of run 1",
+        "measured the risk of what it prepared for run 1: hold",
+        "against its risk report, for which the officers of crvs and id answer",
     ] {
         assert!(text.contains(words), "{words}");
     }
@@ -43,7 +45,20 @@ fn a_federation_ends_with_an_audit_verdict_and_a_report_that_opens() {
     ] {
         assert!(opened.document.contains(words), "{words}");
     }
-    let picture = dir.path().join("report.png");
-    browser.draw(&page, 2000, &picture).unwrap();
-    assert!(fs::metadata(&picture).unwrap().len() > 20_000);
+    let risk = dir.path().join("node-crvs/outbox/run-1/risk/report.html");
+    let opened = browser.open(&risk).unwrap();
+    assert_eq!(opened.complaints, [""; 0]);
+    for words in [
+        "<b>Hold.</b>",
+        "What four attackers would achieve",
+        "sample, run 1",
+        "If the linkage key leaks",
+    ] {
+        assert!(opened.document.contains(words), "{words}");
+    }
+    for (page, name) in [(&risk, "risk.png"), (&page, "audit.png")] {
+        let picture = dir.path().join(name);
+        browser.draw(page, 2000, &picture).unwrap();
+        assert!(fs::metadata(&picture).unwrap().len() > 20_000);
+    }
 }

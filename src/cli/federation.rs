@@ -39,6 +39,13 @@ pub(crate) fn run(arguments: &FederationArguments) -> anyhow::Result<()> {
     federation::print(&federated)?;
     if let Some(kept) = &arguments.keep {
         println!("kept in {}", kept.display());
+        for member in &federated.members {
+            println!(
+                "the risk report of {} is {}",
+                member.party,
+                member.risk.summary.page.display()
+            );
+        }
         println!("the audit report is {}", federated.audited.report.display());
     }
     anyhow::ensure!(

@@ -5,6 +5,7 @@
 mod audited;
 mod findings;
 mod report;
+mod risk;
 mod run;
 pub(crate) mod table;
 

@@ -4,8 +4,8 @@ use anyhow::Context;
 use comfy_table::{Table, presets};
 use model::BatchKind;
 
-use super::findings;
 use super::run::{Federated, MemberResult};
+use super::{findings, risk};
 use crate::evaluation;
 use crate::truth::Truth;
 
@@ -20,6 +20,11 @@ pub(crate) fn print(federated: &Federated) -> anyhow::Result<()> {
     println!("{}", findings_table(federated, &truth)?);
     heading("What each node was told about its own records");
     println!("{}", summaries(federated));
+    heading(
+        "What share of people attackers would name, measured before anything left (limit 10 %)",
+    );
+    println!("{}", risk::attackers(&federated.members));
+    println!("{}", risk::always(&federated.members));
     heading("Who received what, and what it could read in it");
     println!("{}", views(federated));
     heading("What an auditor finds who trusts none of them (audit-report.html)");
@@ -36,7 +41,7 @@ fn heading(text: &str) {
     println!("\n{text}");
 }
 
-fn table(header: &[&str]) -> Table {
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY);
     table.set_header(header.to_vec());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use model::agreement::Disclosure;
+use model::agreement::{Disclosure, RiskRules};
 use model::{
     Epoch, LinkageSchema, PartyName, Progress, RecordHandle, RunNumber, Silent, SystemClock,
 };
@@ -16,9 +16,11 @@ use secret::SystemEntropy;
 use service::Stopwatch;
 use sources::CsvFile;
 use testkit::country::{CountrySpec, ErrorLevel, generate};
+use testkit::dpos::Terms;
 use testkit::federation::{Federation, Member};
 
 use super::audited::{self, Audited};
+use super::risk::{self, Risk};
 use crate::truth::Assignments;
 
 /// The schema of the sample, the same file as in `examples/four-registries`.
@@ -39,6 +41,7 @@ pub(crate) struct MemberResult {
     pub(crate) party: PartyName,
     pub(crate) title: String,
     pub(crate) prepared: PrepareReport,
+    pub(crate) risk: Risk,
     pub(crate) uploaded: UploadSummary,
     pub(crate) collected: CollectSummary,
 }
@@ -103,12 +106,16 @@ async fn federate(
     let mut entropy = SystemEntropy::new();
     let watch = Stopwatch::start();
     let project = "sample".parse()?;
-    let disclosure = Disclosure::default();
+    let keyed = schema.profile.is_block_keyed();
+    let terms = Terms {
+        disclosure: keyed.then(Disclosure::default),
+        risk: Some(RiskRules::default()),
+    };
     let federation = Federation::start_under(
         dir,
         &project,
         schema_file,
-        schema.profile.is_block_keyed().then_some(disclosure),
+        terms,
         Arc::new(SystemClock),
         &mut entropy,
     )
@@ -137,6 +144,15 @@ async fn federate(
     }
     stages.push(Stage {
         name: "prepare at four nodes",
+        took: watch.elapsed(),
+    });
+    let watch = Stopwatch::start();
+    let mut risks = Vec::new();
+    for place in 0..members.len() {
+        risks.push(risk::measure(&federation, &members, place, progress)?);
+    }
+    stages.push(Stage {
+        name: "measure the risk at four nodes",
         took: watch.elapsed(),
     });
     let watch = Stopwatch::start();
@@ -170,14 +186,18 @@ async fn federate(
     let audited = timed(&mut stages, "audit, and link again", || {
         audited::audit(dir, &members, &SystemClock)
     })?;
-    let results = members.iter().zip(prepared).zip(uploaded).zip(collected);
-    let members = results.map(|(((member, prepared), uploaded), collected)| MemberResult {
-        party: member.party.clone(),
-        title: title(schema, &member.party),
-        prepared,
-        uploaded,
-        collected,
-    });
+    let results = members.iter().zip(prepared).zip(risks);
+    let results = results.zip(uploaded).zip(collected);
+    let members = results.map(
+        |((((member, prepared), risk), uploaded), collected)| MemberResult {
+            party: member.party.clone(),
+            title: title(schema, &member.party),
+            prepared,
+            risk,
+            uploaded,
+            collected,
+        },
+    );
     Ok(Federated {
         registries,
         members: members.collect(),

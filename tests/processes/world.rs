@@ -114,7 +114,7 @@ impl World {
 
     fn sign_agreement(&self, edit: impl FnOnce(String) -> String) {
         let mut draft =
-            "agree draft agreement --project census --schema schema.toml --purpose rehearsal \
+            "agree draft agreement --project census --schema schema.toml --purpose rehearsal --without-risk-report \
                          --legal-basis none --until 2099-12-31"
                 .to_owned();
         for party in PARTIES {

@@ -11,24 +11,43 @@ use crate::draw::Draws;
 pub struct Registry {
     records: Vec<NormalisedRecord>,
     persons: Vec<u32>,
+    total: usize,
 }
 
 impl Registry {
     /// Records of as many persons.
     pub fn new(records: Vec<NormalisedRecord>) -> Self {
-        let persons = (0..records.len() as u32).collect();
-        Self { records, persons }
+        let total = records.len();
+        Self::sampled(records, total)
+    }
+
+    /// Records of as many persons, drawn at random from a registry that has `total`.
+    pub fn sampled(records: Vec<NormalisedRecord>, total: usize) -> Self {
+        Self {
+            persons: (0..records.len() as u32).collect(),
+            total: total.max(records.len()),
+            records,
+        }
     }
 
     /// Records with the number of the person each belongs to.
     pub fn of_persons(records: Vec<NormalisedRecord>, persons: Vec<u32>) -> Self {
         debug_assert_eq!(records.len(), persons.len());
-        Self { records, persons }
+        Self {
+            total: records.len(),
+            records,
+            persons,
+        }
     }
 
     /// The records.
     pub fn records(&self) -> &[NormalisedRecord] {
         &self.records
+    }
+
+    /// How many records the registry has from which these were drawn; as many as there are where it is whole.
+    pub fn total(&self) -> usize {
+        self.total
     }
 
     /// Whose each record is.

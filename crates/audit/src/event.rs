@@ -5,6 +5,7 @@
 //! member may read the coordinator's logs, also one that may have counts from the floor on or none.
 
 use model::agreement::Act;
+use model::risk::Verdict;
 use model::{BatchKind, Digest, Epoch, PartyName, ProjectName, RefusalCode, RunNumber};
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,24 @@ pub enum Event {
         sent: u64,
         /// Digest of the answer it followed.
         membership: Digest,
+    },
+    /// A node measured the risk of what it prepared, before anything of it left.
+    RiskMeasured {
+        /// For which run.
+        run: RunNumber,
+        /// Digest of the report.
+        report: Digest,
+        /// What follows from it.
+        verdict: Verdict,
+    },
+    /// Officers answer together for an upload that the risk report says to hold; logged before it begins.
+    RiskOverridden {
+        /// Of which run.
+        run: RunNumber,
+        /// Digest of the report.
+        report: Digest,
+        /// Whose officers.
+        officers: Vec<PartyName>,
     },
     /// A run's input became final.
     RunSealed {

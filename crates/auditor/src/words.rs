@@ -74,6 +74,17 @@ fn of_government(event: &Event) -> String {
         Event::AgreementStated { party, act, .. } => {
             format!("heard the officer of {party}: {}", act.as_str())
         }
+        Event::RiskMeasured { run, verdict, .. } => {
+            let verdict = verdict.as_str();
+            format!("measured the risk of what it prepared for run {run}: {verdict}")
+        }
+        Event::RiskOverridden { run, officers, .. } => {
+            let officers: Vec<&str> = officers.iter().map(|party| party.as_str()).collect();
+            let officers = officers.join(" and ");
+            format!(
+                "uploads for run {run} against its risk report, for which the officers of {officers} answer"
+            )
+        }
         Event::RunApproved { run, party, .. } => {
             format!("the officer of {party} approved what came out of run {run}")
         }

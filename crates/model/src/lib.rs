@@ -19,6 +19,7 @@ pub mod noise;
 pub mod profile;
 pub mod progress;
 pub mod refusal;
+pub mod risk;
 pub mod schema;
 pub mod signature;
 pub mod words;

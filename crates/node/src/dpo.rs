@@ -202,9 +202,7 @@ fn parse(document: &[u8]) -> Result<Agreement, NodeError> {
 
 /// The custodian whose DPO has this key.
 fn signer<'a>(agreement: &'a Agreement, key: &Digest) -> Option<&'a PartyName> {
-    let mut custodians = agreement.custodians();
-    let found = custodians.find(|member| member.dpo_key.as_ref() == Some(key));
-    found.map(|member| &member.name)
+    agreement.member_of_key(key).map(|member| &member.name)
 }
 
 #[cfg(test)]

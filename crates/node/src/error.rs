@@ -10,7 +10,7 @@ use wire::ClientError;
 use crate::{
     ApproveError, BackupError, CeremonyError, CollectError, DiscloseError, DpoError, EnrolError,
     FileError, HeadsError, HomeError, InitError, LinkageKeyError, OutboxError, PrepareError,
-    ProjectError, ReviewError, UploadError, VaultError,
+    ProjectError, ReviewError, RiskError, UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -73,6 +73,9 @@ pub enum NodeError {
     /// What is kept of the coordinator's logs.
     #[error(transparent)]
     Heads(#[from] HeadsError),
+    /// Measuring the risk, and what follows from it.
+    #[error(transparent)]
+    Risk(#[from] RiskError),
     /// Uploading.
     #[error(transparent)]
     Upload(#[from] UploadError),
@@ -123,6 +126,7 @@ impl NodeError {
             Self::Backup(error) => !matches!(error, BackupError::Document(_)),
             Self::Dpo(error) => !matches!(error, DpoError::Statement(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
+            Self::Risk(error) => !matches!(error, RiskError::Document(_)),
             Self::Upload(UploadError::Outdated { .. }) => true,
             Self::Heads(HeadsError::NotLogKeys(_)) => true,
             Self::Upload(_) | Self::Heads(_) => false,

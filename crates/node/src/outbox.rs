@@ -101,6 +101,14 @@ impl Outbox {
             .exists()
     }
 
+    /// The manifest of what is sent first, which tells all that is prepared.
+    pub(crate) fn first_manifest(&self) -> Result<BatchManifest, NodeError> {
+        match self.has_tokens() {
+            true => self.manifest(BatchKind::BlockTokens),
+            false => self.manifest(BatchKind::Encodings),
+        }
+    }
+
     /// The batch's manifest.
     pub(crate) fn manifest(&self, kind: BatchKind) -> Result<BatchManifest, NodeError> {
         let run = self.run;

@@ -31,6 +31,7 @@ use crate::open::Node;
 use crate::outbox::{Outbox, manifest_name};
 use crate::project::Project;
 use crate::report::{FieldReport, PrepareReport, listed};
+use crate::risk;
 use crate::vault;
 
 /// Records read and encoded at once.
@@ -115,6 +116,7 @@ impl Node {
             node: self,
             project: &project,
             outbox: &outbox,
+            input,
             prepared: &prepared,
             key_check,
             agreement: agreement.digest(),
@@ -230,6 +232,8 @@ struct Writing<'a> {
     node: &'a Node,
     project: &'a Project,
     outbox: &'a Outbox,
+    /// The registry's file.
+    input: &'a Path,
     prepared: &'a Prepared,
     key_check: KeyCheck,
     agreement: Digest,
@@ -261,6 +265,7 @@ impl Writing<'_> {
         }
         report.bytes = manifests.iter().map(|manifest| manifest.bytes).sum();
         write_json(&draft.join("report.json"), &report)?;
+        risk::keep_input(&draft, self.input)?;
         self.write_vault(entropy)?;
         self.put_in_place(&manifests)?;
         tracing::info!(run = %report.run, records = report.records, rows = report.rows, "prepared");

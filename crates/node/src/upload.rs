@@ -97,6 +97,7 @@ impl Node {
         let _lock = self.home.lock()?;
         let outbox = Outbox::latest(&self.home)?.ok_or(OutboxError::Empty)?;
         let agreement = self.agreed(outbox.run)?;
+        self.check_risk(&outbox, &agreement)?;
         let mut summary = UploadSummary {
             run: outbox.run,
             batches: Vec::new(),

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Act, Disclosure, Draft, DraftMember};
+use model::agreement::{Act, Disclosure, Draft, DraftMember, RiskRules};
 use model::schema::Party;
 use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
@@ -26,13 +26,15 @@ pub struct Terms {
     pub disclosure: Option<Disclosure>,
     /// What people change in the text that was drafted, before anybody signs.
     pub edit: Option<fn(&str) -> String>,
+    /// What the risk report may say.
+    pub risk: Option<RiskRules>,
 }
 
 impl From<Option<Disclosure>> for Terms {
     fn from(disclosure: Option<Disclosure>) -> Self {
         Self {
             disclosure,
-            edit: None,
+            ..Self::default()
         }
     }
 }
@@ -91,6 +93,7 @@ impl Dpos {
             retention_days: RETENTION,
             noise: None,
             disclosure: terms.disclosure,
+            risk: terms.risk,
             custodians,
             coordinator: "The linkage unit".to_owned(),
         };
@@ -151,6 +154,24 @@ impl Dpos {
     ) -> Result<(), NodeError> {
         for party in parties {
             node::sign_agreement(&self.agreement(), &self.key(party))?;
+        }
+        Ok(())
+    }
+
+    /// Has the officers of `parties` answer for the upload of the risk report in the file `report`.
+    ///
+    /// # Errors
+    /// [`NodeError`] when the report says to release, or is of another agreement.
+    pub fn override_risk<'a>(
+        &self,
+        report: &Path,
+        parties: impl IntoIterator<Item = &'a PartyName>,
+        reason: &str,
+        today: Day,
+    ) -> Result<(), NodeError> {
+        for party in parties {
+            let key = self.key(party);
+            node::override_risk(report, &self.agreement(), &key, reason, today)?;
         }
         Ok(())
     }

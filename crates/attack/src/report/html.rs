@@ -13,9 +13,11 @@ pub fn html(report: &Report) -> String {
     let title = escape(&format!("Risk report: {}", report.upload.schema));
     let body = [
         decision(report),
+        subject(report),
         upload(report),
         attackers(report),
         metrics(report),
+        changes(report),
         residual(report),
     ]
     .concat();
@@ -49,10 +51,67 @@ fn decision(report: &Report) -> String {
     }
 }
 
+fn table(rows: &[(&str, String)]) -> String {
+    let row = |(name, value): &(&str, String)| {
+        let value = escape(value);
+        format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n")
+    };
+    let rows: String = rows.iter().map(row).collect();
+    format!("<table>\n{rows}</table>\n")
+}
+
+/// What the report is of; nothing where it is made on a try.
+fn subject(report: &Report) -> String {
+    let Some(subject) = &report.subject else {
+        return String::new();
+    };
+    let rows = [
+        ("Custodian", subject.party.to_string()),
+        (
+            "Project and run",
+            format!("{}, run {}", subject.project, subject.run),
+        ),
+        ("Epoch of the key", subject.epoch.to_string()),
+        ("Agreement", subject.agreement.to_string()),
+        ("Manifest prepared", subject.prepared.to_string()),
+    ];
+    section("What this is of", &table(&rows))
+}
+
+fn changes(report: &Report) -> String {
+    if report.changes.is_empty() {
+        return String::new();
+    }
+    let items: String = (report.changes.iter())
+        .map(|change| format!("<li>{}</li>\n", escape(change)))
+        .collect();
+    section("Since the last report", &format!("<ul>\n{items}</ul>\n"))
+}
+
+/// How far the figures are those of the whole registry.
+fn measured(report: &Report) -> String {
+    let upload = &report.upload;
+    let attacked = report
+        .attackers
+        .iter()
+        .map(|attacker| attacker.people)
+        .min();
+    let is_whole = upload.measured == upload.records && attacked >= Some(upload.records);
+    match is_whole {
+        true => "all records".to_owned(),
+        false => format!(
+            "{} records for the twelve figures, {} people for the attackers, drawn at random. A sample holds fewer relatives of each person, so a whole registry gives more away than these figures say",
+            upload.measured,
+            attacked.unwrap_or(0)
+        ),
+    }
+}
+
 fn upload(report: &Report) -> String {
     let upload = &report.upload;
     let rows = [
         ("Records", upload.records.to_string()),
+        ("Measured on", measured(report)),
         ("Fields that are encoded", upload.fields.join(", ")),
         ("Blocking passes", upload.passes.join(", ")),
         ("Rows a record", format!("{:.1}", upload.rows_a_record)),
@@ -60,14 +119,7 @@ fn upload(report: &Report) -> String {
         ("Decoys", upload.decoys.to_string()),
         ("Schema", upload.schema_digest.clone()),
     ];
-    let row = |(name, value): &(&str, String)| {
-        format!(
-            "<tr><th scope=\"row\">{name}</th><td>{}</td></tr>\n",
-            escape(value)
-        )
-    };
-    let rows: String = rows.iter().map(row).collect();
-    section("What would leave", &format!("<table>\n{rows}</table>\n"))
+    section("What would leave", &table(&rows))
 }
 
 fn attackers(report: &Report) -> String {

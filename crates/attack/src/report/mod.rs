@@ -3,7 +3,7 @@
 
 mod html;
 
-use model::Layout;
+use model::{Digest, Epoch, Layout, PartyName, ProjectName, RunNumber};
 use serde::{Deserialize, Serialize};
 
 use crate::mistakes::noisy_copy;
@@ -16,6 +16,8 @@ pub use html::html;
 
 /// The version of the report's form.
 const FORMAT: u32 = 1;
+/// People graph matching is run on at most: its cost grows with their square.
+const GRAPH_PEOPLE: usize = 2000;
 /// Known pairs of the insider.
 const INSIDER: usize = 50;
 
@@ -45,6 +47,24 @@ impl Default for Limits {
     }
 }
 
+/// Whose upload is measured, and which, so that the report serves for no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subject {
+    /// The project.
+    pub project: ProjectName,
+    /// The run it is prepared for.
+    pub run: RunNumber,
+    /// The epoch of its linkage key.
+    pub epoch: Epoch,
+    /// Whose records.
+    pub party: PartyName,
+    /// Digest of the agreement it is prepared under.
+    pub agreement: Digest,
+    /// Digest of the manifest of what is prepared.
+    pub prepared: Digest,
+}
+
 /// What would leave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Upload {
@@ -60,6 +80,8 @@ pub struct Upload {
     pub passes: Vec<String>,
     /// Records.
     pub records: usize,
+    /// How many of them, drawn at random, the twelve figures and the attackers were tried on.
+    pub measured: usize,
     /// Rows a record, on average.
     pub rows_a_record: f64,
     /// Bits of encodings in one row.
@@ -107,6 +129,9 @@ pub enum Decision {
 pub struct Report {
     /// The version of its form.
     pub format: u32,
+    /// What it is of, where it is made for an upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
     /// What the trial's keys, samples and mistakes were made from.
     pub seed: u64,
     /// What was allowed.
@@ -119,6 +144,9 @@ pub struct Report {
     pub attackers: Vec<Attacker>,
     /// What is always said.
     pub residual: Vec<String>,
+    /// What changed since the last report, where there was one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<String>,
     /// What follows.
     pub decision: Decision,
 }
@@ -133,6 +161,8 @@ impl Report {
             .find_map(|metric| metric.figure("rows a record"));
         Self {
             format: FORMAT,
+            subject: None,
+            changes: Vec::new(),
             seed: trial.seed,
             limits,
             upload: upload(trial, registry, rows_a_record.unwrap_or(0.0)),
@@ -204,7 +234,8 @@ fn upload(trial: Trial<'_>, registry: &Registry, rows_a_record: f64) -> Upload {
             .iter()
             .map(|pass| pass.name.to_string())
             .collect(),
-        records: registry.records().len(),
+        records: registry.total(),
+        measured: registry.records().len(),
         rows_a_record,
         bits_a_row: parts.iter().map(|part| part.bits).sum(),
         decoys: 0,
@@ -271,7 +302,10 @@ fn attackers(trial: Trial<'_>, registry: &Registry, limits: Limits) -> Vec<Attac
             registry
         };
         let size = Size {
-            people: limits.people,
+            people: match keyed {
+                true => limits.people,
+                false => limits.people.min(GRAPH_PEOPLE),
+            },
             overlap: role.overlap,
         };
         let stage = Stage::new(trial, target, registry, size);

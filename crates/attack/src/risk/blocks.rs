@@ -46,6 +46,7 @@ pub(super) fn concentration(own: &Own<'_>) -> Metric {
     let (pass, most) = own.worst(|sizes| sizes.first().copied().unwrap_or(0) as f64);
     let share = most / own.count();
     let (_, fewest) = own.worst(|sizes| -effective(sizes));
+    let most = (most * own.scale).round();
     let light = match () {
         () if most > MOST_ROWS || (share > SHARE.0 && most > SHARE.1) => Light::Red,
         () if share > SHARE.0 => Light::Amber,

@@ -101,6 +101,8 @@ pub(crate) struct Own<'a> {
     clear: Vec<ClearRecord>,
     blocks: Blocks,
     rows: TrialRows,
+    /// Records of the registry for one that is measured.
+    scale: f64,
 }
 
 impl<'a> Own<'a> {
@@ -113,6 +115,7 @@ impl<'a> Own<'a> {
             .collect();
         Self {
             blocks: Blocks::of_rows(&rows),
+            scale: registry.total() as f64 / registry.records().len().max(1) as f64,
             trial,
             records,
             clear,

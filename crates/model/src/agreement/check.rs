@@ -40,6 +40,11 @@ pub enum AgreementError {
 /// The most false positives out of a thousand that an answer may be agreed to have.
 const MAX_FALSE_POSITIVES: u32 = 200;
 
+/// The fewest people an attack may be made on: of fewer it says nothing.
+const RISK_PEOPLE_LEAST: u32 = 100;
+/// The most: of more an attack takes days.
+const RISK_PEOPLE_MOST: u32 = 50_000;
+
 type Checked = Result<(), AgreementError>;
 
 fn wrong(entry: impl Into<String>, problem: impl Into<String>) -> Checked {
@@ -81,6 +86,7 @@ impl Agreement {
         self.check_order()?;
         self.check_numbers()?;
         self.check_disclosure()?;
+        self.check_risk()?;
         self.check_members()
     }
 
@@ -141,6 +147,22 @@ impl Agreement {
             _ => wrong(
                 "disclosure.false_positives_permille",
                 format!("from 1 to {MAX_FALSE_POSITIVES}"),
+            ),
+        }
+    }
+
+    fn check_risk(&self) -> Checked {
+        let Some(risk) = self.risk else {
+            return Ok(());
+        };
+        if risk.most_named_permille > 1000 {
+            return wrong("risk.most_named_permille", "at most 1000");
+        }
+        match risk.people {
+            RISK_PEOPLE_LEAST..=RISK_PEOPLE_MOST => Ok(()),
+            _ => wrong(
+                "risk.people",
+                format!("from {RISK_PEOPLE_LEAST} to {RISK_PEOPLE_MOST}"),
             ),
         }
     }

@@ -41,6 +41,8 @@ pub enum Clause {
     Noise,
     /// `disclosure`.
     Disclosure,
+    /// `risk`.
+    Risk,
     /// `member`.
     Member,
     /// `member.outputs`.
@@ -70,6 +72,7 @@ impl Clause {
             Self::Retention => "retention_days",
             Self::Noise => "noise",
             Self::Disclosure => "disclosure",
+            Self::Risk => "risk",
             Self::Member => "member",
             Self::Outputs => "member.outputs",
             Self::Events => "member.events",

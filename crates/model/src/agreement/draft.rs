@@ -2,6 +2,7 @@
 
 use super::{
     Agreement, AgreementError, Disclosure, FORMAT, Kind, Member, MemberRole, NoiseRules, Output,
+    RiskRules,
 };
 use crate::day::Day;
 use crate::digest::Digest;
@@ -29,6 +30,8 @@ pub struct Draft {
     pub noise: Option<NoiseRules>,
     /// On-demand disclosure, where the profile has block keys.
     pub disclosure: Option<Disclosure>,
+    /// What the risk report may say before anything leaves.
+    pub risk: Option<RiskRules>,
     /// By party of the schema: who signs for it.
     pub custodians: Vec<DraftMember>,
     /// Who runs matcher and resolver.
@@ -85,6 +88,7 @@ impl Draft {
             retention_days: self.retention_days,
             noise: self.noise,
             disclosure: self.disclosure.filter(|_| schema.profile.is_block_keyed()),
+            risk: self.risk,
             member,
         }
     }

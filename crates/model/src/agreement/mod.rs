@@ -149,6 +149,26 @@ impl Default for Disclosure {
     }
 }
 
+/// What a custodian's risk report may say before its encodings leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RiskRules {
+    /// The share of people, in thousandths, that each of the report's attackers may name.
+    pub most_named_permille: u32,
+    /// People attacked at most: the attacks take time, and name more the more people there are.
+    pub people: u32,
+}
+
+impl Default for RiskRules {
+    /// One in ten, of 10,000: with fewer people an attack names fewer.
+    fn default() -> Self {
+        Self {
+            most_named_permille: 100,
+            people: 10_000,
+        }
+    }
+}
+
 /// A linkage agreement.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,6 +212,9 @@ pub struct Agreement {
     /// On-demand disclosure; without it nodes send the encodings of all their blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disclosure: Option<Disclosure>,
+    /// What the risk report may say; without it none is asked for, but where encodings are open to all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<RiskRules>,
     /// Who takes part.
     pub member: Vec<Member>,
 }
@@ -231,6 +254,19 @@ impl Agreement {
     /// The member of this name.
     pub fn find(&self, name: &PartyName) -> Option<&Member> {
         self.member.iter().find(|member| member.name == *name)
+    }
+
+    /// What a custodian's risk report may say before anything leaves. Under a profile whose encodings are
+    /// comparable with all others there is no going without one.
+    pub fn risk_rules(&self) -> Option<RiskRules> {
+        let open = !self.profile.is_block_keyed();
+        self.risk.or(open.then(RiskRules::default))
+    }
+
+    /// The member whose data protection officer has the key with this fingerprint.
+    pub fn member_of_key(&self, key: &Digest) -> Option<&Member> {
+        let mut custodians = self.custodians();
+        custodians.find(|member| member.dpo_key.as_ref() == Some(key))
     }
 
     /// The members that hold records.

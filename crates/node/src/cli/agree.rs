@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use model::agreement::{Act, Disclosure, Draft, DraftMember};
+use model::agreement::{Act, Disclosure, Draft, DraftMember, RiskRules};
 use model::signature::PublicKey;
 use model::words::words;
 use model::{Clock as _, Day, Digest, PartyName, ProjectName, SignedAgreement, SystemClock};
@@ -159,6 +159,9 @@ pub(super) struct DraftArgs {
     /// Days after a release until everything of the run is destroyed.
     #[arg(long, value_name = "DAYS", default_value_t = 90)]
     retention: u32,
+    /// Ask for no risk report before an upload: for registries of made-up people.
+    #[arg(long)]
+    without_risk_report: bool,
     /// Each custodian and the fingerprint of its officer's key, as crvs=4f1d...
     #[arg(long = "dpo", value_name = "PARTY=FINGERPRINT", value_parser = dpo)]
     dpos: Vec<(PartyName, Digest)>,
@@ -250,6 +253,7 @@ fn draft(args: &DraftArgs) -> Done {
         retention_days: args.retention,
         noise: None,
         disclosure: Some(Disclosure::default()),
+        risk: (!args.without_risk_report).then(RiskRules::default),
         custodians: args.dpos.iter().map(custodian).collect(),
         coordinator: "The linkage unit".to_owned(),
     };

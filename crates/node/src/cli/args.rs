@@ -31,12 +31,13 @@ A whole run, at the civil registry (`crvs`):
   symbolon-node agree card /srv/node/keys/epoch-1/card.toml --key dpo.key
   symbolon-node key agree --dir /srv/node --wait 86400
 
-  # every run: prepare, upload, and collect the results when they are released
+  # every run: prepare, measure the risk, upload, and collect the results when they are released
   symbolon-node prepare --dir /srv/node --input births.csv.gz
+  symbolon-node risk report --dir /srv/node --input births.csv.gz
   symbolon-node upload  --dir /srv/node
   symbolon-node approve --dir /srv/node --key dpo.key --wait 86400
   symbolon-node collect --dir /srv/node --wait 86400 --out pseudonyms.csv
-  # or all three at once
+  # or all of it at once
   symbolon-node run --dir /srv/node --input births.csv.gz --wait 86400
 
 Every command can be killed at any time and simply be given again.
@@ -84,13 +85,18 @@ pub(super) enum Command {
     },
     /// Turn the registry's file into the batches of the current run.
     Prepare(Prepare),
+    /// Measure what an attacker would make of what is prepared, and answer for an upload that this holds.
+    Risk {
+        #[command(subcommand)]
+        command: RiskCommand,
+    },
     /// Send the prepared batches: encodings to the matcher, the handle map to the resolver.
     Upload(Upload),
     /// Approve what came out of the current run, as the data protection officer.
     Approve(Approve),
     /// Fetch the released results and lead them back to the registry's record ids.
     Collect(Collect),
-    /// Prepare if that is not done yet, upload, and collect.
+    /// Prepare and measure the risk if that is not done yet, upload, and collect.
     Run(Run),
     /// Look at the doubtful pairs of the registry's own records, and say what they are.
     ///
@@ -261,6 +267,40 @@ pub(super) struct Prepare {
     pub(super) json: bool,
 }
 
+/// What can be done with the risk report.
+#[derive(Debug, Subcommand)]
+pub(super) enum RiskCommand {
+    /// Measure the latest prepared run on the registry, and write the signed report beside it.
+    Report {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The registry's file, the same that was prepared.
+        #[arg(long, value_name = "FILE")]
+        input: PathBuf,
+        /// Print the report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Answer, as a data protection officer, for an upload that its report says to hold.
+    ///
+    /// It takes two: this custodian's officer and that of another. The word and its signature go beside
+    /// the report; hand both files back to the node if this is another machine.
+    Override {
+        /// The report, report.json in risk of the prepared run.
+        #[arg(value_name = "REPORT")]
+        report: PathBuf,
+        /// The directory with the agreement.
+        #[arg(long, value_name = "DIR")]
+        agreement: PathBuf,
+        #[command(flatten)]
+        key: super::agree::Key,
+        /// Why.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+}
+
 /// `upload`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Upload {
@@ -402,8 +442,8 @@ mod tests {
     fn help_has_a_whole_worked_example_and_every_command() {
         let help = Args::command().render_long_help().to_string();
         for command in [
-            "init", "key", "enrol", "agree", "approve", "prepare", "upload", "collect", "run",
-            "review", "status",
+            "init", "key", "enrol", "agree", "approve", "prepare", "risk", "upload", "collect",
+            "run", "review", "status",
         ] {
             assert!(help.contains(&format!("\n  {command}")), "{command}");
         }
@@ -419,7 +459,7 @@ mod tests {
         let commands: Vec<_> = lines
             .filter(|line| line.starts_with("symbolon-node"))
             .collect();
-        assert_eq!(commands.len(), 13);
+        assert_eq!(commands.len(), 14);
         for command in commands {
             let parsed = Args::try_parse_from(command.split_whitespace());
             assert!(parsed.is_ok(), "{command}: {parsed:?}");
@@ -444,6 +484,8 @@ mod tests {
         for wrong in [
             "symbolon-node",
             "symbolon-node prepare --dir d",
+            "symbolon-node risk report --dir d",
+            "symbolon-node risk override report.json --agreement a --key k",
             "symbolon-node collect --dir d --wait soon",
             "symbolon-node review --dir d",
             "symbolon-node review list",

@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::lifecycle::Phase;
-use model::{Epoch, SystemClock};
+use model::{Clock as _, Day, Epoch, SystemClock};
 use secret::{RecipientKey, SystemEntropy, Unlock};
 use tokio::runtime::Runtime;
 
 use super::args::{
-    Approve, Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand, Run,
-    StatusArgs,
+    Approve, Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand,
+    RiskCommand, Run, StatusArgs,
 };
 use super::progress::listener;
-use super::{CliError, agree, tell, tell_review, walk};
+use super::{CliError, agree, tell, tell_review, tell_risk, walk};
 use crate::error::NodeError;
 use crate::{
     ApproveError, BackupError, CollectOptions, CollectSummary, InitOptions, KeyProgress, Node,
-    ReviewSummary, UploadSummary, new_holder_key,
+    ReviewSummary, RiskSummary, UploadSummary, new_holder_key, override_risk,
 };
 
 pub(super) type Done = Result<(), CliError>;
@@ -33,6 +33,7 @@ pub(super) fn run(command: &Command) -> Done {
         Command::Approve(args) => approve(args),
         Command::Renew { dir } => tell::renewed(&open(dir)?.renew()?),
         Command::Prepare(args) => prepare(args),
+        Command::Risk { command } => risk(command),
         Command::Upload(args) => tell::upload(&upload(&open(&args.dir)?, args.wait)?),
         Command::Collect(args) => collect(args),
         Command::Run(args) => all(args),
@@ -191,6 +192,33 @@ fn prepare(args: &Prepare) -> Done {
     }
 }
 
+fn risk(command: &RiskCommand) -> Done {
+    match command {
+        RiskCommand::Report { dir, input, json } => {
+            let summary = measure(&open(dir)?, input)?;
+            match json {
+                true => tell::json(&summary.report),
+                false => tell_risk::measured(&summary, &mut io::stdout().lock()),
+            }
+        }
+        RiskCommand::Override {
+            report,
+            agreement,
+            key,
+            reason,
+        } => {
+            let today = Day::of_millis(SystemClock.unix_millis());
+            let said = key.with(|key| override_risk(report, agreement, key, reason, today))?;
+            tell_risk::overridden(&said)
+        }
+    }
+}
+
+fn measure(node: &Node, input: &Path) -> Result<RiskSummary, CliError> {
+    let progress = listener();
+    Ok(node.measure_risk(input, &*progress)?)
+}
+
 fn upload(node: &Node, wait: u64) -> Result<UploadSummary, CliError> {
     let (progress, wait) = (listener(), Duration::from_secs(wait));
     Ok(runtime()?.block_on(node.upload_within(wait, &*progress))?)
@@ -268,6 +296,9 @@ fn all(args: &Run) -> Done {
         let report = node.prepare(&args.input, false, &*progress, &mut entropy)?;
         drop(progress);
         tell::prepared(&report)?;
+    }
+    if node.is_risk_asked(project.run)? {
+        tell_risk::measured(&measure(&node, &args.input)?, &mut io::stdout().lock())?;
     }
     tell::upload(&upload(&node, args.wait)?)?;
     let options = CollectOptions {

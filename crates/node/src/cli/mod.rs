@@ -6,6 +6,7 @@ mod commands;
 mod progress;
 mod tell;
 mod tell_review;
+mod tell_risk;
 pub(crate) mod walk;
 
 use std::error::Error;

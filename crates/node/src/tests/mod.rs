@@ -9,3 +9,4 @@ mod heads;
 mod keys;
 mod prepare;
 mod review;
+mod risk;
