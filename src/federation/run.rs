@@ -110,6 +110,7 @@ async fn federate(
     let terms = Terms {
         disclosure: keyed.then(Disclosure::default),
         risk: Some(RiskRules::default()),
+        ..Terms::default()
     };
     let federation = Federation::start_under(
         dir,

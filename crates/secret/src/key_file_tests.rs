@@ -210,13 +210,14 @@ fn a_key_that_is_text_is_sealed_like_any_other() {
     assert!(!text.contains("PRIVATE") && !text.contains(&hidden[..20]));
     let opened = read_text_with(&path, Purpose::Tls, Some(&right)).unwrap();
     assert_eq!(opened.as_str(), PEM);
+    let wrong = phrase("four words of yours");
     let refused = |purpose, passphrase| read_text_with(&path, purpose, passphrase).unwrap_err();
     assert!(matches!(
         refused(Purpose::Tls, None),
         KeyFileError::Sealed(_)
     ));
     assert!(matches!(
-        refused(Purpose::Tls, Some(&phrase("four words of yours"))),
+        refused(Purpose::Tls, Some(&wrong)),
         KeyFileError::WrongPassphrase(_)
     ));
     assert!(matches!(

@@ -77,7 +77,7 @@ fn key(command: &KeyCommand) -> Done {
             out,
             passphrase_file,
         } => {
-            let unlock = Unlock::from_file(passphrase_file.as_deref())?;
+            let unlock = Unlock::from_file(passphrase_file.as_deref()).map_err(NodeError::from)?;
             tell::line(&new_holder_key(out, &unlock, &mut SystemEntropy::new())?)
         }
         KeyCommand::Backup {
@@ -104,7 +104,7 @@ fn key(command: &KeyCommand) -> Done {
             share,
             passphrase_file,
         } => {
-            let unlock = Unlock::from_file(passphrase_file.as_deref())?;
+            let unlock = Unlock::from_file(passphrase_file.as_deref()).map_err(NodeError::from)?;
             let pair = |text: &String| match text.split_once('=') {
                 Some((share, key)) => (share.into(), key.into()),
                 None => (text.into(), PathBuf::new()),
