@@ -352,11 +352,11 @@ fn against<'a>(
 fn adopted_before(log: &CheckedLog, before: &Entry) -> Option<Digest> {
     let entries = log.entries.iter();
     let entries = entries.filter(|entry| entry.sequence < before.sequence);
-    let adopted = entries.filter_map(|entry| match &entry.event {
+    let mut adopted = entries.filter_map(|entry| match &entry.event {
         Event::AgreementAdopted { agreement, .. } => Some(*agreement),
         _ => None,
     });
-    adopted.last()
+    adopted.next_back()
 }
 
 fn read_approval(directory: &Path, party: &str) -> Result<Approved, String> {

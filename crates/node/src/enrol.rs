@@ -116,7 +116,7 @@ impl Node {
         })
     }
 
-    fn tls_key(&self) -> Result<Zeroizing<String>, NodeError> {
+    pub(crate) fn tls_key(&self) -> Result<Zeroizing<String>, NodeError> {
         let unlock = self.home.unlock();
         Ok(unlock.read_text(&self.home.tls_key(), Purpose::Tls)?)
     }

@@ -312,7 +312,9 @@ pub fn read_with(
     let (found, key) = match content.starts_with(SEALED_MAGIC.as_bytes()) {
         false => parse(&content).ok_or_else(malformed)?,
         true => {
-            let sealed = parse_sealed(&content).ok_or_else(malformed)?;
+            let sealed = parse_sealed(&content);
+            let is_key = |sealed: &SealedKey| sealed.content.len() == 32 + TAG_BYTES;
+            let sealed = sealed.filter(is_key).ok_or_else(malformed)?;
             let passphrase = passphrase.ok_or_else(|| KeyFileError::Sealed(path.to_owned()))?;
             let content = sealed.open(path, passphrase)?;
             let mut key = Zeroizing::new([0; 32]);

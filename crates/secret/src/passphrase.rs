@@ -5,6 +5,7 @@
 //! its salt, so the nonce is zero.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::BufRead;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -47,8 +48,11 @@ pub enum PassphraseError {
 /// are kept as long as it is, so that a file costs its patience once and not at every reading.
 pub struct Passphrase {
     text: Zeroizing<String>,
-    made: Mutex<HashMap<(Cost, [u8; SALT_BYTES]), Zeroizing<[u8; 32]>>>,
+    made: Mutex<Made>,
 }
+
+/// The keys made of a passphrase, by cost and salt.
+type Made = HashMap<(Cost, [u8; SALT_BYTES]), Zeroizing<[u8; 32]>>;
 
 impl Passphrase {
     /// The passphrase in the first line of `text`.
@@ -156,17 +160,24 @@ fn sealing_key(
         .made
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    if !made.contains_key(&(cost, *salt)) {
-        let params = Params::new(cost.memory, cost.passes, 1, Some(32)).ok()?;
-        let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let mut key = Zeroizing::new([0; 32]);
-        argon
-            .hash_password_into(passphrase.text.as_bytes(), salt, &mut key[..])
-            .ok()?;
-        made.insert((cost, *salt), key);
-    }
-    let key = UnboundKey::new(&CHACHA20_POLY1305, &made.get(&(cost, *salt))?[..]).ok()?;
+    let key = match made.entry((cost, *salt)) {
+        Entry::Occupied(made) => made.into_mut(),
+        Entry::Vacant(place) => place.insert(derived(passphrase, cost, salt)?),
+    };
+    let key = UnboundKey::new(&CHACHA20_POLY1305, &key[..]).ok()?;
     Some(LessSafeKey::new(key))
+}
+
+fn derived(
+    passphrase: &Passphrase,
+    cost: Cost,
+    salt: &[u8; SALT_BYTES],
+) -> Option<Zeroizing<[u8; 32]>> {
+    let params = Params::new(cost.memory, cost.passes, 1, Some(32)).ok()?;
+    let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut key = Zeroizing::new([0; 32]);
+    let hashed = argon.hash_password_into(passphrase.text.as_bytes(), salt, &mut key[..]);
+    hashed.ok().map(|()| key)
 }
 
 #[cfg(test)]

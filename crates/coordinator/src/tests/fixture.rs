@@ -105,9 +105,17 @@ impl Agreed {
 
     /// The amendment that follows it.
     pub(crate) fn amended(&self) -> Self {
-        let number = format!("number = 2\nreplaces = \"{}\"", self.digest());
+        let lines = self.text.lines();
+        let lines = lines.filter(|line| !line.starts_with("replaces = "));
+        let next = |line: &str| match line.strip_prefix("number = ") {
+            Some(number) => {
+                let number = number.parse::<u32>().unwrap() + 1;
+                format!("number = {number}\nreplaces = \"{}\"\n", self.digest())
+            }
+            None => format!("{line}\n"),
+        };
         Self {
-            text: self.text.replace("number = 1", &number),
+            text: lines.map(next).collect(),
         }
     }
 

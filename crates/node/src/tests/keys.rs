@@ -200,14 +200,14 @@ fn a_node_whose_keys_are_sealed_works_by_its_passphrase_and_not_without() {
     fs::write(&input, GOOD).unwrap();
     node.prepare(&input, false, &model::Silent, &mut SeededEntropy::new(5))
         .unwrap();
-    node.identity().unwrap();
+    assert!(node.tls_key().unwrap().contains("PRIVATE KEY"));
     // A key that is made later is sealed too.
     node.new_card(Epoch(2), &mut SeededEntropy::new(6)).unwrap();
     assert_eq!(in_clear(&home), Vec::<PathBuf>::new());
     fs::write(&passphrase, "four words of yours\n").unwrap();
     let other = Node::open(&home, clock()).unwrap();
     assert!(matches!(
-        other.identity(),
+        other.tls_key(),
         Err(NodeError::KeyFile(KeyFileError::WrongPassphrase(_)))
     ));
     fs::remove_file(&passphrase).unwrap();
