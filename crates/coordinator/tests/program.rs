@@ -63,7 +63,8 @@ fn agree(dir: &Path, schema: &LinkageSchema) {
         retention_days: 30,
         noise: None,
         disclosure: None,
-        risk: None,
+        decoys: None,
+            risk: None,
         custodians: custodians.collect(),
         coordinator: "The linkage unit".to_owned(),
     };

@@ -11,7 +11,7 @@ pub enum Profile {
     /// Block-keyed field signatures of fixed length and weight near one half, with deterministic
     /// flips. The default.
     Standard,
-    /// As `standard`, with half the bits and twice the flips.
+    /// As `standard`, with half the bits and twice the flips, and rare patterns of missing parts hidden.
     Strong,
     /// Plain field-level Bloom filters under one key for all blocks: comparable across the whole
     /// registry, open to frequency and graph attacks. For synthetic or test data.
@@ -74,6 +74,23 @@ impl Profile {
     /// Whether keys derive from the block's value, so that blocks are incomparable.
     pub const fn is_block_keyed(self) -> bool {
         matches!(self, Self::Standard | Self::Strong)
+    }
+
+    /// Fewer records than this share a rare pattern of missing parts, where the profile hides those.
+    pub const fn hides_patterns_below(self) -> Option<u32> {
+        match self {
+            Self::Strong => Some(5),
+            Self::Standard | Self::FieldBloom | Self::RecordClk => None,
+        }
+    }
+
+    /// How many decoys a thousand records are sent with, where the agreement does not say.
+    pub const fn decoys_permille(self) -> u32 {
+        match self {
+            Self::Standard => 100,
+            Self::Strong => 250,
+            Self::FieldBloom | Self::RecordClk => 0,
+        }
     }
 
     /// Whether a record is one vector instead of one a field.

@@ -57,7 +57,8 @@ fn text() -> String {
         retention_days: 30,
         noise: None,
         disclosure: None,
-        risk: None,
+        decoys: None,
+            risk: None,
         custodians: vec![custodian(b'a'), custodian(b'b')],
         coordinator: "The linkage unit".to_owned(),
     };

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Act, Disclosure, Draft, DraftMember, RiskRules};
+use model::agreement::{Act, DecoyRules, Disclosure, Draft, DraftMember, RiskRules};
 use model::schema::Party;
 use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
@@ -24,6 +24,8 @@ const RETENTION: u32 = 30;
 pub struct Terms {
     /// On-demand disclosure.
     pub disclosure: Option<Disclosure>,
+    /// Decoys.
+    pub decoys: Option<DecoyRules>,
     /// What the risk report may say.
     pub risk: Option<RiskRules>,
 }
@@ -91,6 +93,7 @@ impl Dpos {
             retention_days: RETENTION,
             noise: None,
             disclosure: terms.disclosure,
+            decoys: terms.decoys,
             risk: terms.risk,
             custodians,
             coordinator: "The linkage unit".to_owned(),
