@@ -16,7 +16,11 @@ pub enum Profile {
     /// Plain field-level Bloom filters under one key for all blocks: comparable across the whole
     /// registry, open to frequency and graph attacks. For synthetic or test data.
     FieldBloom,
-    /// One Bloom filter for the whole record (a CLK): as `field-bloom`, and without field weights.
+    /// `compat`, the profile that other products have, and the older name of which is `record-clk`: one Bloom
+    /// filter for the whole record (a CLK); as `field-bloom`, and without field weights. What is
+    /// encoded so leaves a node by the word of two officers only, who answer for what the risk report says
+    /// of it ([`crate::Agreement::risk_rules`]).
+    #[serde(alias = "compat")]
     RecordClk,
 }
 
@@ -117,5 +121,36 @@ impl FieldKind {
             self,
             Self::GivenName | Self::Surname | Self::FullName | Self::Place | Self::Address
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Named {
+        profile: Profile,
+    }
+
+    #[test]
+    fn the_profile_of_other_products_has_two_names() {
+        for (name, profile) in [
+            ("compat", Profile::RecordClk),
+            ("record-clk", Profile::RecordClk),
+            ("field-bloom", Profile::FieldBloom),
+            ("standard", Profile::Standard),
+            ("strong", Profile::Strong),
+        ] {
+            let named: Named = toml::from_str(&format!("profile = \"{name}\"")).unwrap();
+            assert_eq!(named.profile, profile);
+        }
+    }
+
+    #[test]
+    fn only_what_has_keys_by_block_has_decoys() {
+        for profile in [Profile::Standard, Profile::Strong, Profile::FieldBloom, Profile::RecordClk] {
+            assert_eq!(profile.decoys_permille() > 0, profile.is_block_keyed());
+        }
     }
 }
