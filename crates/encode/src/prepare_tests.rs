@@ -342,7 +342,8 @@ fn a_rare_pattern_of_missing_parts_shows_under_standard_alone() {
         shown.dedup();
         shown.len()
     };
-    assert_eq!((shown("standard"), shown("strong")), (2, 1));
+    assert!(shown("standard") > 1);
+    assert_eq!(shown("strong"), 1);
 }
 
 #[test]
