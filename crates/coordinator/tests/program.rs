@@ -64,7 +64,7 @@ fn agree(dir: &Path, schema: &LinkageSchema) {
         noise: None,
         disclosure: None,
         decoys: None,
-            risk: None,
+        risk: None,
         custodians: custodians.collect(),
         coordinator: "The linkage unit".to_owned(),
     };

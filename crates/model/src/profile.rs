@@ -149,7 +149,12 @@ mod tests {
 
     #[test]
     fn only_what_has_keys_by_block_has_decoys() {
-        for profile in [Profile::Standard, Profile::Strong, Profile::FieldBloom, Profile::RecordClk] {
+        for profile in [
+            Profile::Standard,
+            Profile::Strong,
+            Profile::FieldBloom,
+            Profile::RecordClk,
+        ] {
             assert_eq!(profile.decoys_permille() > 0, profile.is_block_keyed());
         }
     }

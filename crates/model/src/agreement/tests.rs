@@ -280,16 +280,28 @@ fn what_is_asked_of_uploads_has_limits() {
     let base = text();
     let with = |tables: &str| format!("{base}\n{tables}");
     for (tables, entry) in [
-        ("[risk]\nmost_named_permille = 1001\npeople = 500", "risk.most_named_permille"),
-        ("[risk]\nmost_named_permille = 100\npeople = 99", "risk.people"),
-        ("[risk]\nmost_named_permille = 100\npeople = 50001", "risk.people"),
+        (
+            "[risk]\nmost_named_permille = 1001\npeople = 500",
+            "risk.most_named_permille",
+        ),
+        (
+            "[risk]\nmost_named_permille = 100\npeople = 99",
+            "risk.people",
+        ),
+        (
+            "[risk]\nmost_named_permille = 100\npeople = 50001",
+            "risk.people",
+        ),
         ("[decoys]\npermille = 0", "decoys.permille"),
         ("[decoys]\npermille = 1001", "decoys.permille"),
     ] {
         assert_eq!(entry_of(&with(tables)), entry);
     }
     let open = base.replace("profile = \"standard\"", "profile = \"compat\"");
-    assert_eq!(entry_of(&format!("{open}\n[decoys]\npermille = 10")), "decoys");
+    assert_eq!(
+        entry_of(&format!("{open}\n[decoys]\npermille = 10")),
+        "decoys"
+    );
     let read = |text: &str| Agreement::parse(text.as_bytes()).unwrap();
     let asked = read(&with("[risk]\nmost_named_permille = 0\npeople = 100"));
     assert_eq!(asked.risk_rules().map(|risk| risk.people), Some(100));
