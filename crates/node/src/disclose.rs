@@ -291,14 +291,15 @@ impl Choice<'_> {
 fn lone(made: &[HandleEntry], chosen: &[HandleEntry]) -> Vec<RecordHandle> {
     let sent: HashSet<RecordHandle> = chosen.iter().map(|entry| entry.record).collect();
     let mut lone: Vec<RecordHandle> = made.iter().map(|entry| entry.record).collect();
-    lone.retain(|record| !sent.contains(record));
+    lone.retain(|record| *record != RecordHandle::NOBODY && !sent.contains(record));
     lone.sort_unstable();
     lone.dedup();
     lone
 }
 
 fn records(entries: &[HandleEntry]) -> u64 {
-    let records: HashSet<RecordHandle> = entries.iter().map(|entry| entry.record).collect();
+    let mut records: HashSet<RecordHandle> = entries.iter().map(|entry| entry.record).collect();
+    records.remove(&RecordHandle::NOBODY);
     records.len() as u64
 }
 

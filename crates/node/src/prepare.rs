@@ -28,7 +28,7 @@ use crate::handle_map;
 use crate::home::batch_name;
 use crate::made;
 use crate::open::Node;
-use crate::outbox::{Outbox, manifest_name};
+use crate::outbox::{self, Outbox, manifest_name};
 use crate::project::Project;
 use crate::report::{FieldReport, PrepareReport, listed};
 use crate::risk;
@@ -108,7 +108,8 @@ impl Node {
         let outbox = Outbox::of(&self.home, project.run);
         check_free(&outbox, again)?;
         outbox.clear()?;
-        let (prepared, key_check) = self.encode(input, &project, progress)?;
+        let decoys = agreement.terms().decoys.map_or(0, |rules| rules.permille);
+        let (prepared, key_check) = self.encode(input, &project, decoys, progress)?;
         let report = PrepareReport::of(project.run, &prepared.report, &self.schema, self.party);
         check_usable(&report)?;
         progress.stage("write", 0);
@@ -167,6 +168,7 @@ impl Node {
         &self,
         input: &Path,
         project: &Project,
+        decoys_permille: u32,
         progress: &dyn Progress,
     ) -> Result<(Prepared, KeyCheck), NodeError> {
         let (name, epoch) = (&project.project, project.epoch);
@@ -175,7 +177,8 @@ impl Node {
         let plan = ColumnPlan::of(&self.schema, self.party);
         let layout = Layout::of(&self.schema);
         let (schema, party) = (&self.schema, self.party);
-        let mut preparer = Preparer::new(schema, &layout, party, &plan, &epoch_keys, &node_keys);
+        let preparer = Preparer::new(schema, &layout, party, &plan, &epoch_keys, &node_keys);
+        let mut preparer = preparer.with_decoys(decoys_permille);
         let mut file = CsvFile::open(input, &plan)?;
         progress.stage("encode", 0);
         loop {
@@ -264,7 +267,7 @@ impl Writing<'_> {
             write_json(&draft.join(manifest_name(manifest.kind)), manifest)?;
         }
         report.bytes = manifests.iter().map(|manifest| manifest.bytes).sum();
-        write_json(&draft.join("report.json"), &report)?;
+        write_json(&draft.join(outbox::REPORT), &report)?;
         risk::keep_input(&draft, self.input)?;
         self.write_vault(entropy)?;
         self.put_in_place(&manifests)?;

@@ -57,6 +57,7 @@ fn text() -> String {
         retention_days: 30,
         noise: None,
         disclosure: None,
+        decoys: None,
         risk: None,
         custodians: vec![custodian(b'a'), custodian(b'b')],
         coordinator: "The linkage unit".to_owned(),

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Act, Disclosure, Draft, DraftMember, RiskRules};
+use model::agreement::{Act, DecoyRules, Disclosure, Draft, DraftMember, RiskRules};
 use model::schema::Party;
 use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
@@ -26,6 +26,8 @@ pub struct Terms {
     pub disclosure: Option<Disclosure>,
     /// What people change in the text that was drafted, before anybody signs.
     pub edit: Option<fn(&str) -> String>,
+    /// Decoys.
+    pub decoys: Option<DecoyRules>,
     /// What the risk report may say.
     pub risk: Option<RiskRules>,
 }
@@ -93,6 +95,7 @@ impl Dpos {
             retention_days: RETENTION,
             noise: None,
             disclosure: terms.disclosure,
+            decoys: terms.decoys,
             risk: terms.risk,
             custodians,
             coordinator: "The linkage unit".to_owned(),

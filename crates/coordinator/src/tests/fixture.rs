@@ -95,6 +95,7 @@ impl Agreed {
             retention_days: 30,
             noise: None,
             disclosure: None,
+            decoys: None,
             risk: None,
             custodians: schema.parties.iter().map(custodian).collect(),
             coordinator: "The linkage unit".to_owned(),

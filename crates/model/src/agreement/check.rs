@@ -40,6 +40,8 @@ pub enum AgreementError {
 /// The most false positives out of a thousand that an answer may be agreed to have.
 const MAX_FALSE_POSITIVES: u32 = 200;
 
+/// The most decoys for a thousand records: as many as there are records.
+const MAX_DECOYS: u32 = 1000;
 /// The fewest people an attack may be made on: of fewer it says nothing.
 const RISK_PEOPLE_LEAST: u32 = 100;
 /// The most: of more an attack takes days.
@@ -86,6 +88,7 @@ impl Agreement {
         self.check_order()?;
         self.check_numbers()?;
         self.check_disclosure()?;
+        self.check_decoys()?;
         self.check_risk()?;
         self.check_members()
     }
@@ -148,6 +151,19 @@ impl Agreement {
                 "disclosure.false_positives_permille",
                 format!("from 1 to {MAX_FALSE_POSITIVES}"),
             ),
+        }
+    }
+
+    fn check_decoys(&self) -> Checked {
+        match self.decoys {
+            None => Ok(()),
+            Some(_) if !self.profile.is_block_keyed() => {
+                wrong("decoys", "the profile's encodings do not depend on blocks")
+            }
+            Some(decoys) if decoys.permille == 0 || decoys.permille > MAX_DECOYS => {
+                wrong("decoys.permille", format!("from 1 to {MAX_DECOYS}"))
+            }
+            Some(_) => Ok(()),
         }
     }
 

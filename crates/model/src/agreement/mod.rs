@@ -149,6 +149,22 @@ impl Default for Disclosure {
     }
 }
 
+/// Records of nobody that nodes mix among theirs, known to the resolver alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoyRules {
+    /// About how many for a thousand records.
+    pub permille: u32,
+}
+
+impl DecoyRules {
+    /// As many as the profile has where nobody says.
+    pub fn of(profile: Profile) -> Option<Self> {
+        let permille = profile.decoys_permille();
+        (permille > 0).then_some(Self { permille })
+    }
+}
+
 /// What a custodian's risk report may say before its encodings leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -212,6 +228,9 @@ pub struct Agreement {
     /// On-demand disclosure; without it nodes send the encodings of all their blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disclosure: Option<Disclosure>,
+    /// Decoys; none when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoys: Option<DecoyRules>,
     /// What the risk report may say; without it none is asked for, but where encodings are open to all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<RiskRules>,

@@ -363,3 +363,38 @@ fn an_amendment_is_signed_by_old_and_new_keys() {
     let outcome = amended.check_follows(&before, document, &signatures, verify);
     names(Clause::Replaces, outcome);
 }
+
+#[test]
+fn what_is_asked_of_uploads_has_limits() {
+    let base = text();
+    let with = |tables: &str| format!("{base}\n{tables}");
+    for (tables, entry) in [
+        (
+            "[risk]\nmost_named_permille = 1001\npeople = 500",
+            "risk.most_named_permille",
+        ),
+        (
+            "[risk]\nmost_named_permille = 100\npeople = 99",
+            "risk.people",
+        ),
+        (
+            "[risk]\nmost_named_permille = 100\npeople = 50001",
+            "risk.people",
+        ),
+        ("[decoys]\npermille = 0", "decoys.permille"),
+        ("[decoys]\npermille = 1001", "decoys.permille"),
+    ] {
+        assert_eq!(entry_of(&with(tables)), entry);
+    }
+    let open = base.replace("profile = \"standard\"", "profile = \"compat\"");
+    assert_eq!(
+        entry_of(&format!("{open}\n[decoys]\npermille = 10")),
+        "decoys"
+    );
+    let read = |text: &str| Agreement::parse(text.as_bytes()).unwrap();
+    let asked = read(&with("[risk]\nmost_named_permille = 0\npeople = 100"));
+    assert_eq!(asked.risk_rules().map(|risk| risk.people), Some(100));
+    // Encodings that anybody can compare leave under a report, asked for or not.
+    assert_eq!(read(&base).risk_rules(), None);
+    assert!(read(&open).risk_rules().is_some());
+}

@@ -99,6 +99,7 @@ fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()
         records,
         rows,
         calibration_rows,
+        decoys,
         bytes,
         ..
     } = report;
@@ -106,6 +107,9 @@ fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()
         out,
         "prepared run {run}: {records} records, {rows} rows ({calibration_rows} to calibrate), {bytes} bytes to upload"
     )?;
+    if *decoys > 0 {
+        writeln!(out, "{decoys} decoys are among them")?;
+    }
     if report.set_aside > 0 {
         let rows = listed(&report.set_aside_rows);
         writeln!(
@@ -298,6 +302,7 @@ mod tests {
             records: 3,
             rows: 7,
             calibration_rows: 2,
+            decoys: 0,
             set_aside: 1,
             set_aside_rows: vec![2],
             bytes: 700,
