@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use comfy_table::{Table, presets};
 use link::Quality;
+use model::profile::Profile;
 use model::{LinkageSchema, Progress};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -31,6 +32,9 @@ pub(crate) struct Manifest {
     /// The directory the manifest stands in.
     #[serde(skip)]
     directory: PathBuf,
+    /// The profile in place of the schemas' own.
+    #[serde(skip)]
+    profile: Option<Profile>,
 }
 
 /// One data set.
@@ -88,6 +92,14 @@ impl Manifest {
         Ok(())
     }
 
+    /// Has all sets encoded under `profile`. Floors are of the schemas' own: up to a point below will do.
+    pub(crate) fn under(&mut self, profile: Profile) {
+        self.profile = Some(profile);
+        for set in &mut self.set {
+            set.floor -= POINT;
+        }
+    }
+
     /// Links every set whose files are there, and says which are not.
     pub(crate) fn measure(
         &self,
@@ -132,7 +144,8 @@ impl Manifest {
     ) -> anyhow::Result<Measured> {
         let watch = Stopwatch::start();
         let truth = Truth::read(&files.join(&set.truth))?;
-        let schema = inputs::read_schema(&self.directory.join(&set.schema))?;
+        let mut schema = inputs::read_schema(&self.directory.join(&set.schema))?;
+        schema.profile = self.profile.unwrap_or(schema.profile);
         let parties = set.files(&schema, files)?;
         let again = clear.then(|| schema.clone());
         let linked = Rehearsal::new(schema, SEED).run(&parties, progress)?;
@@ -156,6 +169,9 @@ impl Manifest {
         })
     }
 }
+
+/// What another profile may cost.
+const POINT: f64 = 0.01;
 
 /// What the keys of all rehearsals are made from.
 const SEED: u64 = 1;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use encode::{LinkageKey, NodeKeys, Preparer};
 use link::{PartyRows, RecordSet, Scratch};
-use model::agreement::Disclosure;
+use model::agreement::{DecoyRules, Disclosure};
 use model::{
     Epoch, Layout, LinkageSchema, PartyIndex, RecordHandle, RunNumber, Silent, SystemClock,
 };
@@ -18,6 +18,7 @@ use secret::SeededEntropy;
 use secret::key_file::{self, Purpose};
 use sources::CsvFile;
 use testkit::country::{CountrySpec, ErrorLevel, generate};
+use testkit::dpos::Terms;
 use testkit::federation::{Federation, Member};
 
 fn sample() -> PathBuf {
@@ -116,19 +117,40 @@ fn clusters_in_process(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_networked_run_gives_the_clusters_of_one_in_process() {
-    same_clusters(None).await;
+    same_clusters(Terms::default()).await;
 }
 
 /// Rows that could meet nobody stay at their node.
 #[tokio::test(flavor = "multi_thread")]
 async fn choosing_what_is_sent_changes_no_cluster() {
-    let agreed = Disclosure::default();
-    let sent = same_clusters(Some(agreed)).await.unwrap();
+    let sent = same_clusters(Some(Disclosure::default()).into())
+        .await
+        .unwrap();
+    assert!(sent.sent < sent.made, "{sent:?}");
+}
+
+/// A node's decoys are compared like everybody else, and the resolver, which is told which they are, leaves
+/// them out.
+#[tokio::test(flavor = "multi_thread")]
+async fn decoys_change_no_cluster() {
+    let decoys = Some(DecoyRules { permille: 250 });
+    same_clusters(Terms {
+        decoys,
+        ..Terms::default()
+    })
+    .await;
+    let disclosure = Some(Disclosure::default());
+    let both = Terms {
+        decoys,
+        disclosure,
+        ..Terms::default()
+    };
+    let sent = same_clusters(both).await.unwrap();
     assert!(sent.sent < sent.made, "{sent:?}");
 }
 
 /// Runs a federation and holds its clusters to those in process; what all nodes sent, where they chose.
-async fn same_clusters(disclosure: Option<Disclosure>) -> Option<Disclosed> {
+async fn same_clusters(terms: Terms) -> Option<Disclosed> {
     let dir = tempfile::tempdir().unwrap();
     let registries = dir.path().join("registries");
     let spec = CountrySpec {
@@ -145,7 +167,7 @@ async fn same_clusters(disclosure: Option<Disclosure>) -> Option<Disclosed> {
         dir.path(),
         &project,
         &schema_file,
-        disclosure,
+        terms,
         Arc::new(SystemClock),
         &mut entropy,
     )
@@ -161,14 +183,15 @@ async fn same_clusters(disclosure: Option<Disclosure>) -> Option<Disclosed> {
         );
     }
     for member in &members {
-        member.prepare(&Silent, &mut entropy).await.unwrap();
+        let made = member.prepare(&Silent, &mut entropy).await.unwrap();
+        assert_eq!(made.decoys > 10, terms.decoys.is_some());
         member.node.upload(&Silent).await.unwrap();
     }
     let mut sent = None;
     for member in &members {
         let wait = std::time::Duration::from_secs(60);
         let summary = member.node.upload_within(wait, &Silent).await.unwrap();
-        assert_eq!(summary.disclosed.is_some(), disclosure.is_some());
+        assert_eq!(summary.disclosed.is_some(), terms.disclosure.is_some());
         sent = add(sent, summary.disclosed);
     }
     federation.approve(&members).await.unwrap();

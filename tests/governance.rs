@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use model::agreement::Act;
+use model::agreement::{Act, Standing};
 use model::{Clock as _, Day, Epoch, SystemClock};
 use node::{CeremonyError, KeyProgress, NodeError};
 use secret::SeededEntropy;
@@ -255,4 +255,47 @@ async fn the_coordinator_notices_a_revoked_agreement_where_a_node_has_not_heard(
     let error = member.node.upload(&model::Silent).await.unwrap_err();
     assert!(matches!(error, NodeError::Agreement(_)), "{error}");
     drop(world.dir);
+}
+
+/// One officer suspends, and tells its own node alone. The next call of that node takes it to the
+/// coordinator, which refuses from then on, and the next call of each other node brings it there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspension_told_to_one_node_reaches_the_coordinator_and_the_others() {
+    let mut world = World::new().await;
+    for turn in 0..12 {
+        world.turn(turn % 2).await.unwrap();
+    }
+    let [crvs, sr] = [0, 1].map(|member: usize| &world.members[member]);
+    for member in [crvs, sr] {
+        member
+            .prepare(&model::Silent, &mut world.entropy)
+            .await
+            .unwrap();
+    }
+    let dpos = world.federation.dpos();
+    let today = Day::of_millis(SystemClock.unix_millis());
+    let say = |act| dpos.state(&sr.party, act, today).unwrap();
+    say(Act::Suspend);
+    sr.node.install_agreement(&dpos.agreement()).unwrap();
+    sr.node.status().await.unwrap();
+    let refused = crvs.node.upload(&model::Silent).await.unwrap_err();
+    let NodeError::Client(ClientError::Refused(refusal)) = &refused else {
+        panic!("{refused}");
+    };
+    let start = "clause `suspension`: sr suspended it";
+    assert!(refusal.detail.starts_with(start), "{refusal}");
+    assert_eq!(crvs.node.agreement().unwrap().standing(), Standing::InForce);
+    crvs.node.status().await.unwrap();
+    assert_eq!(
+        crvs.node.agreement().unwrap().standing(),
+        Standing::Suspended
+    );
+    let refused = crvs.node.upload(&model::Silent).await.unwrap_err();
+    assert!(matches!(refused, NodeError::Agreement(_)), "{refused}");
+    say(Act::Resume);
+    sr.node.install_agreement(&dpos.agreement()).unwrap();
+    for member in [sr, crvs] {
+        member.node.status().await.unwrap();
+    }
+    crvs.node.upload(&model::Silent).await.unwrap();
 }

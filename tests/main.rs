@@ -26,6 +26,8 @@ mod kill;
 #[cfg(test)]
 mod lookup;
 #[cfg(test)]
+mod outputs;
+#[cfg(test)]
 mod parsers;
 #[cfg(test)]
 mod processes;

@@ -141,7 +141,7 @@ pub(crate) fn rows(layout: &Layout, party: u8) -> Vec<u8> {
 fn handles(party: u8) -> RecordSet {
     let pair = |record: u8, pass: u8| {
         let pass = PassHandle::new([party * 64 + pass * 16 + record; 16]);
-        (pass, RecordHandle::new([party * 64 + record; 16]))
+        (pass, RecordHandle::new([party * 64 + record + 1; 16]))
     };
     let pairs = (0..2).flat_map(|pass| (0..4).map(move |record| pair(record, pass)));
     RecordSet::of(PartyIndex(party), pairs)

@@ -28,6 +28,22 @@ fn the_sample_reaches_its_floor_and_encoding_costs_little() {
     assert!(of("pairs_completeness") >= of("recall") - 0.01, "{sample}");
 }
 
+/// Shorter signatures, more flips and hidden patterns may cost a point of F1.
+#[test]
+fn strong_loses_at_most_a_point_against_standard() {
+    let f1 = |profile| {
+        let output = quality(&["--set", "sample", "--profile", profile, "--json"]);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{told}");
+        let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        figures["sets"][0]["f1"].as_f64().unwrap()
+    };
+    let (standard, strong) = (f1("standard"), f1("strong"));
+    assert!(strong >= standard - 0.01, "{standard} {strong}");
+    // The flag does something.
+    assert_ne!(standard, strong);
+}
+
 #[test]
 fn a_floor_that_is_not_held_fails_and_is_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -39,7 +39,7 @@ pub fn comparisons(bytes: &[u8]) -> bool {
     let handles = |party: u8| {
         let pair = |record: u8, pass: u8| {
             let pass = PassHandle::new([party * 64 + pass * 16 + record; 16]);
-            (pass, RecordHandle::new([party * 64 + record; 16]))
+            (pass, RecordHandle::new([party * 64 + record + 1; 16]))
         };
         let pairs = (0..2).flat_map(|pass| (0..4).map(move |record| pair(record, pass)));
         RecordSet::of(PartyIndex(party), pairs)

@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use model::profile::Profile;
 use model::{Layout, LinkageSchema};
 
+use super::profiles::ProfileName;
 use super::progress::listener;
 use crate::attacking::{self, Registries};
 use crate::inputs;
@@ -86,31 +87,6 @@ impl From<Knowledge> for Holds {
             Knowledge::Copy => Self::Copy,
             Knowledge::Noisy => Self::Noisy,
             Knowledge::Other => Self::Other,
-        }
-    }
-}
-
-/// The profiles, with the name that agreements use for the oldest.
-#[derive(Clone, Copy, ValueEnum)]
-enum ProfileName {
-    /// One vector a record (a CLK), as other products upload: `record-clk`.
-    #[value(alias = "record-clk")]
-    Compat,
-    /// Plain Bloom filters a field.
-    FieldBloom,
-    /// Block-keyed signatures.
-    Standard,
-    /// Shorter signatures, more flips.
-    Strong,
-}
-
-impl From<ProfileName> for Profile {
-    fn from(name: ProfileName) -> Self {
-        match name {
-            ProfileName::Compat => Self::RecordClk,
-            ProfileName::FieldBloom => Self::FieldBloom,
-            ProfileName::Standard => Self::Standard,
-            ProfileName::Strong => Self::Strong,
         }
     }
 }

@@ -8,6 +8,7 @@ mod extend;
 mod federation;
 mod link;
 mod plan;
+mod profiles;
 mod progress;
 mod quality;
 mod rehearsing;

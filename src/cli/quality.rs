@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::Args;
 
+use super::profiles::ProfileName;
 use super::progress::listener;
 use crate::quality::{self, Manifest, Measured};
 
@@ -23,6 +24,9 @@ pub(crate) struct QualityArguments {
     /// Link every set in clear text too, with the same model, and show what privacy costs.
     #[arg(long)]
     clear: bool,
+    /// Encode under this profile instead of the schemas' own; a point of F1 below the floors will do then.
+    #[arg(long)]
+    profile: Option<ProfileName>,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -31,6 +35,9 @@ pub(crate) struct QualityArguments {
 pub(crate) fn run(arguments: &QualityArguments) -> anyhow::Result<()> {
     let mut manifest = Manifest::read(&arguments.sets)?;
     manifest.choose(&arguments.names)?;
+    if let Some(profile) = arguments.profile {
+        manifest.under(profile.into());
+    }
     let progress = listener();
     let tell = |line: &str| eprintln!("{line}");
     let measured =

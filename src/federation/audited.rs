@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use audit::{TileDir, VerifierKey};
-use auditor::{Bundle, Severity, Verdict, fetch, reconcile, replay, report, verify};
-use model::Clock;
+use auditor::{Bundle, Severity, Verdict, fetch, papers, reconcile, replay, report, verify};
+use model::{Clock, Digest};
 use testkit::federation::Member;
 
 /// What the auditor found, and where the report is.
@@ -30,9 +30,14 @@ pub(super) fn audit(dir: &Path, members: &[Member], clock: &dyn Clock) -> anyhow
     let roles = ["matcher", "resolver"].map(|role| coordinator.join(role));
     let keepers = roles.iter().map(PathBuf::as_path).chain(nodes);
     let keys = keepers.map(key).collect::<anyhow::Result<Vec<_>>>()?;
+    let officers: Vec<Digest> = members
+        .iter()
+        .map(|member| member.node.config().dpo)
+        .collect();
     let (verified, logs) = verify::verify(&bundle, &keys)?;
     let found = [
         verified.findings(),
+        &papers::check(&bundle, &logs, &officers)?,
         &reconcile::reconcile(&logs),
         &replay::replay(&logs, &coordinator)?,
     ];

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use model::agreement::{Disclosure, RiskRules};
+use model::agreement::{DecoyRules, Disclosure, RiskRules};
 use model::{
     Epoch, LinkageSchema, PartyName, Progress, RecordHandle, RunNumber, Silent, SystemClock,
 };
@@ -109,7 +109,9 @@ async fn federate(
     let keyed = schema.profile.is_block_keyed();
     let terms = Terms {
         disclosure: keyed.then(Disclosure::default),
+        decoys: DecoyRules::of(schema.profile),
         risk: Some(RiskRules::default()),
+        ..Terms::default()
     };
     let federation = Federation::start_under(
         dir,

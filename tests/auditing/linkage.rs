@@ -108,7 +108,7 @@ async fn results_that_do_not_follow_from_the_clusters_are_shown_by_replay() {
     let path = resolver.join("runs/1/release/sr.rows");
     let mut rows = fs::read(&path).unwrap();
     // The second record gets the first one's pseudonym.
-    rows.copy_within(16..32, 48);
+    rows.copy_within(16..32, wire::ResultsRow::BYTES + 16);
     fs::write(&path, &rows).unwrap();
     rewrite(&resolver, |_, event| match event {
         Event::ResultsCollected {

@@ -4,6 +4,7 @@
 
 mod linkage;
 mod logs;
+mod papers;
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use audit::{TileDir, VerifierKey};
 use auditor::verify::CheckedLog;
 use auditor::{Bundle, Finding, Severity, Verdict, fetch, reconcile, replay, report, verify};
-use model::{Silent, SystemClock};
+use model::{Digest, Silent, SystemClock};
 use node::CollectOptions;
 use secret::SeededEntropy;
 use tempfile::TempDir;
@@ -74,7 +75,9 @@ impl World {
             member.node.collect(&options, &Silent).await.unwrap();
         }
         world.federation.stop().await.unwrap();
+        let config = |member: &Member| member.node.config().dpo;
         Done {
+            officers: world.members.iter().map(config).collect(),
             dir: world.dir,
             nodes: world
                 .members
@@ -89,6 +92,8 @@ impl World {
 struct Done {
     dir: TempDir,
     nodes: Vec<PathBuf>,
+    /// Fingerprints of the officers' keys.
+    officers: Vec<Digest>,
 }
 
 impl Done {
@@ -110,9 +115,10 @@ impl Done {
             .iter()
             .for_each(|node| fetch::node(&bundle, node).unwrap());
         let (verified, logs) = verify::verify(&bundle, &self.keys()).unwrap();
+        let signed = auditor::papers::check(&bundle, &logs, &self.officers).unwrap();
         let more = reconcile::reconcile(&logs);
         let again = replay::replay(&logs, &self.coordinator()).unwrap();
-        let findings = [verified.findings(), &more, &again].concat();
+        let findings = [verified.findings(), &signed, &more, &again].concat();
         (Verdict::of(findings), logs)
     }
 
@@ -160,6 +166,8 @@ async fn an_honest_run_is_proved_right_and_reported() {
         "comparing run 1 again gives the same",
         "linking run 1 again gives the same",
         "clusters.bin of run 1 is as it was made",
+        "the approvals of run 1 are signed by every custodian's officer",
+        "agreement 1 is signed by all its officers",
     ] {
         assert!(verdict.to_string().contains(words), "{words}\n{verdict}");
     }

@@ -228,7 +228,7 @@ impl World {
     }
 
     /// Fetches everything into a bundle and runs a check of the auditor on it, with the keys that every
-    /// keeper tells.
+    /// keeper tells, and the fingerprint of one officer.
     pub(super) fn audit(&self, check: &str) -> Ran {
         drop(fs::remove_dir_all(self.path("bundle")));
         let fetch = "fetch --out bundle --coordinator coordinator --node node-crvs --node node-sr";
@@ -241,7 +241,9 @@ impl World {
         ];
         let keys = logs.map(|keeper| self.read(&format!("{keeper}/log/key")));
         self.write("keys", &keys.concat());
-        self.run("symbolon-audit", &format!("{check} bundle --keys keys"))
+        let officer = self.fingerprint("crvs");
+        let check = format!("{check} bundle --keys keys --officer {officer}");
+        self.run("symbolon-audit", &check)
     }
 
     fn run(&self, program: &str, arguments: &str) -> Ran {

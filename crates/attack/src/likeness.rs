@@ -124,7 +124,9 @@ mod tests {
                     &clear[other.record as usize],
                     *slot,
                 );
-                assert_eq!(estimate.is_some(), exact.is_some());
+                // Where patterns of missing parts are hidden, rows show parts that are made up.
+                let is_as_shown = estimate.is_some() == exact.is_some();
+                assert!(is_as_shown || schema.profile.hides_patterns_below().is_some());
                 if let Some((estimate, exact)) = estimate.zip(exact) {
                     squares += ((estimate - exact) / noise).powi(2);
                     count += 1.0;

@@ -203,6 +203,12 @@ mod tests {
             Event::RunDestroyed { run },
             Event::ResolverKeysDestroyed,
             Event::KeyAgreed { epoch: Epoch(2), agreement: digest(9), transcript: digest(12) },
+            Event::KeyBackedUp {
+                epoch: Epoch(2),
+                shares: 5,
+                needed: 3,
+            },
+            Event::KeyRestored { epoch: Epoch(2) },
             Event::KeyDestroyed { epoch: Epoch(2) },
             Event::DocumentPosted { topic: "card-epoch-1".into(), party: self::party(), digest: digest(11) },
             Event::CertificateAdmitted { party: self::party(), certificate: digest(13) },

@@ -231,6 +231,20 @@ pub enum Event {
         /// Digest of all cards and commitments.
         transcript: Digest,
     },
+    /// A node split its linkage key of an epoch among people.
+    KeyBackedUp {
+        /// Which epoch.
+        epoch: Epoch,
+        /// How many have a share.
+        shares: u32,
+        /// How many of them together have the key.
+        needed: u32,
+    },
+    /// A node has its linkage key of an epoch from such shares; logged before it is installed.
+    KeyRestored {
+        /// Which epoch.
+        epoch: Epoch,
+    },
     /// A node destroyed its key of an epoch.
     KeyDestroyed {
         /// Which epoch.

@@ -7,6 +7,8 @@
 //! pinned/PARTY/NAME      the key by which PARTY's node knows log NAME
 //! receipts/PARTY/*.json  the receipts that PARTY's node keeps
 //! cosigned/*/NAME        a checkpoint of log NAME with the cosignatures of witnesses
+//! papers/KEEPER/agreement-N/      the agreement, its signatures, and what officers said of it
+//! papers/KEEPER/approval-run-N/   approvals, each with the officer's signature
 //! ```
 
 use std::collections::BTreeMap;
@@ -214,7 +216,7 @@ fn checkpoint(text: &str) -> Result<Checkpoint, String> {
 }
 
 /// Names stand in verdicts and pages: they are plain, as those that `fetch` gives.
-fn check_name(path: &Path, name: &str) -> Result<(), BundleError> {
+pub(crate) fn check_name(path: &Path, name: &str) -> Result<(), BundleError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     match name.bytes().all(is_plain) {
         true => Ok(()),

@@ -11,12 +11,14 @@ use audit::entry::MAX_ENTRY_BYTES;
 use audit::note::MAX_NOTE_BYTES;
 use audit::tiles::{Row, TILE_WIDTH, Tile, TileError, hash_rows, tiles};
 use audit::{Actor, KeyKind, KeyName, TileDir, VerifierKey};
+use model::agreement::MAX_AGREEMENT_BYTES;
 use model::{PartyName, ProjectName};
-use wire::{ClientError, HistoryError, Role};
+use wire::{ClientError, HistoryError, Role, Topic};
 
 pub use over_wire::{MAX_BYTES, MAX_ENTRIES, role};
 
 use crate::bundle::{Bundle, BundleError, MAX_RECEIPT_BYTES, io_error, names, read_regular};
+use crate::papers::{AGREEMENT, COORDINATOR, PAPERS};
 
 /// The most bytes of a log's file.
 const MAX_TILE_BYTES: u64 = TILE_WIDTH * (2 + MAX_ENTRY_BYTES as u64);
@@ -73,6 +75,42 @@ pub fn coordinator(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> 
             }
         }
     }
+    agreements(bundle, COORDINATOR, &directory.join("agreements"))?;
+    let board = directory.join("resolver/board");
+    for topic in names(&board)? {
+        if topic
+            .parse::<Topic>()
+            .is_ok_and(|topic| matches!(topic, Topic::Approval(_)))
+        {
+            papers(bundle, COORDINATOR, &topic, &board.join(&topic))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies the agreements of somebody's directory, and what was said of them.
+fn agreements(bundle: &Bundle, keeper: &str, directory: &Path) -> Result<(), FetchError> {
+    for number in names(directory)? {
+        if number.parse::<u32>().is_ok() {
+            let to = format!("{AGREEMENT}{number}");
+            papers(bundle, keeper, &to, &directory.join(&number))?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies documents and signatures from one directory.
+fn papers(bundle: &Bundle, keeper: &str, to: &str, from: &Path) -> Result<(), FetchError> {
+    let to = bundle.path().join(PAPERS).join(keeper).join(to);
+    for name in names(from)? {
+        if name.ends_with(".toml") || name.ends_with(".sig") {
+            copy(
+                &from.join(&name),
+                &to.join(&name),
+                MAX_AGREEMENT_BYTES as u64,
+            )?;
+        }
+    }
     Ok(())
 }
 
@@ -85,7 +123,9 @@ pub fn node(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> {
     let key = TileDir::new(&from).key()?;
     let key = key.ok_or_else(|| FetchError::NoLog(from.clone()))?;
     let party = party_of(&key).ok_or_else(|| FetchError::NotANode(from.clone()))?;
-    log(bundle, &format!("node-{party}"), &from)?;
+    let keeper = format!("node-{party}");
+    log(bundle, &keeper, &from)?;
+    agreements(bundle, &keeper, &directory.join("agreements"))?;
     for role in [Role::Matcher, Role::Resolver].map(Role::as_str) {
         let kept = directory.join("heads").join(role);
         for (name, place) in [("checkpoint", "seen"), ("key", "pinned")] {

@@ -13,6 +13,7 @@
 pub mod bundle;
 pub mod fetch;
 pub mod finding;
+pub mod papers;
 pub mod reconcile;
 pub mod replay;
 pub mod report;

@@ -92,10 +92,7 @@ impl Release<'_> {
                 "{party} approved run {run} under another agreement than it was released under"
             ));
         }
-        if self
-            .outcome()
-            .is_some_and(|outcome| outcome != *approved.outcome)
-        {
+        if outcome(self.log, run).is_some_and(|outcome| outcome != *approved.outcome) {
             wrong(format!(
                 "it has an approval of {party} of another outcome than the one it linked"
             ));
@@ -121,31 +118,26 @@ impl Release<'_> {
         });
         findings
     }
+}
 
-    /// What custodians approve, as it follows from what the log says was sealed and linked.
-    fn outcome(&self) -> Option<Digest> {
-        let (mut project, mut manifests, mut clusters) = (None, None, None);
-        for entry in &self.log.entries {
-            match &entry.event {
-                Event::ProjectOpened { project: name, .. } => project = Some(name),
-                Event::RunSealed {
-                    run,
-                    manifest_digests,
-                } if *run == self.run => {
-                    manifests = Some(manifest_digests);
-                }
-                Event::RunResolved {
-                    run,
-                    clusters_digest,
-                    ..
-                } if *run == self.run => {
-                    clusters = Some(clusters_digest);
-                }
-                _ => {}
-            }
+/// What custodians approve of `run`, as it follows from what the log says was sealed and linked.
+pub(crate) fn outcome(log: &CheckedLog, run: RunNumber) -> Option<Digest> {
+    let (mut project, mut manifests, mut clusters) = (None, None, None);
+    for entry in &log.entries {
+        match &entry.event {
+            Event::ProjectOpened { project: name, .. } => project = Some(name),
+            Event::RunSealed {
+                run: of,
+                manifest_digests,
+            } if *of == run => manifests = Some(manifest_digests),
+            Event::RunResolved {
+                run: of,
+                clusters_digest,
+            } if *of == run => clusters = Some(clusters_digest),
+            _ => {}
         }
-        Some(approval::outcome(project?, self.run, manifests?, clusters?))
     }
+    Some(approval::outcome(project?, run, manifests?, clusters?))
 }
 
 fn approvals(log: &CheckedLog, of: RunNumber) -> impl Iterator<Item = Approved<'_>> {

@@ -102,6 +102,16 @@ fn of_government(event: &Event) -> String {
         Event::KeyAgreed { epoch, .. } => {
             format!("agreed with the other nodes on the linkage key of epoch {epoch}")
         }
+        Event::KeyBackedUp {
+            epoch,
+            shares,
+            needed,
+        } => format!(
+            "split its linkage key of epoch {epoch} among {shares} holders, {needed} of whom have it together"
+        ),
+        Event::KeyRestored { epoch } => {
+            format!("restored its linkage key of epoch {epoch} from shares")
+        }
         Event::KeyDestroyed { epoch } => format!("destroyed its keys of epoch {epoch}"),
         Event::CertificateAdmitted { party, .. } => {
             format!("let {party} in by a certificate it had not seen before")

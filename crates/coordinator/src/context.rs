@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use audit::{Event, LogError};
 use link::Scratch;
-use model::{BatchKind, Clock, Digest, RunNumber, SignedAgreement};
+use model::{BatchKind, Clock, Digest, RunNumber, Signature, SignedAgreement};
 use secret::key_file::KeyFileError;
 use secret::signing;
-use service::AgreementStore;
+use service::{AgreementStore, Said};
 use wire::Role;
 
 use crate::directory::RoleDir;
@@ -116,6 +116,19 @@ impl<L: Lifecycle> RoleContext<L> {
         agreement.check_schema(&self.project.schema)?;
         self.heed(&agreement)?;
         Ok(agreement)
+    }
+
+    /// What holds of the statements about the agreement.
+    pub(crate) fn said(&self) -> Result<Vec<Said>, StageError> {
+        Ok(self.agreements.said()?)
+    }
+
+    /// Takes up what an officer says of the agreement. It stands in the log before it counts: whatever
+    /// asks for the agreement heeds it first.
+    pub(crate) fn hear(&self, document: &[u8], signature: &Signature) -> Result<bool, StageError> {
+        let is_news = self.agreements.hear(document, signature)?;
+        self.agreement()?;
+        Ok(is_news)
     }
 
     /// Logs an agreement that is new, and what was said of it.

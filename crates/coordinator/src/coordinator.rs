@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Clock, Epoch, RunNumber};
-use secret::key_file::KeyFileError;
+use secret::key_file::{KeyFileError, Purpose};
 use service::files::LockError;
 use service::{DirLock, Shutdown, TaskError, Tasks};
 use tokio::net::TcpListener;
@@ -127,6 +127,7 @@ impl Coordinator {
     /// [`OpenError`] says which file is wrong.
     pub fn open(directory: StateDir, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let (settings, project) = directory.load()?;
+        let directory = directory.unlocked()?;
         let lock = DirLock::acquire(directory.path())?;
         let project = Arc::new(project);
         let at = directory.role(Role::Matcher);
@@ -276,7 +277,7 @@ fn identity(directory: &StateDir, role: Role) -> Result<RoleIdentity, OpenError>
     Ok(RoleIdentity {
         authority_pem: read(directory.authority_certificate())?,
         certificate_pem: read(at.certificate())?,
-        key: PrivateKeyPem::new(read(at.key())?),
+        key: PrivateKeyPem::of_text(at.unlock().read_text(&at.key(), Purpose::Tls)?),
     })
 }
 

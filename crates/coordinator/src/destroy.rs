@@ -89,6 +89,7 @@ pub fn destroy(
     clock: Arc<dyn Clock>,
 ) -> Result<Vec<RunNumber>, DestroyError> {
     let project = Arc::new(directory.load()?.1);
+    let directory = &directory.clone().unlocked()?;
     let _lock = DirLock::acquire(directory.path())?;
     let runs = what.runs(project.run)?;
     let at = directory.role(Role::Resolver);

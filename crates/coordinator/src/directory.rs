@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use model::schema::{MAX_SCHEMA_BYTES, SchemaError};
 use model::{Epoch, LinkageSchema, ProjectName, RunNumber};
+use secret::Unlock;
+use secret::passphrase::PassphraseError;
 use serde::{Deserialize, Serialize};
 use service::{ConfigError, ConfigFile};
 use wire::Role;
@@ -35,6 +37,10 @@ pub struct Settings {
     pub run: RunNumber,
     /// The linkage schema, seen from this file.
     pub schema: PathBuf,
+    /// The file with the passphrase under which all keys are sealed here, as a service manager hands it to the
+    /// program, relative to where that runs; without, they are in clear, for this user alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passphrase_file: Option<PathBuf>,
     /// Where the roles listen.
     pub listen: Listen,
 }
@@ -63,6 +69,9 @@ pub enum SettingsError {
         /// What the system said.
         source: io::Error,
     },
+    /// The passphrase of the key files cannot be read.
+    #[error(transparent)]
+    Passphrase(#[from] PassphraseError),
     /// The schema is wrong.
     #[error("the linkage schema {} cannot be used", path.display())]
     Schema {
@@ -74,43 +83,64 @@ pub enum SettingsError {
 }
 
 /// A state directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateDir(PathBuf);
+#[derive(Debug, Clone)]
+pub struct StateDir {
+    path: PathBuf,
+    unlock: Unlock,
+}
 
 impl StateDir {
     /// The state directory at `path`.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self(path.into())
+        Self {
+            path: path.into(),
+            unlock: Unlock::default(),
+        }
+    }
+
+    /// The same, its key files opened by the passphrase that its settings name, if they do.
+    ///
+    /// # Errors
+    /// [`SettingsError`] when the settings or the passphrase cannot be read.
+    pub fn unlocked(mut self) -> Result<Self, SettingsError> {
+        let settings = ConfigFile::<Settings>::load(&self.settings())?.settings;
+        self.unlock = Unlock::from_file(settings.passphrase_file.as_deref())?;
+        Ok(self)
+    }
+
+    /// What opens its key files.
+    pub fn unlock(&self) -> &Unlock {
+        &self.unlock
     }
 
     /// The directory itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// `coordinator.toml`.
     pub fn settings(&self) -> PathBuf {
-        self.0.join("coordinator.toml")
+        self.path.join("coordinator.toml")
     }
 
     /// The copy of the linkage schema.
     pub fn schema(&self) -> PathBuf {
-        self.0.join("schema.toml")
+        self.path.join("schema.toml")
     }
 
     /// The linkage agreements, by number.
     pub fn agreements(&self) -> PathBuf {
-        self.0.join("agreements")
+        self.path.join("agreements")
     }
 
     /// The nodes' certificates that were revoked.
     pub fn revoked(&self) -> RevokedCertificates {
-        RevokedCertificates::new(self.0.join("revoked"))
+        RevokedCertificates::new(self.path.join("revoked"))
     }
 
     /// The project's certificate authority.
     pub fn authority(&self) -> PathBuf {
-        self.0.join("authority")
+        self.path.join("authority")
     }
 
     /// The authority's certificate, which every member needs.
@@ -126,8 +156,9 @@ impl StateDir {
     /// What belongs to one role.
     pub fn role(&self, role: Role) -> RoleDir {
         RoleDir {
-            path: self.0.join(role.as_str()),
+            path: self.path.join(role.as_str()),
             role,
+            unlock: self.unlock.clone(),
         }
     }
 
@@ -150,13 +181,19 @@ impl StateDir {
 }
 
 /// One role's part of the state directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RoleDir {
     path: PathBuf,
     role: Role,
+    unlock: Unlock,
 }
 
 impl RoleDir {
+    /// What opens its key files.
+    pub fn unlock(&self) -> &Unlock {
+        &self.unlock
+    }
+
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.path

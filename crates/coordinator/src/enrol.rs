@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use audit::TileDir;
 use model::{Clock, Digest, PartyName, Refusal};
+use secret::key_file::{KeyFileError, Purpose};
 use wire::Role;
 use wire::identity::{CertificateFacts, IdentityError};
 use wire::pki::{Authority, PkiError, PrivateKeyPem, Validity};
@@ -32,6 +33,9 @@ pub enum EnrolError {
     /// Settings or schema are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// The authority's key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
     /// The authority cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
@@ -85,7 +89,11 @@ pub fn enrol(
 ) -> Result<Enrolled, EnrolError> {
     directory.load()?.1.member(party)?;
     let authority_pem = read(directory.authority_certificate())?;
-    let key = PrivateKeyPem::new(read(directory.authority_key())?);
+    let directory = &directory.clone().unlocked()?;
+    let key = directory
+        .unlock()
+        .read_text(&directory.authority_key(), Purpose::Tls)?;
+    let key = PrivateKeyPem::of_text(key);
     let authority = Authority::load(&authority_pem, &key)?;
     let validity = Validity::days(clock, NODE_DAYS);
     let certificate_pem = authority.issue_node(request_pem, party, validity)?;

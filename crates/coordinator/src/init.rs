@@ -146,6 +146,7 @@ fn settings(setup: &Setup) -> io::Result<String> {
         epoch: Epoch(1),
         run: RunNumber(1),
         schema: "schema.toml".into(),
+        passphrase_file: None,
         listen: setup.listen,
     };
     toml::to_string(&settings).map_err(io::Error::other)

@@ -28,7 +28,9 @@ pub(crate) fn read(
     role: Role,
     project: &ProjectName,
 ) -> Result<NoteSigner, KeyFileError> {
-    let seed = key_file::read(&directory.log_key(), Purpose::Signing)?;
+    let seed = directory
+        .unlock()
+        .read(&directory.log_key(), Purpose::Signing)?;
     let signing = SigningKey::from_seed(&seed);
     let key = VerifierKey {
         name: KeyName::of_log(project, &keeper(role)),

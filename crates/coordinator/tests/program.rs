@@ -63,6 +63,7 @@ fn agree(dir: &Path, schema: &LinkageSchema) {
         retention_days: 30,
         noise: None,
         disclosure: None,
+        decoys: None,
         risk: None,
         custodians: custodians.collect(),
         coordinator: "The linkage unit".to_owned(),

@@ -235,6 +235,24 @@ impl<'a> Encoder<'a> {
                 out.copy_from_slice(&word.to_le_bytes());
             }
         }
+        if self.schema.profile.hides_patterns_below().is_some() {
+            self.fill(sketch.presence(), noise, row);
+        }
+    }
+
+    /// Fills missing parts in with random bits, in case the row is to show them.
+    fn fill(&self, presence: u64, noise: &Block, row: &mut [u8]) {
+        for (part, of) in self.layout.parts.iter().enumerate() {
+            if presence >> part & 1 == 1 {
+                continue;
+            }
+            for (number, out) in row[of.range()].chunks_mut(BLOCK_BYTES).enumerate() {
+                let mut asked = Block::default();
+                (asked[0], asked[1]) = (part as u8, number as u8);
+                let image = self.node.fill.image(noise, &asked);
+                out.copy_from_slice(&image[..out.len()]);
+            }
+        }
     }
 }
 

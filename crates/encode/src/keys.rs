@@ -111,6 +111,10 @@ pub struct NodeKeys {
     /// What the masks of rows' flips come from; of a key apart from that of the flips under them.
     pub(crate) flip_masks: Cipher,
     pub(crate) flips: Cipher,
+    /// What missing parts are filled in with.
+    pub(crate) fill: Cipher,
+    /// What decoys are chosen and made by.
+    pub(crate) decoys: Prf,
 }
 
 impl NodeKeys {
@@ -126,6 +130,8 @@ impl NodeKeys {
             noise: secret.derive("noise", &run[..2]).prf(),
             flip_masks: Cipher::new(&secret.derive("flip mask cipher", &run[..2])),
             flips: Cipher::new(&secret.derive("flip cipher", &run[..2])),
+            fill: Cipher::new(&secret.derive("missing part cipher", &run[..2])),
+            decoys: secret.derive("decoys", &run[..2]).prf(),
         }
     }
 
@@ -136,6 +142,11 @@ impl NodeKeys {
     )]
     pub fn record_handle(&self, key: &LocalKey) -> RecordHandle {
         RecordHandle::new(self.record.tag16(&[key.expose().as_bytes()]))
+    }
+
+    /// The handle of the decoy of this rank.
+    pub(crate) fn decoy_handle(&self, rank: &Block) -> RecordHandle {
+        RecordHandle::new(self.record.tag16(&[b"decoy", rank]))
     }
 
     /// What the pass handles of the record with this handle derive from.

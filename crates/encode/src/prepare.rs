@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use model::layout::Row;
 use model::manifest::MAX_BATCH_BYTES;
-use model::{Layout, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
+use model::{Layout, LifeEvent, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
 use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
 
 use crate::calibration::{self, CalibrationRow, Rank, Sample, Sampled};
+use crate::decoys::{Decoy, Decoys, Donor};
 use crate::encoder::{Desk, Encoder, RecordIds};
 use crate::keys::{EpochKeys, NodeKeys};
+use crate::patterns::Patterns;
 use crate::rows::SortedRows;
 
 /// Rows remembered as examples of a problem.
@@ -66,7 +69,7 @@ pub enum PrepareError {
 pub struct HandleEntry {
     /// The row.
     pub pass: PassHandle,
-    /// The record it belongs to.
+    /// The record it belongs to; [`RecordHandle::NOBODY`] for a decoy's.
     pub record: RecordHandle,
 }
 
@@ -96,6 +99,8 @@ pub struct PrepareReport {
     pub rows: u64,
     /// How many of them calibrate: records sampled to show how alike strangers are.
     pub calibration_rows: u64,
+    /// Decoys made: records of nobody, of which rows are sent like those of others.
+    pub decoys: u64,
     /// Values that could not be used as they stood, by field and kind.
     pub problems: Vec<ProblemCount>,
     /// Values present, by field.
@@ -117,6 +122,7 @@ impl PrepareReport {
         self.set_aside_examples.truncate(EXAMPLES);
         self.rows += other.rows;
         self.calibration_rows += other.calibration_rows;
+        self.decoys += other.decoys;
         self.present
             .resize(self.present.len().max(other.present.len()), 0);
         for (own, other) in self.present.iter_mut().zip(other.present) {
@@ -156,6 +162,8 @@ pub struct Prepared {
     pub handle_map: Vec<HandleEntry>,
     /// The node's own way back from record handles to its registry, in the registry's order.
     pub vault: Vec<(RecordHandle, LocalKey)>,
+    /// Records that the registry marks with a life event, in the registry's order.
+    pub events: Vec<(RecordHandle, LifeEvent)>,
     /// Calibration rows of earlier batches that records of this one took the place of.
     pub gone: Vec<PassHandle>,
     /// What went in and what did not.
@@ -166,8 +174,11 @@ pub struct Prepared {
 pub struct Preparer<'a> {
     normaliser: Normaliser,
     encoder: Encoder<'a>,
+    schema: &'a LinkageSchema,
+    layout: &'a Layout,
     node: &'a NodeKeys,
     sample: Sample,
+    decoys: Decoys,
     known: HashMap<RecordHandle, u64>,
     batch: UnsortedBatch,
 }
@@ -180,6 +191,9 @@ pub struct UnsortedBatch {
     /// Whose each row is, with its group and its place there.
     handles: Vec<(HandleEntry, u32, u32)>,
     vault: Vec<(RecordHandle, LocalKey)>,
+    events: Vec<(RecordHandle, LifeEvent)>,
+    /// The groups with the rows of decoys.
+    decoys: Range<u32>,
     gone: Vec<PassHandle>,
     report: PrepareReport,
     problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
@@ -196,9 +210,11 @@ struct Group {
 struct EncodedRecord {
     row: u64,
     handle: RecordHandle,
+    event: Option<LifeEvent>,
     /// Its rows within its group.
     rows: Range<usize>,
     calibration: Option<CalibrationRow>,
+    donor: Option<Donor>,
     problems: Vec<Problem>,
     present: u64,
 }
@@ -216,8 +232,11 @@ impl<'a> Preparer<'a> {
         Self {
             normaliser: Normaliser::new(schema, party, plan),
             encoder: Encoder::new(schema, layout, epoch, node),
+            schema,
+            layout,
             node,
             sample: Sample::default(),
+            decoys: Decoys::default(),
             known: HashMap::new(),
             batch: UnsortedBatch::new(layout.row_bytes, schema.fields.len()),
         }
@@ -228,6 +247,13 @@ impl<'a> Preparer<'a> {
     pub fn after(mut self, standing: Standing) -> Self {
         self.known = standing.records;
         self.sample = Sample::of(standing.sample);
+        self
+    }
+
+    /// Has about so many decoys made for a thousand records.
+    #[must_use]
+    pub fn with_decoys(mut self, permille: u32) -> Self {
+        self.decoys = Decoys::of(permille);
         self
     }
 
@@ -294,10 +320,12 @@ impl<'a> Preparer<'a> {
         let encoded = EncodedRecord {
             row: raw.row,
             handle,
+            event: self.normaliser.event(&raw),
             rows: first..group.handles.len(),
             calibration,
             problems,
             present: record.values.iter().enumerate().fold(0, present),
+            donor: self.decoys.donor(self.node, &ids, record),
         };
         group.records.push((encoded, raw.key));
     }
@@ -323,6 +351,11 @@ impl<'a> Preparer<'a> {
         }
         self.batch.keep(&record, handles)?;
         self.batch.vault.push((record.handle, key));
+        let event = record.event.map(|event| (record.handle, event));
+        self.batch.events.extend(event);
+        if let Some(donor) = record.donor {
+            self.decoys.keep(donor);
+        }
         if let Some(CalibrationRow { rank, row, handle }) = record.calibration {
             let (pass, record) = (handle, record.handle);
             self.sample.add(rank, row, HandleEntry { pass, record });
@@ -337,8 +370,41 @@ impl<'a> Preparer<'a> {
         let fields = self.batch.report.present.len();
         let next = UnsortedBatch::new(self.batch.row_bytes, fields);
         let mut batch = std::mem::replace(&mut self.batch, next);
+        self.add_decoys(&mut batch);
+        let patterns = batch.patterns();
+        batch.make_nobodys();
         batch.calibrate(of_sample, gone);
+        if let Some(few) = self.schema.profile.hides_patterns_below() {
+            let shown = patterns.shown(few);
+            let groups = batch.rows.par_iter_mut();
+            groups.for_each(|rows| shown.apply(self.layout, rows));
+        }
         batch
+    }
+
+    /// Makes the decoys of the batch, as many groups as there are cores for them.
+    fn add_decoys(&mut self, batch: &mut UnsortedBatch) {
+        let decoys = self.decoys.make(self.node);
+        let encode = |decoys: &[Decoy]| {
+            let (mut rows, mut handles, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+            let mut desk = Desk::default();
+            for Decoy {
+                handle,
+                ids,
+                record,
+            } in decoys
+            {
+                (self.encoder).encode(record, ids, None, &mut desk, &mut rows, &mut handles);
+                owners.resize(handles.len(), *handle);
+            }
+            (rows, handles, owners)
+        };
+        let groups: Vec<_> = decoys.par_chunks(GROUP).map(encode).collect();
+        let first = batch.rows.len() as u32;
+        batch.decoys = first..first + groups.len() as u32;
+        for (rows, handles, owners) in groups {
+            batch.add_decoys(rows, &handles, owners);
+        }
     }
 
     /// Ends the only or last batch.
@@ -362,6 +428,8 @@ impl UnsortedBatch {
             rows: Vec::new(),
             handles: Vec::new(),
             vault: Vec::new(),
+            events: Vec::new(),
+            decoys: 0..0,
             gone: Vec::new(),
             report: PrepareReport {
                 present: vec![0; fields],
@@ -414,6 +482,41 @@ impl UnsortedBatch {
         }
     }
 
+    fn add_decoys(&mut self, rows: Vec<u8>, handles: &[PassHandle], mut owners: Vec<RecordHandle>) {
+        let group = self.rows.len() as u32;
+        for (place, (pass, record)) in (0..).zip(handles.iter().zip(&owners)) {
+            let (pass, record) = (*pass, *record);
+            self.handles
+                .push((HandleEntry { pass, record }, group, place));
+        }
+        self.rows.push(rows);
+        owners.dedup();
+        self.report.decoys += owners.len() as u64;
+    }
+
+    /// Says of the rows of decoys that they are nobody's.
+    fn make_nobodys(&mut self) {
+        for (entry, group, _) in &mut self.handles {
+            if self.decoys.contains(group) {
+                entry.record = RecordHandle::NOBODY;
+            }
+        }
+    }
+
+    /// Which parts each record has, before calibration rows tell it again.
+    fn patterns(&self) -> Patterns {
+        let (mut patterns, mut last) = (Patterns::default(), None);
+        for (HandleEntry { record, .. }, group, place) in &self.handles {
+            if last != Some(record) {
+                let start = *place as usize * self.row_bytes;
+                let row = &self.rows[*group as usize][start..start + self.row_bytes];
+                patterns.count(Row::new(row).presence());
+                last = Some(record);
+            }
+        }
+        patterns
+    }
+
     /// Adds the calibration rows, which no record that comes later can take the place of any more.
     fn calibrate(&mut self, of_sample: Vec<(Vec<u8>, HandleEntry)>, gone: Vec<PassHandle>) {
         let (group, mut rows) = (self.rows.len() as u32, Vec::new());
@@ -438,6 +541,7 @@ impl UnsortedBatch {
             rows: SortedRows::new(self.row_bytes, self.rows, order.collect()),
             handle_map: handles.into_iter().map(|(entry, ..)| entry).collect(),
             vault: self.vault,
+            events: self.events,
             gone: self.gone,
             report: self.report,
         }

@@ -65,6 +65,14 @@ const BASE: Setting = Setting {
 };
 
 fn prepare(setting: &Setting, records: Vec<RawRecord>) -> Result<Prepared, PrepareError> {
+    prepare_with(setting, 0, records)
+}
+
+fn prepare_with(
+    setting: &Setting,
+    decoys_permille: u32,
+    records: Vec<RawRecord>,
+) -> Result<Prepared, PrepareError> {
     let schema = schema(setting.profile);
     let layout = Layout::of(&schema);
     let project = "p".parse().unwrap();
@@ -73,7 +81,8 @@ fn prepare(setting: &Setting, records: Vec<RawRecord>) -> Result<Prepared, Prepa
     let secret = Key32::from_bytes(&mut [setting.node; 32]);
     let node = NodeKeys::derive(&secret, &project, Epoch(1), RunNumber(setting.run));
     let plan = ColumnPlan::of(&schema, PartyIndex(0));
-    let mut preparer = Preparer::new(&schema, &layout, PartyIndex(0), &plan, &epoch, &node);
+    let preparer = Preparer::new(&schema, &layout, PartyIndex(0), &plan, &epoch, &node);
+    let mut preparer = preparer.with_decoys(decoys_permille);
     preparer.add(records)?;
     Ok(preparer.finish())
 }
@@ -228,4 +237,166 @@ fn rows_are_those_of_the_rules_in_force() {
             "a89ed502a37c9d39b0d99b46f5eab71b01e2ab383f030c22bf52b53150db97bd"
         )
     );
+}
+
+/// People with names and dates that several share.
+fn registry(people: u64) -> Vec<RawRecord> {
+    let names = ["Ana", "Bo", "Carla", "Dan", "Eva", "Finn", "Gina", "Hugo"];
+    let person = |n: u64| {
+        let given = names[(n * 7 % 8) as usize];
+        let surname = format!("{}son", names[(n / 8 % 8) as usize]);
+        let born = format!("{}-{:02}-{:02}", 1970 + n % 9, 1 + n % 12, 1 + n % 28);
+        raw(n + 1, &format!("k{n}"), [given, &surname, &born])
+    };
+    (0..people).map(person).collect()
+}
+
+/// Pass, token, presence and signatures of each row: all but its handle, in order.
+fn contents<'a>(rows: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
+    let content = |row: &[u8]| [&row[..1], &row[17..]].concat();
+    let mut contents: Vec<Vec<u8>> = rows.map(content).collect();
+    contents.sort();
+    contents
+}
+
+fn decoys(prepared: &Prepared) -> Vec<Vec<u8>> {
+    let with_entries = prepared.rows.iter().zip(&prepared.handle_map);
+    let nobodys = with_entries.filter(|(_, entry)| entry.record == RecordHandle::NOBODY);
+    contents(nobodys.map(|(row, _)| row))
+}
+
+#[test]
+fn decoys_are_more_rows_and_change_no_others() {
+    let plain = prepare(&BASE, registry(400)).ok().unwrap();
+    let mixed = prepare_with(&BASE, 250, registry(400)).ok().unwrap();
+    assert_eq!(plain.report.decoys, 0);
+    assert!(
+        (60..140).contains(&mixed.report.decoys),
+        "{:?}",
+        mixed.report
+    );
+    assert_eq!((mixed.report.records, mixed.vault.len()), (400, 400));
+    let real = mixed.rows.iter().zip(&mixed.handle_map);
+    let real = real.filter(|(_, entry)| entry.record != RecordHandle::NOBODY);
+    let (real, entries): (Vec<&[u8]>, Vec<HandleEntry>) = real.unzip();
+    assert!(real.iter().copied().eq(plain.rows.iter()));
+    assert_eq!(entries, plain.handle_map);
+    let handles: Vec<_> = rows(&mixed).iter().map(|row| row.handle()).collect();
+    assert!(handles.is_sorted());
+}
+
+/// They sit in blocks with others, as real rows do, and have the passes and parts of real rows.
+#[test]
+fn decoys_have_the_company_of_real_records() {
+    let mixed = prepare_with(&BASE, 250, registry(400)).ok().unwrap();
+    let of = |content: &Vec<u8>| (content[0], content[1..17].to_vec());
+    let all = contents(mixed.rows.iter());
+    let decoys = decoys(&mixed);
+    let real: Vec<_> = all
+        .iter()
+        .filter(|row| !decoys.contains(row))
+        .map(of)
+        .collect();
+    let beside = decoys.iter().filter(|row| real.contains(&of(row))).count();
+    assert!(beside * 3 > decoys.len(), "{beside} of {}", decoys.len());
+    let calibration = schema("standard").calibration_pass().unwrap();
+    assert!(decoys.iter().all(|row| row[0] != calibration.0));
+    let presence = |row: &Vec<u8>| row[17..25].to_vec();
+    assert!(decoys.iter().all(|row| presence(row) == presence(&all[0])));
+}
+
+#[test]
+fn decoys_are_the_same_in_every_run_of_an_epoch_and_the_nodes_own() {
+    let of = |setting: &Setting| decoys(&prepare_with(setting, 250, registry(400)).ok().unwrap());
+    let first = of(&BASE);
+    assert_eq!(of(&Setting { run: 2, ..BASE }), first);
+    let others = of(&Setting { node: 2, ..BASE });
+    assert!(others.iter().all(|row| !first.contains(row)));
+    // A record more changes the decoys that start from it or take from it, and no others.
+    let grown = decoys(&prepare_with(&BASE, 250, registry(401)).ok().unwrap());
+    let gone = first.iter().filter(|row| !grown.contains(row)).count();
+    assert!(gone <= 4, "{gone}");
+}
+
+#[test]
+fn one_record_alone_makes_no_decoy() {
+    let prepared = prepare_with(&BASE, 1000, registry(1)).ok().unwrap();
+    assert_eq!(prepared.report.decoys, 0);
+}
+
+/// A registry in which one person has no given name.
+fn with_a_gap() -> Vec<RawRecord> {
+    let mut records = registry(60);
+    records.push(raw(61, "gap", ["", "Silva", "1990-03-09"]));
+    records
+}
+
+#[test]
+fn a_rare_pattern_of_missing_parts_shows_under_standard_alone() {
+    let shown = |profile| {
+        let prepared = prepare(&Setting { profile, ..BASE }, with_a_gap())
+            .ok()
+            .unwrap();
+        let mut shown: Vec<u64> = rows(&prepared).iter().map(|row| row.presence()).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        shown.len()
+    };
+    assert!(shown("standard") > 1);
+    assert_eq!(shown("strong"), 1);
+}
+
+#[test]
+fn what_hides_a_gap_is_the_same_in_every_run_and_another_in_every_block() {
+    let layout = Layout::of(&schema("strong"));
+    let made_up = |run| {
+        let setting = Setting {
+            profile: "strong",
+            run,
+            ..BASE
+        };
+        let prepared = prepare(&setting, with_a_gap()).ok().unwrap();
+        let record = prepared.vault[60].0;
+        let own = rows(&prepared).into_iter().zip(&prepared.handle_map);
+        let own = own.filter(|(_, entry)| entry.record == record);
+        let mut parts: Vec<Vec<u8>> = own
+            .map(|(row, _)| row.signature(&layout.parts[0]).to_vec())
+            .collect();
+        parts.sort();
+        parts
+    };
+    let parts = made_up(1);
+    assert_eq!(parts, made_up(2));
+    // In its block by date, and in calibration.
+    assert_eq!(parts.len(), 2);
+    assert_ne!(parts[0], parts[1]);
+    for part in &parts {
+        let ones: u32 = part.iter().map(|byte| byte.count_ones()).sum();
+        assert!((40..88).contains(&ones), "{ones} of 128");
+    }
+}
+
+#[test]
+fn parts_that_are_not_shown_are_empty() {
+    let mut records = registry(60);
+    records.extend((61..70).map(|n| raw(n, &format!("gap{n}"), ["", "Silva", "1990-03-09"])));
+    let prepared = prepare(
+        &Setting {
+            profile: "strong",
+            ..BASE
+        },
+        records,
+    )
+    .ok()
+    .unwrap();
+    let layout = Layout::of(&schema("strong"));
+    let mut gaps = 0;
+    for row in rows(&prepared) {
+        for (number, part) in layout.parts.iter().enumerate() {
+            let is_empty = row.signature(part).iter().all(|byte| *byte == 0);
+            assert_eq!(row.presence() >> number & 1 == 0, is_empty);
+            gaps += u32::from(is_empty);
+        }
+    }
+    assert!(gaps > 0);
 }

@@ -9,6 +9,7 @@ use secret::{Key32, SeededEntropy};
 
 use crate::encoder::{Desk, Encoder, RecordIds};
 use crate::keys::{EpochKeys, LinkageKey, NodeKeys};
+use crate::patterns::Patterns;
 
 /// Records that one thread encodes in one go.
 const GROUP: usize = 128;
@@ -51,6 +52,17 @@ impl TrialRows {
         self.owners.is_empty()
     }
 
+    /// Which parts each record has.
+    fn patterns(&self) -> Patterns {
+        let mut patterns = Patterns::default();
+        for place in 0..self.len() {
+            if place == 0 || self.owner(place) != self.owner(place - 1) {
+                patterns.count(self.row(place).presence());
+            }
+        }
+        patterns
+    }
+
     /// The row at `place`.
     pub fn row(&self, place: usize) -> Row<'_> {
         Row::new(&self.bytes[place * self.row_bytes..][..self.row_bytes])
@@ -83,6 +95,10 @@ pub fn trial_rows(
     for (bytes, owners) in groups {
         rows.bytes.extend(bytes);
         rows.owners.extend(owners);
+    }
+    if let Some(few) = schema.profile.hides_patterns_below() {
+        let patterns = rows.patterns();
+        patterns.shown(few).apply(layout, &mut rows.bytes);
     }
     rows
 }

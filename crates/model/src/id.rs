@@ -58,6 +58,13 @@ random_id!(
     RecordHandle,
     "record handle"
 );
+
+impl RecordHandle {
+    /// Stands for no record: what a handle map says of a decoy's row. No record gets it but by a chance of one
+    /// in 2^128.
+    pub const NOBODY: Self = Self([0; 16]);
+}
+
 random_id!(
     /// Stands for one row (a record in one blocking pass) towards the matcher. Without the sealed
     /// handle map nobody can tell which pass handles belong to one record.

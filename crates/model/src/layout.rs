@@ -356,6 +356,11 @@ pub fn write_header(
     row[33..41].copy_from_slice(&presence.to_le_bytes());
 }
 
+/// Changes which parts `row` shows as present.
+pub fn set_presence(row: &mut [u8], presence: u64) {
+    row[33..41].copy_from_slice(&presence.to_le_bytes());
+}
+
 fn sixteen(bytes: &[u8]) -> [u8; 16] {
     let mut out = [0; 16];
     out.copy_from_slice(bytes);

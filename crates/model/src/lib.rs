@@ -12,6 +12,7 @@ pub mod digest;
 mod hex;
 pub mod id;
 pub mod layout;
+pub mod life_event;
 pub mod lifecycle;
 pub mod manifest;
 pub mod noise;
@@ -32,6 +33,7 @@ pub use id::{
     ProjectName, Pseudonym, RecordHandle, ReviewId, RunNumber,
 };
 pub use layout::{Layout, Part, PartRole, Slot};
+pub use life_event::LifeEvent;
 pub use manifest::{BatchKind, BatchManifest};
 pub use progress::{Progress, Silent};
 pub use refusal::{Refusal, RefusalCode};

@@ -11,12 +11,16 @@ pub enum Profile {
     /// Block-keyed field signatures of fixed length and weight near one half, with deterministic
     /// flips. The default.
     Standard,
-    /// As `standard`, with half the bits and twice the flips.
+    /// As `standard`, with half the bits and twice the flips, and rare patterns of missing parts hidden.
     Strong,
     /// Plain field-level Bloom filters under one key for all blocks: comparable across the whole
     /// registry, open to frequency and graph attacks. For synthetic or test data.
     FieldBloom,
-    /// One Bloom filter for the whole record (a CLK): as `field-bloom`, and without field weights.
+    /// `compat`, the profile that other products have, and the older name of which is `record-clk`: one Bloom
+    /// filter for the whole record (a CLK); as `field-bloom`, and without field weights. What is
+    /// encoded so leaves a node by the word of two officers only, who answer for what the risk report says
+    /// of it ([`crate::Agreement::risk_rules`]).
+    #[serde(alias = "compat")]
     RecordClk,
 }
 
@@ -76,6 +80,23 @@ impl Profile {
         matches!(self, Self::Standard | Self::Strong)
     }
 
+    /// Fewer records than this share a rare pattern of missing parts, where the profile hides those.
+    pub const fn hides_patterns_below(self) -> Option<u32> {
+        match self {
+            Self::Strong => Some(5),
+            Self::Standard | Self::FieldBloom | Self::RecordClk => None,
+        }
+    }
+
+    /// How many decoys a thousand records are sent with, where the agreement does not say.
+    pub const fn decoys_permille(self) -> u32 {
+        match self {
+            Self::Standard => 100,
+            Self::Strong => 250,
+            Self::FieldBloom | Self::RecordClk => 0,
+        }
+    }
+
     /// Whether a record is one vector instead of one a field.
     pub const fn is_whole_record(self) -> bool {
         matches!(self, Self::RecordClk)
@@ -100,5 +121,41 @@ impl FieldKind {
             self,
             Self::GivenName | Self::Surname | Self::FullName | Self::Place | Self::Address
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Named {
+        profile: Profile,
+    }
+
+    #[test]
+    fn the_profile_of_other_products_has_two_names() {
+        for (name, profile) in [
+            ("compat", Profile::RecordClk),
+            ("record-clk", Profile::RecordClk),
+            ("field-bloom", Profile::FieldBloom),
+            ("standard", Profile::Standard),
+            ("strong", Profile::Strong),
+        ] {
+            let named: Named = toml::from_str(&format!("profile = \"{name}\"")).unwrap();
+            assert_eq!(named.profile, profile);
+        }
+    }
+
+    #[test]
+    fn only_what_has_keys_by_block_has_decoys() {
+        for profile in [
+            Profile::Standard,
+            Profile::Strong,
+            Profile::FieldBloom,
+            Profile::RecordClk,
+        ] {
+            assert_eq!(profile.decoys_permille() > 0, profile.is_block_keyed());
+        }
     }
 }

@@ -7,7 +7,8 @@ use audit::Event;
 use model::agreement::Clause;
 use model::{Digest, Refusal, RunNumber, SignedAgreement};
 use secret::signing;
-use service::AgreementStore;
+use service::{AgreementStore, Said};
+use wire::{NodeClient, Posting, Topic};
 
 use crate::error::NodeError;
 use crate::open::Node;
@@ -62,6 +63,34 @@ impl Node {
             None => Clause::Agreement.refuse("the coordinator has none"),
         };
         Err(service::AgreementFault::from(refusal).into())
+    }
+
+    /// Hands what this custodian's officer says of the agreement to the resolver, and takes up what other
+    /// officers say: a suspension reaches everybody by the next call of each, whoever heard of it first.
+    pub(crate) async fn share_statements(&self, client: &NodeClient) -> Result<(), NodeError> {
+        if self.agreements().is_empty()? {
+            return Ok(());
+        }
+        let topic = Topic::Statements(self.agreement()?.terms().number);
+        let own = |said: &Said| said.statement.party == self.config.party;
+        for said in self.agreements().said()?.into_iter().filter(own) {
+            let posting = Posting {
+                party: said.statement.party,
+                document: said.document,
+                signature: said.signature,
+            };
+            client.post(topic, &posting).await?;
+        }
+        let mut is_news = false;
+        for posting in client.read(topic).await? {
+            is_news |= self
+                .agreements()
+                .hear(&posting.document, &posting.signature)?;
+        }
+        if is_news {
+            self.record_agreement(&self.agreement()?)?;
+        }
+        Ok(())
     }
 
     fn agreements(&self) -> AgreementStore {

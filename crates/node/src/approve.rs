@@ -60,6 +60,7 @@ impl Node {
             return Err(ApproveError::OtherKey.into());
         }
         let client = self.connect(Role::Resolver).await?;
+        self.share_statements(&client).await?;
         let approval = self.approval_of(client.run_status().await?)?;
         // After the state was told: the log has to say so too.
         self.check_log(&client, Role::Resolver, None).await?;

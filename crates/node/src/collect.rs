@@ -1,5 +1,5 @@
-//! Collect: wait until the run is released, fetch the pseudonyms, and lead them back from record
-//! handles to the registry's own keys.
+//! Collect: wait until the run is released, fetch what the agreement gives, and lead it back from
+//! record handles to the registry's own keys.
 
 use std::collections::HashMap;
 use std::io;
@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use audit::Event;
+use model::agreement::Rights;
 use model::lifecycle::Phase;
-use model::{BatchKind, BatchManifest, Progress, Pseudonym, RecordHandle, RunNumber};
+use model::{BatchKind, BatchManifest, Progress, RecordHandle, RunNumber};
 use serde::Serialize;
 use wire::{
     ClientError, Count, Found, NodeClient, ResultsHeader, ResultsRow, ResultsSink, Role, RunStatus,
@@ -18,7 +19,7 @@ use crate::error::NodeError;
 use crate::files::write_json;
 use crate::open::Node;
 use crate::outbox::{Outbox, OutboxError};
-use crate::results_file::Lines;
+use crate::results_file::{Answered, Lines};
 use crate::vault::Vault;
 
 /// The first wait between two looks at the run.
@@ -100,13 +101,15 @@ pub struct CollectOptions {
 pub struct CollectSummary {
     /// The run.
     pub run: RunNumber,
-    /// Where the results are: `record_id,pseudonym`, in the registry's order.
+    /// Where the results are: `record_id`, `pseudonym` and other answers, in the registry's order.
     pub results: PathBuf,
     /// Records of the registry, each of which has a line there.
     pub records: u64,
     /// Records with a pseudonym.
     pub with_pseudonym: u64,
-    /// Records set aside when the registry was prepared; their pseudonym is empty.
+    /// Records with the answer yes, by question.
+    pub answered: Vec<Answered>,
+    /// Records set aside when the registry was prepared; they have no answers.
     pub set_aside: u64,
     /// Persons these records stand for.
     pub persons: Count,
@@ -132,8 +135,12 @@ impl Node {
         {
             let _lock = self.home.lock()?;
             self.check_log(&client, Role::Resolver, None).await?;
+            self.share_statements(&client).await?;
         }
-        let mut results = Pseudonyms::at_most(manifest.records);
+        let agreed = self.agreement()?;
+        let rights = agreed.terms().rights(&self.config.party);
+        let rights = rights.map_err(service::AgreementFault::from)?;
+        let mut results = Rows::new(manifest.records, rights);
         let header = client.collect(outbox.run, &mut results, progress).await?;
         self.keep(&manifest, &header, results, options)
     }
@@ -173,7 +180,7 @@ impl Node {
         &self,
         manifest: &BatchManifest,
         header: &ResultsHeader,
-        results: Pseudonyms,
+        results: Rows,
         options: &CollectOptions,
     ) -> Result<CollectSummary, NodeError> {
         let _lock = self.home.lock()?;
@@ -181,7 +188,7 @@ impl Node {
         let own = self.home.results(run);
         let path = options.out.clone().unwrap_or(own);
         let mut vault = Vault::open(&self.home.vault(run), &self.vault_key(run)?)?;
-        let mut lines = Lines::create(&path, results.by_record)?;
+        let mut lines = Lines::create(&path, &header.rights, results.by_record)?;
         loop {
             let entries = vault.next_entries()?;
             if entries.is_empty() {
@@ -194,20 +201,21 @@ impl Node {
             rows: header.rows,
             digest: header.rows_digest,
         };
-        let (records, with_pseudonym) = lines.finish(run, || {
+        let tally = lines.finish(run, || {
             Ok(self.home.record(&event, &self.config.party, &*self.clock)?)
         })?;
         let summary = CollectSummary {
             run,
             results: path,
-            records,
-            with_pseudonym,
+            records: tally.records,
+            with_pseudonym: tally.with_pseudonym,
+            answered: tally.answered,
             set_aside: manifest.set_aside,
             persons: header.clusters,
             found: header.found.clone(),
         };
         write_json(&self.home.results_summary(run), &summary)?;
-        tracing::info!(%run, records, with_pseudonym, "collected");
+        tracing::info!(%run, records = summary.records, "collected");
         Ok(summary)
     }
 }
@@ -254,23 +262,30 @@ fn check_released(run: RunNumber, status: RunStatus) -> Result<(), CollectError>
     }
 }
 
-/// The pseudonyms as they come, by record.
-struct Pseudonyms {
-    by_record: HashMap<RecordHandle, Pseudonym>,
+/// The rows as they come, by record.
+struct Rows {
+    by_record: HashMap<RecordHandle, ResultsRow>,
     limit: u64,
+    /// What the agreement gives, as this node knows it.
+    rights: Rights,
 }
 
-impl Pseudonyms {
-    fn at_most(limit: u64) -> Self {
+impl Rows {
+    fn new(limit: u64, rights: Rights) -> Self {
         Self {
             by_record: HashMap::new(),
             limit,
+            rights,
         }
     }
 }
 
-impl ResultsSink for Pseudonyms {
+impl ResultsSink for Rows {
     fn header(&mut self, header: &ResultsHeader) -> io::Result<()> {
+        if !self.rights.cover(&header.rights) {
+            let text = "the resolver offers more than the agreement gives this party; nothing of it was kept";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        }
         if header.rows > self.limit {
             let (rows, limit) = (header.rows, self.limit);
             let text = format!("the resolver offers {rows} results for {limit} records");
@@ -281,7 +296,7 @@ impl ResultsSink for Pseudonyms {
 
     fn rows(&mut self, rows: &[ResultsRow]) -> io::Result<()> {
         for row in rows {
-            if self.by_record.insert(row.record, row.pseudonym).is_some() {
+            if self.by_record.insert(row.record, *row).is_some() {
                 let text = "the resolver sent two results for one record";
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
@@ -293,7 +308,7 @@ impl ResultsSink for Pseudonyms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::Digest;
+    use model::{Digest, Pseudonym};
 
     fn status(run: u32, state: Phase) -> RunStatus {
         RunStatus {
@@ -332,9 +347,15 @@ mod tests {
     fn a_record_comes_once_and_no_more_come_than_were_sent() {
         let row = ResultsRow {
             record: RecordHandle::new([1; 16]),
-            pseudonym: Pseudonym::new([2; 16]),
+            pseudonym: Some(Pseudonym::new([2; 16])),
+            known_at: 0,
+            events: 0,
         };
-        let mut sink = Pseudonyms::at_most(2);
+        let rights = Rights {
+            pseudonyms: true,
+            ..Rights::default()
+        };
+        let mut sink = Rows::new(2, rights.clone());
         assert!(sink.rows(&[row]).is_ok());
         assert!(sink.rows(&[row]).is_err());
         let header = ResultsHeader {
@@ -344,7 +365,12 @@ mod tests {
             records: 3,
             clusters: Count::Exact(3),
             found: Vec::new(),
+            rights,
         };
         assert!(sink.header(&header).is_err());
+        let mut more = ResultsHeader { rows: 2, ..header };
+        assert!(sink.header(&more).is_ok());
+        more.rights.known_at.push("crvs".parse().unwrap());
+        assert!(sink.header(&more).is_err(), "more than the agreement gives");
     }
 }

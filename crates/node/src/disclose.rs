@@ -21,7 +21,7 @@ use wire::{Membership, MembershipError};
 
 use crate::error::NodeError;
 use crate::files::{FileError, NewFile, Written, io_error, write_json};
-use crate::made::{self, MadeKey};
+use crate::made::{self, Made, MadeKey};
 use crate::open::Node;
 use crate::outbox::{Outbox, manifest_name};
 use crate::prepare::PrepareError;
@@ -117,7 +117,8 @@ impl Node {
         let membership = read.map_err(DiscloseError::from)?;
         let key = self.made_key(outbox)?;
         let made = made::open(&outbox.dir().join(MADE_HANDLES), &key);
-        let (seed, handles) = made.map_err(DiscloseError::from)?;
+        let (seed, made) = made.map_err(DiscloseError::from)?;
+        let handles = &made.entries;
         let entropy = KeyedEntropy::new(seed.derive("handle map", &[digest.as_bytes()]));
         let mut choice = Choice {
             node: self,
@@ -128,15 +129,15 @@ impl Node {
             own: HashSet::new(),
             entropy,
         };
-        let (written, chosen) = choice.rows(&handles)?;
-        let lone = lone(&handles, &chosen);
+        let (written, chosen) = choice.rows(handles)?;
+        let lone = lone(handles, &chosen);
         let disclosed = Disclosed {
             made: handles.len() as u64,
             sent: chosen.len() as u64,
             records_sent: records(&chosen),
             records_kept: lone.len() as u64,
         };
-        let map = choice.handle_map(&handles, &chosen, &lone)?;
+        let map = choice.handle_map(&made, &chosen, &lone)?;
         choice.record(disclosed, digest)?;
         choice.finish(disclosed, [written, map])?;
         tracing::info!(run = %outbox.run, made = disclosed.made, sent = disclosed.sent, "chosen");
@@ -231,14 +232,15 @@ impl Choice<'_> {
 
     fn handle_map(
         &mut self,
-        made: &[HandleEntry],
+        made: &Made,
         chosen: &[HandleEntry],
         lone: &[RecordHandle],
     ) -> Result<Written, NodeError> {
-        let verdicts = self.node.verdicts(self.project, made)?;
+        let verdicts = self.node.verdicts(self.project, &made.entries)?;
         let map = handle_map::HandleMap {
             entries: chosen,
             lone: Some(lone),
+            marks: made.marks.as_deref(),
             verdicts: verdicts.as_deref(),
         };
         let file = NewFile::create(&self.batch(BatchKind::HandleMap))?;
@@ -289,14 +291,15 @@ impl Choice<'_> {
 fn lone(made: &[HandleEntry], chosen: &[HandleEntry]) -> Vec<RecordHandle> {
     let sent: HashSet<RecordHandle> = chosen.iter().map(|entry| entry.record).collect();
     let mut lone: Vec<RecordHandle> = made.iter().map(|entry| entry.record).collect();
-    lone.retain(|record| !sent.contains(record));
+    lone.retain(|record| *record != RecordHandle::NOBODY && !sent.contains(record));
     lone.sort_unstable();
     lone.dedup();
     lone
 }
 
 fn records(entries: &[HandleEntry]) -> u64 {
-    let records: HashSet<RecordHandle> = entries.iter().map(|entry| entry.record).collect();
+    let mut records: HashSet<RecordHandle> = entries.iter().map(|entry| entry.record).collect();
+    records.remove(&RecordHandle::NOBODY);
     records.len() as u64
 }
 

@@ -12,13 +12,15 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 use rustls::{InconsistentKeys, RootCertStore};
+use secret::Purpose;
 use wire::NodeIdentity;
 use wire::identity::{CertificateFacts, IdentityError, Standing, party_of};
 use wire::limits::MAX_PEM_BYTES;
 use wire::pki::PrivateKeyPem;
+use zeroize::Zeroizing;
 
 use crate::error::NodeError;
-use crate::files::{read_private_text, read_text, write};
+use crate::files::{read_text, write};
 use crate::open::Node;
 
 /// Why a certificate was not installed.
@@ -87,7 +89,7 @@ impl Node {
         let limit = MAX_PEM_BYTES as u64;
         let certificate = read_text(certificate, limit)?;
         let authority = read_text(authority, limit)?;
-        let key = read_private_text(&self.home.tls_key(), limit)?;
+        let key = self.tls_key()?;
         let fingerprint = self.check(&certificate, &authority, &key)?;
         if let Some(log_keys) = log_keys {
             self.pin_log_keys(log_keys)?;
@@ -107,12 +109,16 @@ impl Node {
             return Err(EnrolError::NotEnrolled.into());
         }
         let limit = MAX_PEM_BYTES as u64;
-        let mut key = read_private_text(&self.home.tls_key(), limit)?;
         Ok(NodeIdentity {
             authority_pem: read_text(&self.home.authority(), limit)?.to_string(),
             certificate_pem: read_text(&self.home.certificate(), limit)?.to_string(),
-            key: PrivateKeyPem::new(std::mem::take(&mut *key)),
+            key: PrivateKeyPem::of_text(self.tls_key()?),
         })
+    }
+
+    pub(crate) fn tls_key(&self) -> Result<Zeroizing<String>, NodeError> {
+        let unlock = self.home.unlock();
+        Ok(unlock.read_text(&self.home.tls_key(), Purpose::Tls)?)
     }
 
     /// Checks the certificate and returns its fingerprint.

@@ -8,9 +8,9 @@ use sources::SourceError;
 use wire::ClientError;
 
 use crate::{
-    ApproveError, CeremonyError, CollectError, DiscloseError, DpoError, EnrolError, FileError,
-    HeadsError, HomeError, InitError, LinkageKeyError, OutboxError, PrepareError, ProjectError,
-    ReviewError, RiskError, UploadError, VaultError,
+    ApproveError, BackupError, CeremonyError, CollectError, DiscloseError, DpoError, EnrolError,
+    FileError, HeadsError, HomeError, InitError, LinkageKeyError, OutboxError, PrepareError,
+    ProjectError, ReviewError, RiskError, UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -34,6 +34,9 @@ pub enum NodeError {
     /// The linkage key.
     #[error(transparent)]
     LinkageKey(#[from] LinkageKeyError),
+    /// A backup of the linkage key.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The certificate.
     #[error(transparent)]
     Enrol(#[from] EnrolError),
@@ -120,6 +123,7 @@ impl NodeError {
             Self::Ceremony(error) => {
                 !matches!(error, CeremonyError::Seal(_) | CeremonyError::Document(_))
             }
+            Self::Backup(error) => !matches!(error, BackupError::Document(_)),
             Self::Dpo(error) => !matches!(error, DpoError::Statement(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
             Self::Risk(error) => !matches!(error, RiskError::Document(_)),

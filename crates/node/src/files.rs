@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read as _, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use model::Digest;
@@ -14,8 +14,6 @@ use zeroize::Zeroizing;
 
 /// The most bytes one of the node's JSON files may have.
 const MAX_JSON_BYTES: u64 = 4 << 20;
-/// Permission bits that let anyone but the owner at a file.
-const OTHERS: u32 = 0o077;
 
 /// Why a file of the node was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +36,6 @@ pub enum FileError {
         /// The most bytes it may have.
         limit: u64,
     },
-    /// Group or others have some right to a private file.
-    #[error("{} has mode {mode:04o}, open to others; run `chmod 600` on it", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
     /// Not what the node wrote.
     #[error("{} is damaged or from another version: {source}", path.display())]
     Json {
@@ -58,7 +48,7 @@ pub enum FileError {
 
 impl FileError {
     pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::TooLong { .. } | Self::Exposed { .. })
+        matches!(self, Self::TooLong { .. })
     }
 }
 
@@ -198,18 +188,6 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Result<Zeroizing<String>, Fi
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// As [`read_text`], for a file that nobody but its owner may have any right to.
-pub(crate) fn read_private_text(path: &Path, limit: u64) -> Result<Zeroizing<String>, FileError> {
-    let mode = fs::metadata(path).map_err(io_error("read", path))?.mode() & 0o7777;
-    if mode & OTHERS != 0 {
-        return Err(FileError::Exposed {
-            path: path.to_owned(),
-            mode,
-        });
-    }
-    read_text(path, limit)
-}
-
 fn read_if_there(path: &Path, limit: u64) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {
     match read(path, limit) {
         Err(FileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -235,7 +213,7 @@ fn read(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::MetadataExt as _;
 
     #[test]
     fn a_file_appears_when_it_is_committed_and_not_before() {
@@ -276,19 +254,13 @@ mod tests {
     }
 
     #[test]
-    fn too_long_and_exposed_files_are_refused() {
+    fn too_long_files_are_refused() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("key.pem");
         write(&path, b"12345").unwrap();
         assert!(matches!(
             read_text(&path, 4),
             Err(FileError::TooLong { .. })
-        ));
-        assert_eq!(read_private_text(&path, 5).unwrap().as_str(), "12345");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(
-            read_private_text(&path, 5),
-            Err(FileError::Exposed { mode: 0o640, .. })
         ));
     }
 }

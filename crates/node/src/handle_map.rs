@@ -7,6 +7,9 @@
 //! entry = pass handle (16) | record handle (16)
 //! ```
 //!
+//! Where the agreement gives notice of life events that the registry marks, a chunk
+//! `"symbolon event marks 1\n" | count (4)` follows, and chunks of marks as [`EventMark`] lays them out.
+//!
 //! Where the schema has review, the node's verdicts on pairs of earlier runs follow: a chunk
 //! `"symbolon verdicts 1\n" | count (4)`, then chunks of entries as [`VerdictEntry`] lays them out.
 
@@ -16,7 +19,7 @@ use encode::HandleEntry;
 use model::{PartyName, RecordHandle};
 use secret::sealed_stream::StreamError;
 use secret::{Entropy, RecipientKey, StreamWriter};
-use wire::{LONE_RECORDS_MAGIC, VERDICTS_MAGIC, VerdictEntry};
+use wire::{EVENT_MARKS_MAGIC, EventMark, LONE_RECORDS_MAGIC, VERDICTS_MAGIC, VerdictEntry};
 
 use crate::project::Project;
 
@@ -41,6 +44,8 @@ pub(crate) struct HandleMap<'a> {
     pub(crate) entries: &'a [HandleEntry],
     /// Records of which no row is sent, where rows are chosen.
     pub(crate) lone: Option<&'a [RecordHandle]>,
+    /// Which records are of life events, where somebody is given notice of any.
+    pub(crate) marks: Option<&'a [EventMark]>,
     /// What the node's people say of earlier pairs, where there can be any.
     pub(crate) verdicts: Option<&'a [VerdictEntry]>,
 }
@@ -60,6 +65,7 @@ impl HandleMap<'_> {
         let Self {
             entries,
             lone,
+            marks,
             verdicts,
         } = *self;
         let mut writer = StreamWriter::to_recipient(out, resolver, context.as_bytes(), entropy)?;
@@ -80,6 +86,14 @@ impl HandleMap<'_> {
                 writer.write_chunk(&handles.collect::<Vec<u8>>())?;
             }
         }
+        if let Some(marks) = marks {
+            let count = (marks.len() as u32).to_le_bytes();
+            writer.write_chunk(&[EVENT_MARKS_MAGIC, &count].concat())?;
+            for group in marks.chunks(MAX_CHUNK_ENTRIES) {
+                let bytes: Vec<u8> = group.iter().flat_map(EventMark::to_bytes).collect();
+                writer.write_chunk(&bytes)?;
+            }
+        }
         if let Some(verdicts) = verdicts {
             let count = (verdicts.len() as u32).to_le_bytes();
             writer.write_chunk(&[VERDICTS_MAGIC, &count].concat())?;
@@ -95,7 +109,7 @@ impl HandleMap<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Digest, Epoch, PassHandle, ReviewId, RunNumber};
+    use model::{Digest, Epoch, LifeEvent, PassHandle, ReviewId, RunNumber};
     use secret::{RecipientSecret, SeededEntropy, StreamReader};
 
     fn project(run: u32, resolver_key: RecipientKey) -> Project {
@@ -112,6 +126,7 @@ mod tests {
         HandleMap {
             entries,
             lone: None,
+            marks: None,
             verdicts,
         }
     }
@@ -149,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn lone_records_and_verdicts_follow_the_entries() {
+    fn lone_records_marks_and_verdicts_follow_the_entries() {
         let mut entropy = SeededEntropy::new(1);
         let resolver = RecipientSecret::generate(&mut entropy);
         let verdict = VerdictEntry {
@@ -158,8 +173,13 @@ mod tests {
             verdict: None,
         };
         let (entries, verdicts) = ([entry(1)], [verdict, verdict]);
+        let mark = EventMark {
+            record: RecordHandle::new([1; 16]),
+            event: LifeEvent::Death,
+        };
         let map = HandleMap {
             lone: Some(&[RecordHandle::new([7; 16])]),
+            marks: Some(&[mark]),
             ..map(&entries, Some(&verdicts))
         };
         let sealed = map.seal(&resolver.public(), "here", Vec::new(), &mut entropy);
@@ -171,9 +191,11 @@ mod tests {
         }
         assert_eq!(chunks[1], b"symbolon lone records 1\n\x01\0\0\0");
         assert_eq!(chunks[2], [7; 16]);
-        assert_eq!(chunks[3], b"symbolon verdicts 1\n\x02\0\0\0");
-        assert_eq!(chunks[4], verdict.to_bytes().repeat(2));
-        assert_eq!(chunks.len(), 5);
+        assert_eq!(chunks[3], b"symbolon event marks 1\n\x01\0\0\0");
+        assert_eq!(chunks[4], mark.to_bytes());
+        assert_eq!(chunks[5], b"symbolon verdicts 1\n\x02\0\0\0");
+        assert_eq!(chunks[6], verdict.to_bytes().repeat(2));
+        assert_eq!(chunks.len(), 7);
     }
 
     /// The resolver opens what nodes of this version sealed: the form must not change.

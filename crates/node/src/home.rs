@@ -6,6 +6,7 @@ use std::sync::Arc;
 use audit::{Actor, Event, KeyKind, LogError, SignedLog, TileDir};
 use model::schema::SchemaError;
 use model::{BatchKind, Clock, Epoch, PartyName, ProjectName, RunNumber};
+use secret::Unlock;
 use secret::key_file::KeyFileError;
 use service::files::LockError;
 use service::{ConfigError, DirLock};
@@ -59,9 +60,10 @@ impl HomeError {
 }
 
 /// The paths of a node's directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    unlock: Unlock,
 }
 
 impl Home {
@@ -69,7 +71,20 @@ impl Home {
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            unlock: Unlock::default(),
         }
+    }
+
+    /// The same, its key files opened by `unlock`.
+    #[must_use]
+    pub fn unlocked(mut self, unlock: Unlock) -> Self {
+        self.unlock = unlock;
+        self
+    }
+
+    /// What opens its key files.
+    pub fn unlock(&self) -> &Unlock {
+        &self.unlock
     }
 
     /// The directory itself.

@@ -133,11 +133,9 @@ fn fill(home: &Home, options: &InitOptions, entropy: &mut dyn Entropy) -> Result
     private_dir(home.root())?;
     let schema = read_text(&options.schema, MAX_SCHEMA_BYTES as u64)?;
     write(&home.root().join(SCHEMA_NAME), schema.as_bytes())?;
-    key_file::write(
-        &home.node_secret(),
-        Purpose::Vault,
-        &Key32::generate(entropy),
-    )?;
+    let secret = Key32::generate(entropy);
+    home.unlock()
+        .write(&home.node_secret(), Purpose::Vault, &secret)?;
     log_key::make(home, entropy)?;
     home.make_log(&options.project, &options.party)?;
     write_request(home, &options.party)?;
@@ -178,7 +176,10 @@ impl Node {
 
 fn write_request(home: &Home, party: &PartyName) -> Result<(), NodeError> {
     let request = pki::request(party).map_err(InitError::from)?;
-    write(&home.tls_key(), request.key.expose().as_bytes())?;
+    let path = home.tls_key();
+    key_file::destroy(&path)?;
+    home.unlock()
+        .write_text(&path, Purpose::Tls, request.key.expose())?;
     Ok(write(
         &home.certificate_request(),
         request.request_pem.as_bytes(),

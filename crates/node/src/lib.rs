@@ -7,6 +7,7 @@
 
 mod agreement;
 mod approve;
+mod backup;
 mod ceremony;
 pub mod cli;
 mod collect;
@@ -31,6 +32,7 @@ mod report;
 mod results_file;
 mod review;
 mod risk;
+mod seal;
 mod status;
 mod upload;
 mod vault;
@@ -39,6 +41,7 @@ mod vault;
 mod tests;
 
 pub use approve::ApproveError;
+pub use backup::{BackupError, new_holder_key};
 pub use ceremony::{
     Card, CeremonyError, Commitment, Confirmation, Head, KeyProgress, Kind, Share, Shares,
 };
@@ -60,6 +63,7 @@ pub use outbox::OutboxError;
 pub use prepare::PrepareError;
 pub use project::{Project, ProjectError};
 pub use report::{FieldReport, PrepareReport, ProblemReport};
+pub use results_file::Answered;
 pub use review::{Answer, Book, OwnRecords, ReviewError, ReviewItem, ReviewSummary};
 pub use risk::{RiskError, RiskSummary, override_risk};
 pub use status::{RunProgress, Status};

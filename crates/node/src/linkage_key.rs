@@ -8,7 +8,7 @@ use audit::Event;
 use encode::LinkageKey;
 use model::Epoch;
 use secret::Key32;
-use secret::key_file::{self, KeyFileError, Purpose};
+use secret::key_file::{self, Purpose};
 use service::files::create_dir_private;
 
 use crate::error::NodeError;
@@ -65,12 +65,7 @@ impl Node {
         let directory = self.home.epoch(epoch);
         create_dir_private(&directory).map_err(io_error("make", &directory))?;
         let path = self.home.linkage_key(epoch);
-        match self.passphrase()? {
-            None => put(&path, Purpose::Linkage, key),
-            Some(passphrase) => put_by(&path, |draft| {
-                key_file::write_sealed(draft, Purpose::Linkage, key, &passphrase)
-            }),
-        }
+        self.put(&path, Purpose::Linkage, key)
     }
 
     /// Destroys this node's keys of `epoch`: what was encoded under them can then not be made again,
@@ -138,33 +133,21 @@ impl Node {
         Ok(LinkageKey::new(self.read_linkage_key(epoch)?))
     }
 
-    fn read_linkage_key(&self, epoch: Epoch) -> Result<Key32, NodeError> {
+    pub(crate) fn read_linkage_key(&self, epoch: Epoch) -> Result<Key32, NodeError> {
         let path = self.home.linkage_key(epoch);
         if !path.exists() {
             return Err(LinkageKeyError::None(epoch).into());
         }
-        let passphrase = self.passphrase()?;
-        Ok(key_file::read_with(
-            &path,
-            Purpose::Linkage,
-            passphrase.as_ref(),
-        )?)
+        Ok(self.home.unlock().read(&path, Purpose::Linkage)?)
     }
-}
 
-/// Writes a key file under another name and renames it: it is there whole or not at all.
-pub(crate) fn put(path: &Path, purpose: Purpose, key: &Key32) -> Result<(), NodeError> {
-    put_by(path, |draft| key_file::write(draft, purpose, key))
-}
-
-fn put_by(
-    path: &Path,
-    write: impl FnOnce(&Path) -> Result<(), KeyFileError>,
-) -> Result<(), NodeError> {
-    let draft = path.with_extension(DRAFT);
-    // Left by a program that was killed while writing it.
-    key_file::destroy(&draft)?;
-    write(&draft)?;
-    fs::rename(&draft, path).map_err(io_error("put in place", path))?;
-    Ok(sync_parent(path)?)
+    /// Writes a key file under another name and renames it: it is there whole or not at all.
+    pub(crate) fn put(&self, path: &Path, purpose: Purpose, key: &Key32) -> Result<(), NodeError> {
+        let draft = path.with_extension(DRAFT);
+        // Left by a program that was killed while writing it.
+        key_file::destroy(&draft)?;
+        self.home.unlock().write(&draft, purpose, key)?;
+        fs::rename(&draft, path).map_err(io_error("put in place", path))?;
+        Ok(sync_parent(path)?)
+    }
 }

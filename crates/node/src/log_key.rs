@@ -2,14 +2,16 @@
 
 use audit::{Actor, KeyKind, KeyName, NoteSigner, VerifierKey};
 use model::{PartyName, ProjectName};
-use secret::key_file::{self, KeyFileError, Purpose};
+use secret::key_file::{KeyFileError, Purpose};
 use secret::{Entropy, Key32, SigningKey};
 
 use crate::home::Home;
 
 /// Makes a node's signing key.
 pub(crate) fn make(home: &Home, entropy: &mut dyn Entropy) -> Result<(), KeyFileError> {
-    key_file::write(&home.log_key(), Purpose::Signing, &Key32::generate(entropy))
+    let seed = Key32::generate(entropy);
+    home.unlock()
+        .write(&home.log_key(), Purpose::Signing, &seed)
 }
 
 /// The name of a node's log.
@@ -19,7 +21,7 @@ pub(crate) fn name(project: &ProjectName, party: &PartyName) -> KeyName {
 
 /// Reads a node's signing key, to sign as `name`: its own log, or what it witnesses.
 pub(crate) fn read(home: &Home, name: KeyName, kind: KeyKind) -> Result<NoteSigner, KeyFileError> {
-    let seed = key_file::read(&home.log_key(), Purpose::Signing)?;
+    let seed = home.unlock().read(&home.log_key(), Purpose::Signing)?;
     let signing = SigningKey::from_seed(&seed);
     let public = signing.public();
     let key = VerifierKey { name, kind, public };

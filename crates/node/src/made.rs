@@ -5,6 +5,7 @@
 //! stream under a key derived from the node's secret, bound to project, run and party
 //! chunk = seed (32)                              what the handle map's sealing draws from
 //! chunk = (pass handle (16) | record handle (16))*        in the order of the rows
+//! chunk = "symbolon event marks 1\n" | count (4), then chunks of marks, where there may be any
 //! ```
 
 use std::fs::File;
@@ -15,6 +16,7 @@ use encode::HandleEntry;
 use model::{PartyName, PassHandle, ProjectName, RecordHandle, RunNumber};
 use secret::sealed_stream::StreamError;
 use secret::{Entropy, Key32, StreamReader, StreamWriter};
+use wire::{EVENT_MARKS_MAGIC, EventMark};
 use zeroize::Zeroizing;
 
 use crate::files::{NewFile, io_error};
@@ -43,6 +45,14 @@ impl MadeKey {
     }
 }
 
+/// What is sealed.
+pub(crate) struct Made {
+    /// Whose each row is.
+    pub(crate) entries: Vec<HandleEntry>,
+    /// Which records are of life events, where somebody is given notice of any.
+    pub(crate) marks: Option<Vec<EventMark>>,
+}
+
 /// Seals whose each row is, and a fresh seed, in a file at `path`.
 ///
 /// # Errors
@@ -51,6 +61,7 @@ pub(crate) fn seal(
     path: &Path,
     key: &MadeKey,
     entries: &[HandleEntry],
+    marks: Option<&[EventMark]>,
     entropy: &mut dyn Entropy,
 ) -> Result<(), VaultError> {
     let sealed = sealed_error(path);
@@ -69,6 +80,15 @@ pub(crate) fn seal(
         }
         writer.write_chunk(&chunk).map_err(&sealed)?;
     }
+    if let Some(marks) = marks {
+        let count = (marks.len() as u32).to_le_bytes();
+        let head = [EVENT_MARKS_MAGIC, &count].concat();
+        writer.write_chunk(&head).map_err(&sealed)?;
+        for group in marks.chunks(MAX_CHUNK_ENTRIES) {
+            let bytes: Vec<u8> = group.iter().flat_map(EventMark::to_bytes).collect();
+            writer.write_chunk(&bytes).map_err(&sealed)?;
+        }
+    }
     writer.finish().map_err(&sealed)?.commit()?;
     Ok(())
 }
@@ -77,7 +97,7 @@ pub(crate) fn seal(
 ///
 /// # Errors
 /// [`VaultError`] when it is not whole, or of another node or run.
-pub(crate) fn open(path: &Path, key: &MadeKey) -> Result<(Key32, Vec<HandleEntry>), VaultError> {
+pub(crate) fn open(path: &Path, key: &MadeKey) -> Result<(Key32, Made), VaultError> {
     let sealed = sealed_error(path);
     let file = File::open(path).map_err(io_error("read", path))?;
     let file = BufReader::new(file);
@@ -89,15 +109,31 @@ pub(crate) fn open(path: &Path, key: &MadeKey) -> Result<(Key32, Vec<HandleEntry
         Some(Ok(seed)) => Zeroizing::new(seed),
         _ => return Err(malformed()),
     };
-    let mut entries = Vec::new();
+    let (mut entries, mut marks) = (Vec::new(), None);
     while let Some(chunk) = reader.next_chunk().map_err(&sealed)? {
+        if let Some(marks) = &mut marks {
+            add_marks(marks, &chunk).ok_or_else(malformed)?;
+            continue;
+        }
+        if chunk.starts_with(EVENT_MARKS_MAGIC) {
+            marks = Some(Vec::new());
+            continue;
+        }
         let (whole, rest) = chunk.as_chunks::<ENTRY_BYTES>();
         if !rest.is_empty() {
             return Err(malformed());
         }
         entries.extend(whole.iter().map(entry));
     }
-    Ok((Key32::from_bytes(&mut seed), entries))
+    Ok((Key32::from_bytes(&mut seed), Made { entries, marks }))
+}
+
+fn add_marks(marks: &mut Vec<EventMark>, chunk: &[u8]) -> Option<()> {
+    let (whole, rest) = chunk.as_chunks::<{ EventMark::BYTES }>();
+    for mark in whole {
+        marks.push(EventMark::from_bytes(mark)?);
+    }
+    rest.is_empty().then_some(())
 }
 
 fn entry(bytes: &[u8; ENTRY_BYTES]) -> HandleEntry {
@@ -138,8 +174,16 @@ mod tests {
             record: RecordHandle::new([number / 2; 16]),
         };
         let entries: Vec<_> = (0..9).map(of).collect();
-        seal(&path, &key(1), &entries, &mut SeededEntropy::new(1)).unwrap();
-        assert_eq!(open(&path, &key(1)).unwrap().1, entries);
+        let mark = EventMark {
+            record: RecordHandle::new([2; 16]),
+            event: model::LifeEvent::Death,
+        };
+        for marks in [None, Some(vec![]), Some(vec![mark])] {
+            let entropy = &mut SeededEntropy::new(1);
+            seal(&path, &key(1), &entries, marks.as_deref(), entropy).unwrap();
+            let made = open(&path, &key(1)).unwrap().1;
+            assert_eq!((made.entries, made.marks), (entries.clone(), marks));
+        }
         let other = open(&path, &key(2)).err().unwrap();
         assert!(matches!(other, VaultError::Sealed { .. }), "{other}");
         let text = std::fs::read(&path).unwrap();

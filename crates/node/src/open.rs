@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use model::schema::MAX_SCHEMA_BYTES;
 use model::{Clock, Digest, LinkageSchema, PartyIndex, PartyName, ProjectName, RunNumber};
-use secret::Passphrase;
-use secret::key_file::{self, Purpose};
+use secret::{Purpose, Unlock};
 use serde::{Deserialize, Serialize};
 use service::ConfigFile;
 use wire::{NodeClient, Role, Target};
@@ -29,8 +28,8 @@ pub struct NodeConfig {
     /// Fingerprint of the signing key of the custodian's data protection officer: no agreement
     /// counts here without that signature.
     pub dpo: Digest,
-    /// The file with the passphrase under which linkage keys are sealed here, as a service manager hands
-    /// it to the program; without, they are kept in clear, for this user alone.
+    /// The file with the passphrase under which all keys are sealed here, as a service manager hands it to
+    /// the program, relative to where that runs; without, they are kept in clear, for this user alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passphrase_file: Option<PathBuf>,
     /// Host and port of the coordinator's matcher.
@@ -60,10 +59,11 @@ impl Node {
             return Err(HomeError::NotANode(dir.to_owned()).into());
         }
         let file = ConfigFile::<NodeConfig>::load(&home.config()).map_err(HomeError::from)?;
+        let unlock = Unlock::from_file(file.settings.passphrase_file.as_deref())?;
         let schema = read_schema(&file.resolve(&file.settings.schema))?;
         let party = party_in(&schema, &file.settings.party)?;
         Ok(Self {
-            home,
+            home: home.unlocked(unlock),
             config: file.settings,
             schema,
             party,
@@ -100,22 +100,20 @@ impl Node {
         Ok(NodeClient::connect(&target, &identity, &*self.clock).await?)
     }
 
-    /// Dials one role of the coordinator, and holds its log to what this node saw. The caller holds the
-    /// directory's lock.
+    /// Dials one role of the coordinator, holds its log to what this node saw, and hears what officers
+    /// say of the agreement. The caller holds the directory's lock.
     pub(crate) async fn dial(&self, role: Role) -> Result<NodeClient, NodeError> {
         let client = self.connect(role).await?;
         self.check_log(&client, role, None).await?;
+        if role == Role::Resolver {
+            self.share_statements(&client).await?;
+        }
         Ok(client)
     }
 
-    /// The passphrase under which linkage keys are sealed here, if they are.
-    pub(crate) fn passphrase(&self) -> Result<Option<Passphrase>, NodeError> {
-        let file = self.config.passphrase_file.as_deref();
-        Ok(file.map(Passphrase::read).transpose()?)
-    }
-
     pub(crate) fn secret(&self) -> Result<secret::Key32, NodeError> {
-        Ok(key_file::read(&self.home.node_secret(), Purpose::Vault)?)
+        let unlock = self.home.unlock();
+        Ok(unlock.read(&self.home.node_secret(), Purpose::Vault)?)
     }
 
     pub(crate) fn vault_key(&self, run: RunNumber) -> Result<VaultKey, NodeError> {

@@ -9,6 +9,7 @@ use wire::Receipt;
 use crate::error::NodeError;
 use crate::files::{io_error, read_json, sync_parent, write_json};
 use crate::home::Home;
+use crate::report::PrepareReport;
 
 /// The batches a run needs, in the order they are uploaded.
 const NEEDED: [BatchKind; 2] = [BatchKind::Encodings, BatchKind::HandleMap];
@@ -18,6 +19,9 @@ const KINDS: [BatchKind; 3] = [
     BatchKind::Encodings,
     BatchKind::HandleMap,
 ];
+
+/// The file with what was told when it was prepared.
+pub(crate) const REPORT: &str = "report.json";
 
 /// Why there is no batch to work with.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +111,11 @@ impl Outbox {
             true => self.manifest(BatchKind::BlockTokens),
             false => self.manifest(BatchKind::Encodings),
         }
+    }
+
+    /// What was told when it was prepared.
+    pub(crate) fn prepare_report(&self) -> Result<Option<PrepareReport>, NodeError> {
+        Ok(read_json(&self.dir().join(REPORT))?)
     }
 
     /// The batch's manifest.

@@ -2,6 +2,7 @@
 //! chosen from later, and the vault. Works without a
 //! connection; everything but the randomness of sealing follows from keys, run and input.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, BufReader, Write as _};
 use std::path::Path;
@@ -9,12 +10,16 @@ use std::path::Path;
 use audit::Event;
 use encode::{NodeKeys, Prepared, Preparer};
 use model::manifest::MAX_CHUNK_BYTES;
-use model::{BatchKind, BatchManifest, Digest, KeyCheck, Layout, Progress, Refusal, RunNumber};
+use model::{
+    Agreement, BatchKind, BatchManifest, Digest, KeyCheck, Layout, LifeEvent, Progress,
+    RecordHandle, Refusal, RunNumber,
+};
 use records::ColumnPlan;
 use secret::Entropy;
 use secret::sealed_stream::StreamError;
 use service::files::create_dir_private;
 use sources::CsvFile;
+use wire::EventMark;
 
 use crate::disclose::{self, MADE_HANDLES, MADE_ROWS};
 use crate::error::NodeError;
@@ -23,7 +28,7 @@ use crate::handle_map;
 use crate::home::batch_name;
 use crate::made;
 use crate::open::Node;
-use crate::outbox::{Outbox, manifest_name};
+use crate::outbox::{self, Outbox, manifest_name};
 use crate::project::Project;
 use crate::report::{FieldReport, PrepareReport, listed};
 use crate::risk;
@@ -103,7 +108,8 @@ impl Node {
         let outbox = Outbox::of(&self.home, project.run);
         check_free(&outbox, again)?;
         outbox.clear()?;
-        let (prepared, key_check) = self.encode(input, &project, progress)?;
+        let decoys = agreement.terms().decoys.map_or(0, |rules| rules.permille);
+        let (prepared, key_check) = self.encode(input, &project, decoys, progress)?;
         let report = PrepareReport::of(project.run, &prepared.report, &self.schema, self.party);
         check_usable(&report)?;
         progress.stage("write", 0);
@@ -115,6 +121,7 @@ impl Node {
             prepared: &prepared,
             key_check,
             agreement: agreement.digest(),
+            marks: self.marks(agreement.terms(), &prepared),
             is_on_demand: disclosure.is_some(),
         }
         .write(report, entropy)
@@ -123,6 +130,25 @@ impl Node {
     /// Whether both batches of `run` are prepared.
     pub fn is_prepared(&self, run: RunNumber) -> bool {
         Outbox::of(&self.home, run).is_prepared()
+    }
+
+    /// The event marks that go to the resolver: of events that the agreement gives somebody notice of,
+    /// and of records that have a row; none where this registry marks no such event.
+    fn marks(&self, agreed: &Agreement, prepared: &Prepared) -> Option<Vec<EventMark>> {
+        let party = self.schema.party(self.party);
+        let is_asked = |event: &LifeEvent| party.marks(*event) && agreed.gives_notice_of(*event);
+        if !LifeEvent::ALL.iter().any(is_asked) {
+            return None;
+        }
+        let present = prepared.handle_map.iter().map(|entry| entry.record);
+        let present: HashSet<RecordHandle> = present.collect();
+        let marked = prepared.events.iter();
+        let marked = marked.filter(|(record, event)| present.contains(record) && is_asked(event));
+        let mut marks: Vec<EventMark> = marked
+            .map(|&(record, event)| EventMark { record, event })
+            .collect();
+        marks.sort_unstable();
+        Some(marks)
     }
 
     /// Logs that a batch was made.
@@ -142,6 +168,7 @@ impl Node {
         &self,
         input: &Path,
         project: &Project,
+        decoys_permille: u32,
         progress: &dyn Progress,
     ) -> Result<(Prepared, KeyCheck), NodeError> {
         let (name, epoch) = (&project.project, project.epoch);
@@ -150,7 +177,8 @@ impl Node {
         let plan = ColumnPlan::of(&self.schema, self.party);
         let layout = Layout::of(&self.schema);
         let (schema, party) = (&self.schema, self.party);
-        let mut preparer = Preparer::new(schema, &layout, party, &plan, &epoch_keys, &node_keys);
+        let preparer = Preparer::new(schema, &layout, party, &plan, &epoch_keys, &node_keys);
+        let mut preparer = preparer.with_decoys(decoys_permille);
         let mut file = CsvFile::open(input, &plan)?;
         progress.stage("encode", 0);
         loop {
@@ -212,6 +240,8 @@ struct Writing<'a> {
     prepared: &'a Prepared,
     key_check: KeyCheck,
     agreement: Digest,
+    /// Which records are of life events, where somebody is given notice of any.
+    marks: Option<Vec<EventMark>>,
     /// Whether block tokens go first, and it is settled later which rows are sent.
     is_on_demand: bool,
 }
@@ -237,7 +267,7 @@ impl Writing<'_> {
             write_json(&draft.join(manifest_name(manifest.kind)), manifest)?;
         }
         report.bytes = manifests.iter().map(|manifest| manifest.bytes).sum();
-        write_json(&draft.join("report.json"), &report)?;
+        write_json(&draft.join(outbox::REPORT), &report)?;
         risk::keep_input(&draft, self.input)?;
         self.write_vault(entropy)?;
         self.put_in_place(&manifests)?;
@@ -259,7 +289,8 @@ impl Writing<'_> {
         disclose::write_made(&mut self.prepared.rows.reader(), &draft.join(MADE_ROWS))?;
         let key = self.node.made_key(self.outbox)?;
         let handles = &self.prepared.handle_map;
-        made::seal(&draft.join(MADE_HANDLES), &key, handles, entropy)?;
+        let marks = self.marks.as_deref();
+        made::seal(&draft.join(MADE_HANDLES), &key, handles, marks, entropy)?;
         let manifest = self.manifest(BatchKind::BlockTokens, file.commit()?);
         let rows = tokens.len() as u64;
         Ok(BatchManifest { rows, ..manifest })
@@ -283,6 +314,7 @@ impl Writing<'_> {
         let map = handle_map::HandleMap {
             entries,
             lone: None,
+            marks: self.marks.as_deref(),
             verdicts: verdicts.as_deref(),
         };
         let sealed = map.seal(key, &context, file, entropy);

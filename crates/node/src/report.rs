@@ -18,6 +18,9 @@ pub struct PrepareReport {
     pub rows: u64,
     /// Rows of the random sample by which the coordinator learns how alike strangers are.
     pub calibration_rows: u64,
+    /// Decoys made beside the records: their rows are among the rows.
+    #[serde(default)]
+    pub decoys: u64,
     /// Records in no block, which can meet nobody.
     pub set_aside: u64,
     /// The first few rows of the file set aside.
@@ -79,6 +82,7 @@ impl PrepareReport {
             records: counts.records,
             rows: counts.rows,
             calibration_rows: counts.calibration_rows,
+            decoys: counts.decoys,
             set_aside: counts.set_aside,
             set_aside_rows: counts.set_aside_examples.clone(),
             bytes: 0,

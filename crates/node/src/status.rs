@@ -108,6 +108,8 @@ impl Node {
     }
 
     async fn ask_run(&self) -> Result<RunStatus, NodeError> {
-        Ok(self.connect(Role::Resolver).await?.run_status().await?)
+        let client = self.connect(Role::Resolver).await?;
+        self.share_statements(&client).await?;
+        Ok(client.run_status().await?)
     }
 }

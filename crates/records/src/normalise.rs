@@ -1,7 +1,7 @@
 //! From a raw record to its canonical form, field by field, as the schema says.
 
-use model::PartyIndex;
-use model::schema::{Field, FieldKind, FieldSource, LinkageSchema, NameOrder};
+use model::schema::{EventSource, Field, FieldKind, FieldSource, LinkageSchema, NameOrder};
+use model::{LifeEvent, PartyIndex};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::date::{PartialDate, Reading, read};
@@ -66,6 +66,8 @@ struct FieldPlan {
 /// Normalises the records of one party.
 pub struct Normaliser {
     fields: Vec<Option<FieldPlan>>,
+    /// The column that marks life events, by its place, and how.
+    events: Option<(usize, EventSource)>,
     latest_year: u16,
 }
 
@@ -78,10 +80,19 @@ impl Normaliser {
                 .as_ref()
                 .map(|source| field_plan(field, source, plan))
         });
+        let events = schema.party(party).events.clone();
         Self {
             fields: fields.collect(),
+            events: events.and_then(|source| Some((plan.place(&source.column)?, source))),
             latest_year: schema.latest_year,
         }
+    }
+
+    /// The life event that `raw` is marked with, where the registry marks any.
+    pub fn event(&self, raw: &RawRecord) -> Option<LifeEvent> {
+        let (place, source) = self.events.as_ref()?;
+        let word = Zeroizing::new(raw.fields[*place].text().trim().to_lowercase());
+        source.codes.get(word.as_str()).copied()
     }
 
     /// The canonical form of `raw`; values that cannot be used are left out and told to `problems`.

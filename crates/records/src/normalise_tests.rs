@@ -121,3 +121,32 @@ fn a_date_of_noughts_is_no_date() {
     assert!(record.values[2].is_none());
     assert_eq!(problems[0].kind, ProblemKind::UnreadableDate);
 }
+
+#[test]
+fn records_are_marked_with_the_events_their_registry_says_and_no_others() {
+    let events = "record_id = \"id\"\nevents = { column = \"kind\", codes = { death = \"death\", d = \"death\" } }";
+    let text = SCHEMA.replace("record_id = \"id\"", events);
+    let schema = LinkageSchema::parse(&text).unwrap();
+    assert_ne!(
+        schema.digest(),
+        LinkageSchema::parse(SCHEMA).unwrap().digest()
+    );
+    assert!(schema.party(PartyIndex(0)).marks(LifeEvent::Death));
+    assert!(!schema.party(PartyIndex(0)).marks(LifeEvent::Birth));
+    let plan = ColumnPlan::of(&schema, PartyIndex(0));
+    assert_eq!(plan.columns().last().unwrap(), "kind");
+    let normaliser = Normaliser::new(&schema, PartyIndex(0), &plan);
+    let event = |word: &str| {
+        let fields = ["", "", "", "", "", "", word].map(|value| RawField::new(value.to_owned()));
+        let key = LocalKey::new("k".into());
+        normaliser.event(&RawRecord {
+            row: 1,
+            key,
+            fields: fields.into(),
+        })
+    };
+    assert_eq!(event(" Death "), Some(LifeEvent::Death));
+    assert_eq!(event("D"), Some(LifeEvent::Death));
+    assert_eq!(event("birth"), None);
+    assert_eq!(event(""), None);
+}

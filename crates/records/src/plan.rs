@@ -15,7 +15,9 @@ impl ColumnPlan {
     pub fn of(schema: &LinkageSchema, party: PartyIndex) -> Self {
         let party = schema.party(party);
         let mut columns: Vec<String> = Vec::new();
-        let wanted = party.sources.iter().flatten().flat_map(source_columns);
+        let events = party.events.iter().map(|events| events.column.as_str());
+        let fields = party.sources.iter().flatten().flat_map(source_columns);
+        let wanted = fields.chain(events);
         for column in wanted {
             if !columns.iter().any(|known| known == column) {
                 columns.push(column.to_owned());

@@ -10,7 +10,8 @@
 
 use crate::hex;
 use crate::key::Key32;
-use crate::passphrase::{Cost, Passphrase, SALT_BYTES, SEALED_BYTES, open, seal};
+use crate::passphrase::{Cost, Passphrase, SALT_BYTES, TAG_BYTES, open, seal};
+use ring::digest::{SHA256, digest};
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -23,6 +24,9 @@ const SEALED_MAGIC: &str = "symbolon-key-v2";
 
 /// No key file is longer; reading stops here.
 const MAX_FILE_BYTES: usize = 320;
+
+/// No key that is text is longer, nor its file when it is sealed.
+const MAX_TEXT_BYTES: usize = 64 << 10;
 
 /// Permission bits that let anyone but the owner at the file.
 const OTHERS: u32 = 0o077;
@@ -44,11 +48,15 @@ pub enum Purpose {
     Contribution,
     /// The seed of a signing key for checkpoints and agreements.
     Signing,
+    /// The private key of a certificate, as PEM text.
+    Tls,
+    /// The private key of somebody who holds a share of a linkage key.
+    Holder,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Purpose; 7] = [
+    pub const ALL: [Purpose; 9] = [
         Self::Linkage,
         Self::Vault,
         Self::HandleMap,
@@ -56,6 +64,8 @@ impl Purpose {
         Self::Results,
         Self::Contribution,
         Self::Signing,
+        Self::Tls,
+        Self::Holder,
     ];
 
     /// The word that stands in the file.
@@ -68,6 +78,8 @@ impl Purpose {
             Self::Results => "results",
             Self::Contribution => "contribution",
             Self::Signing => "signing",
+            Self::Tls => "tls",
+            Self::Holder => "holder",
         }
     }
 
@@ -175,15 +187,86 @@ pub fn write_sealed(
     key: &Key32,
     passphrase: &Passphrase,
 ) -> Result<(), KeyFileError> {
-    let cost = Cost::USUAL;
     // It need not be secret, only another one for every key: and keys are drawn at random.
     let mut salt = [0; SALT_BYTES];
     key.expand("key file salt", &[purpose.word().as_bytes()], &mut salt);
+    write_line(
+        path,
+        &sealed_line(path, purpose, &salt, key.bytes(), passphrase)?,
+    )
+}
+
+/// Writes a key that is text, as PEM, into the new file `path`: as it is, or sealed under a passphrase.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_text(
+    path: &Path,
+    purpose: Purpose,
+    text: &str,
+    passphrase: Option<&Passphrase>,
+) -> Result<(), KeyFileError> {
+    let Some(passphrase) = passphrase else {
+        return write_line(path, text.as_bytes());
+    };
+    // As for keys: what stands in the text was drawn at random.
+    let mut seed = Zeroizing::new([0; 32]);
+    seed.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
+    let mut salt = [0; SALT_BYTES];
+    let of = [purpose.word().as_bytes()];
+    Key32::from_bytes(&mut seed).expand("key file salt", &of, &mut salt);
+    let line = sealed_line(path, purpose, &salt, text.as_bytes(), passphrase)?;
+    write_line(path, &line)
+}
+
+fn sealed_line(
+    path: &Path,
+    purpose: Purpose,
+    salt: &[u8; SALT_BYTES],
+    content: &[u8],
+    passphrase: &Passphrase,
+) -> Result<Vec<u8>, KeyFileError> {
+    let cost = Cost::USUAL;
     let context = context(purpose, cost);
-    let sealed = seal(passphrase, cost, &salt, context.as_bytes(), key);
+    let sealed = seal(passphrase, cost, salt, context.as_bytes(), content);
     let sealed = sealed.ok_or_else(|| KeyFileError::WrongPassphrase(path.to_owned()))?;
-    let line = format!("{context} {} {}\n", plain_hex(&salt), plain_hex(&sealed));
-    write_line(path, line.as_bytes())
+    Ok(format!("{context} {} {}\n", plain_hex(salt), plain_hex(&sealed)).into_bytes())
+}
+
+/// Seals the key file at `path`, if it is there and in clear, in its place; what was in clear is
+/// overwritten once the sealed one is there.
+///
+/// # Errors
+/// [`KeyFileError`] when it is no key for `purpose`; then nothing is changed.
+pub fn seal_in_place(
+    path: &Path,
+    purpose: Purpose,
+    passphrase: &Passphrase,
+) -> Result<(), KeyFileError> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let content = read_private(path, MAX_TEXT_BYTES)?;
+    if content.starts_with(SEALED_MAGIC.as_bytes()) {
+        return Ok(());
+    }
+    let draft = path.with_added_extension("sealing");
+    destroy(&draft)?;
+    match purpose {
+        Purpose::Tls => {
+            let text = read_text_with(path, purpose, None)?;
+            write_text(&draft, purpose, &text, Some(passphrase))?;
+        }
+        _ => write_sealed(&draft, purpose, &read(path, purpose)?, passphrase)?,
+    }
+    let clear = OpenOptions::new().write(true).open(path);
+    let replaced = clear.and_then(|mut clear| {
+        fs::rename(&draft, path)?;
+        sync_directory_of(path)?;
+        clear.write_all(&vec![0; content.len()])?;
+        clear.sync_all()
+    });
+    replaced.map_err(|source| io_error("seal", path, source))
 }
 
 /// What stands before the salt, to which the sealed key is bound.
@@ -229,28 +312,53 @@ pub fn read_with(
     let (found, key) = match content.starts_with(SEALED_MAGIC.as_bytes()) {
         false => parse(&content).ok_or_else(malformed)?,
         true => {
-            let sealed = parse_sealed(&content).ok_or_else(malformed)?;
+            let sealed = parse_sealed(&content);
+            let is_key = |sealed: &SealedKey| sealed.content.len() == 32 + TAG_BYTES;
+            let sealed = sealed.filter(is_key).ok_or_else(malformed)?;
             let passphrase = passphrase.ok_or_else(|| KeyFileError::Sealed(path.to_owned()))?;
-            let context = context(sealed.purpose, sealed.cost);
-            let key = open(
-                passphrase,
-                sealed.cost,
-                &sealed.salt,
-                context.as_bytes(),
-                &sealed.key,
-            );
-            let wrong = || KeyFileError::WrongPassphrase(path.to_owned());
-            (sealed.purpose, key.ok_or_else(wrong)?)
+            let content = sealed.open(path, passphrase)?;
+            let mut key = Zeroizing::new([0; 32]);
+            if content.len() != key.len() {
+                return Err(malformed());
+            }
+            key.copy_from_slice(&content);
+            (sealed.purpose, Key32::from_bytes(&mut key))
         }
     };
-    if found != purpose {
-        return Err(KeyFileError::WrongPurpose {
-            path: path.to_owned(),
-            expected: purpose,
-            found,
-        });
-    }
+    check_purpose(path, purpose, found)?;
     Ok(key)
+}
+
+fn check_purpose(path: &Path, expected: Purpose, found: Purpose) -> Result<(), KeyFileError> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(KeyFileError::WrongPurpose {
+        path: path.to_owned(),
+        expected,
+        found,
+    })
+}
+
+/// Reads the key at `path` that is text, with the passphrase it is sealed under if it is.
+///
+/// # Errors
+/// As [`read_with`].
+pub fn read_text_with(
+    path: &Path,
+    purpose: Purpose,
+    passphrase: Option<&Passphrase>,
+) -> Result<Zeroizing<String>, KeyFileError> {
+    let malformed = || KeyFileError::Malformed(path.to_owned());
+    let mut content = read_private(path, MAX_TEXT_BYTES)?;
+    if content.starts_with(SEALED_MAGIC.as_bytes()) {
+        let sealed = parse_sealed(&content).ok_or_else(malformed)?;
+        let passphrase = passphrase.ok_or_else(|| KeyFileError::Sealed(path.to_owned()))?;
+        check_purpose(path, purpose, sealed.purpose)?;
+        content = sealed.open(path, passphrase)?;
+    }
+    let text = std::str::from_utf8(&content).map_err(|_| malformed())?;
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// The bytes of the plain file at `path`, which only its owner may read; the first `limit` of them.
@@ -287,8 +395,8 @@ fn overwrite(path: &Path, length: u64) -> io::Result<()> {
     let zeros = vec![
         0;
         usize::try_from(length)
-            .unwrap_or(MAX_FILE_BYTES)
-            .min(MAX_FILE_BYTES)
+            .unwrap_or(MAX_TEXT_BYTES)
+            .min(MAX_TEXT_BYTES)
     ];
     file.write_all(&zeros)?;
     file.sync_all()
@@ -373,7 +481,25 @@ struct SealedKey {
     purpose: Purpose,
     cost: Cost,
     salt: [u8; SALT_BYTES],
-    key: [u8; SEALED_BYTES],
+    content: Vec<u8>,
+}
+
+impl SealedKey {
+    fn open(
+        &self,
+        path: &Path,
+        passphrase: &Passphrase,
+    ) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+        let context = context(self.purpose, self.cost);
+        let opened = open(
+            passphrase,
+            self.cost,
+            &self.salt,
+            context.as_bytes(),
+            &self.content,
+        );
+        opened.ok_or_else(|| KeyFileError::WrongPassphrase(path.to_owned()))
+    }
 }
 
 fn parse_sealed(content: &[u8]) -> Option<SealedKey> {
@@ -386,28 +512,27 @@ fn parse_sealed(content: &[u8]) -> Option<SealedKey> {
         memory: memory.parse().ok()?,
         passes: passes.parse().ok()?,
     };
-    let salt = from_hex(words.next()?)?;
-    let key = from_hex(words.next()?)?;
-    let is_whole = words.next().is_none() && cost.is_bearable();
+    let salt = from_hex(words.next()?)?.try_into().ok()?;
+    let content = from_hex(words.next()?)?;
+    let has_tag = content.len() >= TAG_BYTES;
+    let is_whole = words.next().is_none() && cost.is_bearable() && has_tag;
     is_whole.then_some(SealedKey {
         purpose,
         cost,
         salt,
-        key,
+        content,
     })
 }
 
-fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let is_hex = digits.iter().all(u8::is_ascii_hexdigit);
-    if !is_hex || digits.len() != 2 * N {
+    if !is_hex || !digits.len().is_multiple_of(2) {
         return None;
     }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
+    let pairs = digits.chunks_exact(2);
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.map(byte).collect()
 }
 
 fn reading_error(path: &Path, source: io::Error) -> KeyFileError {

@@ -190,3 +190,86 @@ fn refuses_malformed_content_without_showing_it() {
         assert!(!refusal.to_string().contains("abab"));
     }
 }
+
+fn phrase(text: &str) -> Passphrase {
+    let text = Zeroizing::new(text.to_owned());
+    Passphrase::new(text).ok().unwrap()
+}
+
+const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2Vw\n-----END PRIVATE KEY-----\n";
+
+#[test]
+fn a_key_that_is_text_is_sealed_like_any_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("node.key");
+    let right = phrase("four words of mine");
+    write_text(&path, Purpose::Tls, PEM, Some(&right)).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+    let text = fs::read_to_string(&path).unwrap();
+    let hidden: String = PEM.bytes().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!text.contains("PRIVATE") && !text.contains(&hidden[..20]));
+    let opened = read_text_with(&path, Purpose::Tls, Some(&right)).unwrap();
+    assert_eq!(opened.as_str(), PEM);
+    let wrong = phrase("four words of yours");
+    let refused = |purpose, passphrase| read_text_with(&path, purpose, passphrase).unwrap_err();
+    assert!(matches!(
+        refused(Purpose::Tls, None),
+        KeyFileError::Sealed(_)
+    ));
+    assert!(matches!(
+        refused(Purpose::Tls, Some(&wrong)),
+        KeyFileError::WrongPassphrase(_)
+    ));
+    assert!(matches!(
+        refused(Purpose::Signing, Some(&right)),
+        KeyFileError::WrongPurpose { .. }
+    ));
+    let (_directory, path) = stored(PEM, 0o600);
+    let plain = read_text_with(&path, Purpose::Tls, Some(&right)).unwrap();
+    assert_eq!(plain.as_str(), PEM);
+}
+
+#[test]
+fn keys_in_clear_are_sealed_where_they_lie() {
+    let directory = tempfile::tempdir().unwrap();
+    let (one, two) = (
+        directory.path().join("a.key"),
+        directory.path().join("b.key"),
+    );
+    write(&one, Purpose::Vault, &key()).unwrap();
+    write_text(&two, Purpose::Tls, PEM, None).unwrap();
+    // A name for what was in clear, to look at it afterwards.
+    let clear = directory.path().join("clear");
+    fs::hard_link(&one, &clear).unwrap();
+    let right = phrase("four words of mine");
+    for _ in 0..2 {
+        seal_in_place(&one, Purpose::Vault, &right).unwrap();
+        seal_in_place(&two, Purpose::Tls, &right).unwrap();
+    }
+    assert!(fs::read(&clear).unwrap().iter().all(|byte| *byte == 0));
+    assert!(matches!(refusal(&one), KeyFileError::Sealed(_)));
+    let unlock = crate::Unlock::by(right);
+    assert_eq!(
+        unlock.read(&one, Purpose::Vault).unwrap().bytes(),
+        key().bytes()
+    );
+    assert_eq!(unlock.read_text(&two, Purpose::Tls).unwrap().as_str(), PEM);
+    seal_in_place(
+        &directory.path().join("none"),
+        Purpose::Vault,
+        &phrase("four words of mine"),
+    )
+    .unwrap();
+    let left = fs::read_dir(directory.path()).unwrap().count();
+    assert_eq!(left, 3);
+}
+
+#[test]
+fn a_key_for_something_else_is_not_sealed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.key");
+    write(&path, Purpose::Vault, &key()).unwrap();
+    let refused = seal_in_place(&path, Purpose::Signing, &phrase("four words of mine"));
+    assert!(matches!(refused, Err(KeyFileError::WrongPurpose { .. })));
+    assert_eq!(read(&path, Purpose::Vault).unwrap().bytes(), key().bytes());
+}

@@ -14,8 +14,10 @@ pub mod key_file;
 pub mod passphrase;
 pub mod sealed_stream;
 pub mod signing;
+pub mod splitting;
 
 mod hex;
+mod unlock;
 
 pub use cipher::Cipher;
 pub use entropy::{Entropy, KeyedEntropy, SeededEntropy, SystemEntropy};
@@ -26,3 +28,4 @@ pub use key_file::Purpose;
 pub use passphrase::Passphrase;
 pub use sealed_stream::{StreamReader, StreamWriter};
 pub use signing::SigningKey;
+pub use unlock::Unlock;

@@ -4,14 +4,16 @@
 //! what is sealed; ChaCha20-Poly1305 (RFC 8439) seals under it. A key is made for one sealing alone, by
 //! its salt, so the nonce is zero.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::BufRead;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use crate::key::Key32;
 use crate::key_file::{KeyFileError, read_private};
 
 /// The fewest characters of a passphrase.
@@ -23,8 +25,8 @@ pub const MAX_BYTES: usize = 1024;
 /// Bytes of a salt.
 pub(crate) const SALT_BYTES: usize = 16;
 
-/// Bytes of a sealed key: the key and a tag.
-pub(crate) const SEALED_BYTES: usize = 32 + 16;
+/// Bytes that sealing adds.
+pub(crate) const TAG_BYTES: usize = 16;
 
 /// Why text is no passphrase.
 #[derive(Debug, thiserror::Error)]
@@ -42,8 +44,15 @@ pub enum PassphraseError {
     Unreadable(#[from] std::io::Error),
 }
 
-/// What somebody knows or keeps elsewhere, and key files are sealed under.
-pub struct Passphrase(Zeroizing<String>);
+/// What somebody knows or keeps elsewhere, and key files are sealed under. The keys that were made of it
+/// are kept as long as it is, so that a file costs its patience once and not at every reading.
+pub struct Passphrase {
+    text: Zeroizing<String>,
+    made: Mutex<Made>,
+}
+
+/// The keys made of a passphrase, by cost and salt.
+type Made = HashMap<(Cost, [u8; SALT_BYTES]), Zeroizing<[u8; 32]>>;
 
 impl Passphrase {
     /// The passphrase in the first line of `text`.
@@ -54,7 +63,10 @@ impl Passphrase {
         let line = text.lines().next().unwrap_or_default();
         let fits = line.chars().count() >= MIN_CHARACTERS && line.len() <= MAX_BYTES;
         match fits {
-            true => Ok(Self(Zeroizing::new(line.to_owned()))),
+            true => Ok(Self {
+                text: Zeroizing::new(line.to_owned()),
+                made: Mutex::default(),
+            }),
             false => Err(PassphraseError::Length),
         }
     }
@@ -82,7 +94,7 @@ impl Passphrase {
 }
 
 /// What making a key of a passphrase costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cost {
     /// Memory, in KiB.
     pub(crate) memory: u32,
@@ -103,16 +115,17 @@ impl Cost {
     }
 }
 
-/// Seals `key`, bound to `context`; none where the cost is not one that Argon2 takes.
+/// Seals `content`, bound to `context`; none where the cost is not one that Argon2 takes.
 pub(crate) fn seal(
     passphrase: &Passphrase,
     cost: Cost,
     salt: &[u8; SALT_BYTES],
     context: &[u8],
-    key: &Key32,
+    content: &[u8],
 ) -> Option<Vec<u8>> {
-    let mut sealed = Vec::with_capacity(SEALED_BYTES);
-    sealed.extend_from_slice(key.bytes());
+    // Sized for the whole, so that growing leaves no copy behind.
+    let mut sealed = Vec::with_capacity(content.len() + TAG_BYTES);
+    sealed.extend_from_slice(content);
     let sealing = sealing_key(passphrase, cost, salt)?;
     let nonce = Nonce::assume_unique_for_key([0; 12]);
     sealing
@@ -127,17 +140,15 @@ pub(crate) fn open(
     cost: Cost,
     salt: &[u8; SALT_BYTES],
     context: &[u8],
-    sealed: &[u8; SEALED_BYTES],
-) -> Option<Key32> {
-    let mut bytes = Zeroizing::new(*sealed);
+    sealed: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(sealed.to_vec());
     let sealing = sealing_key(passphrase, cost, salt)?;
     let nonce = Nonce::assume_unique_for_key([0; 12]);
-    let opened = sealing
-        .open_in_place(nonce, Aad::from(context), &mut bytes[..])
-        .ok()?;
-    let mut key = Zeroizing::new([0; 32]);
-    key.copy_from_slice(opened);
-    Some(Key32::from_bytes(&mut key))
+    let opened = sealing.open_in_place(nonce, Aad::from(context), &mut bytes[..]);
+    let length = opened.ok()?.len();
+    bytes.truncate(length);
+    Some(bytes)
 }
 
 fn sealing_key(
@@ -145,14 +156,28 @@ fn sealing_key(
     cost: Cost,
     salt: &[u8; SALT_BYTES],
 ) -> Option<LessSafeKey> {
+    let mut made = passphrase
+        .made
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let key = match made.entry((cost, *salt)) {
+        Entry::Occupied(made) => made.into_mut(),
+        Entry::Vacant(place) => place.insert(derived(passphrase, cost, salt)?),
+    };
+    let key = UnboundKey::new(&CHACHA20_POLY1305, &key[..]).ok()?;
+    Some(LessSafeKey::new(key))
+}
+
+fn derived(
+    passphrase: &Passphrase,
+    cost: Cost,
+    salt: &[u8; SALT_BYTES],
+) -> Option<Zeroizing<[u8; 32]>> {
     let params = Params::new(cost.memory, cost.passes, 1, Some(32)).ok()?;
     let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let mut key = Zeroizing::new([0; 32]);
-    argon
-        .hash_password_into(passphrase.0.as_bytes(), salt, &mut key[..])
-        .ok()?;
-    let key = UnboundKey::new(&CHACHA20_POLY1305, &key[..]).ok()?;
-    Some(LessSafeKey::new(key))
+    let hashed = argon.hash_password_into(passphrase.text.as_bytes(), salt, &mut key[..]);
+    hashed.ok().map(|()| key)
 }
 
 #[cfg(test)]
@@ -176,17 +201,17 @@ mod tests {
     fn what_is_sealed_opens_with_the_same_passphrase_and_context_alone() {
         let right = passphrase("four words of mine").ok().unwrap();
         let wrong = passphrase("four words of yours").ok().unwrap();
-        let key = Key32::from_bytes(&mut [9; 32]);
+        let key = [9; 32];
         let salt = [1; SALT_BYTES];
         let sealed = seal(&right, CHEAP, &salt, b"signing", &key).unwrap();
-        let mut sealed: [u8; SEALED_BYTES] = sealed.try_into().unwrap();
+        let mut sealed = sealed;
         assert!(!sealed.windows(4).any(|window| window == [9; 4]));
-        let opened = |passphrase, cost, salt, context: &[u8], sealed: &[u8; SEALED_BYTES]| {
-            open(passphrase, cost, salt, context, sealed).map(|key| *key.bytes())
+        let opened = |passphrase, cost, salt, context: &[u8], sealed: &[u8]| {
+            open(passphrase, cost, salt, context, sealed).map(|content| content.to_vec())
         };
         assert_eq!(
             opened(&right, CHEAP, &salt, b"signing", &sealed),
-            Some([9; 32])
+            Some(vec![9; 32])
         );
         let dearer = Cost { passes: 4, ..CHEAP };
         assert_eq!(opened(&wrong, CHEAP, &salt, b"signing", &sealed), None);
@@ -212,13 +237,13 @@ mod tests {
             assert!(passphrase(bad).is_err(), "{bad}");
         }
         assert_eq!(
-            *passphrase("four words of mine\nnote\n").ok().unwrap().0,
+            *passphrase("four words of mine\nnote\n").ok().unwrap().text,
             "four words of mine"
         );
         let typed = Passphrase::ask(&mut &b"four words of mine\n"[..])
             .ok()
             .unwrap();
-        assert_eq!(*typed.0, "four words of mine");
+        assert_eq!(*typed.text, "four words of mine");
         assert!(Passphrase::ask(&mut &b""[..]).is_err());
     }
 }

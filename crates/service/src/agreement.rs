@@ -115,6 +115,12 @@ impl AgreementFiles {
         Ok(agreement)
     }
 
+    /// The statements as they lie there, each with its signature.
+    pub fn statements(&self) -> impl Iterator<Item = (&[u8], &Signature)> {
+        let statements = self.statements.iter();
+        statements.map(|(document, signature)| (document.as_slice(), signature))
+    }
+
     fn write(&self, directory: &Path) -> Found<()> {
         write(&directory.join(DOCUMENT), &self.document)?;
         for signature in &self.signatures {
@@ -167,6 +173,17 @@ fn no_effect(offered: &Statement, holds: &Statement) -> AgreementFault {
     Clause::Signatures.refuse(detail).into()
 }
 
+/// What holds of the statements of one party, as it was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What is said.
+    pub statement: Statement,
+    /// Its exact bytes.
+    pub document: Vec<u8>,
+    /// The officer's signature over them.
+    pub signature: Signature,
+}
+
 /// The agreements of a project, by number; the highest is the one that counts.
 #[derive(Debug, Clone)]
 pub struct AgreementStore {
@@ -190,6 +207,52 @@ impl AgreementStore {
             Some(number) => Ok(self.files(number)?.verify(self.verify)?),
             None => Err(Clause::Agreement.refuse("none is installed").into()),
         }
+    }
+
+    /// What holds of the statements about the agreement that counts, at most one a party.
+    ///
+    /// # Errors
+    /// [`AgreementFault`], as for [`Self::current`].
+    pub fn said(&self) -> Found<Vec<Said>> {
+        let Some(number) = self.latest()? else {
+            return Ok(Vec::new());
+        };
+        let files = self.files(number)?;
+        let agreement = files.verify(self.verify)?;
+        let mut said = Vec::new();
+        for (document, signature) in files.statements() {
+            let statement = parsed(document)?;
+            if agreement.statements().any(|holds| *holds == statement) {
+                said.push(Said {
+                    statement,
+                    document: document.to_vec(),
+                    signature: signature.clone(),
+                });
+            }
+        }
+        said.dedup_by(|one, other| one.statement == other.statement);
+        Ok(said)
+    }
+
+    /// Takes up one statement about the agreement that counts, as another member relays it, and says
+    /// whether anything holds now that did not before. One that its party said something else after is
+    /// no news.
+    ///
+    /// # Errors
+    /// [`AgreementFault`] when it is not about this agreement, or not signed by its party's officer.
+    pub fn hear(&self, document: &[u8], signature: &Signature) -> Found<bool> {
+        let Some(number) = self.latest()? else {
+            return Err(Clause::Agreement.refuse("none is installed").into());
+        };
+        let known = self.files(number)?.verify(self.verify)?;
+        let mut heard = known.clone();
+        heard.hear(document, std::slice::from_ref(signature), self.verify)?;
+        if heard == known {
+            return Ok(false);
+        }
+        let said = parsed(document)?;
+        write_statement(&self.directory(number), &said, document, signature)?;
+        Ok(true)
     }
 
     /// Whether there is any agreement.

@@ -57,6 +57,7 @@ fn text() -> String {
         retention_days: 30,
         noise: None,
         disclosure: None,
+        decoys: None,
         risk: None,
         custodians: vec![custodian(b'a'), custodian(b'b')],
         coordinator: "The linkage unit".to_owned(),
@@ -310,13 +311,6 @@ fn no_amendment_follows_an_agreement_that_is_suspended_or_revoked() {
 
 #[test]
 fn an_agreement_that_promises_what_is_not_served_is_not_taken_up() {
-    let outputs = "outputs = [\"own-pseudonyms\", \"counts\"]";
-    for more in ["yes-no", "life-events"] {
-        let world = World::new();
-        let promised = format!("outputs = [\"counts\", \"{more}\"]");
-        let offer = world.offer("first", &text().replacen(outputs, &promised, 1), b"ab");
-        refused(Clause::Outputs, world.install(&offer));
-    }
     let world = World::new();
     let recipient = format!(
         "{}\n[[member]]\nname = \"r\"\ntitle = \"R\"\nroles = [\"recipient\"]\n",
@@ -326,4 +320,41 @@ fn an_agreement_that_promises_what_is_not_served_is_not_taken_up() {
         Clause::Member,
         world.install(&world.offer("first", &recipient, b"ab")),
     );
+}
+
+/// What one party's officer says, relayed document by document.
+#[test]
+fn a_statement_that_is_relayed_counts_once_and_in_any_order() {
+    let world = World::new();
+    let offer = world.offer("first", &text(), b"ab");
+    world.install(&offer).unwrap();
+    let store = world.store();
+    let said = |number, act| {
+        let about = Digest::of(text().as_bytes());
+        let date = "2026-06-01".parse().unwrap();
+        let party = "a".parse().unwrap();
+        let statement = Statement::new(about, party, number, act, "doubt", date);
+        toml::to_string(&statement).unwrap().into_bytes()
+    };
+    let hear = |document: &[u8], signer| store.hear(document, &sign(signer, document));
+    let (suspend, resume) = (said(1, Act::Suspend), said(2, Act::Resume));
+    assert!(hear(&suspend, b'a').unwrap());
+    assert!(!hear(&suspend, b'a').unwrap(), "it is no news any more");
+    assert_eq!(store.current().unwrap().standing(), Standing::Suspended);
+    assert!(hear(&resume, b'a').unwrap());
+    assert!(!hear(&suspend, b'a').unwrap(), "somebody relays it late");
+    assert_eq!(store.current().unwrap().standing(), Standing::InForce);
+    let holds = store.said().unwrap();
+    assert_eq!(holds.len(), 1);
+    assert_eq!(holds[0].document, resume);
+    assert_eq!(holds[0].signature, sign(b'a', &resume));
+    // Not of the party whose it is said to be, or about something else.
+    let revoke = said(3, Act::Revoke);
+    refused(Clause::Signatures, hear(&revoke, b'b'));
+    let about = Digest::of(b"another");
+    let date = "2026-06-01".parse().unwrap();
+    let foreign = Statement::new(about, "a".parse().unwrap(), 3, Act::Revoke, "doubt", date);
+    let foreign = toml::to_string(&foreign).unwrap();
+    refused(Clause::Agreement, hear(foreign.as_bytes(), b'a'));
+    assert_eq!(store.current().unwrap().standing(), Standing::InForce);
 }

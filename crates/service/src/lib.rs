@@ -11,7 +11,7 @@ pub mod shutdown;
 pub mod stopwatch;
 pub mod tasks;
 
-pub use agreement::{AgreementFault, AgreementFiles, AgreementStore};
+pub use agreement::{AgreementFault, AgreementFiles, AgreementStore, Said};
 pub use config::{ConfigError, ConfigFile};
 pub use exit::Exit;
 pub use files::DirLock;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Act, Disclosure, Draft, DraftMember, RiskRules};
+use model::agreement::{Act, DecoyRules, Disclosure, Draft, DraftMember, RiskRules};
 use model::schema::Party;
 use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
@@ -19,11 +19,15 @@ const RUNS: u32 = 100;
 /// How long its results may be kept, in days.
 const RETENTION: u32 = 30;
 
-/// What an agreement asks of uploads; nothing by default.
+/// What officers agree on besides what follows from the schema.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terms {
     /// On-demand disclosure.
     pub disclosure: Option<Disclosure>,
+    /// What people change in the text that was drafted, before anybody signs.
+    pub edit: Option<fn(&str) -> String>,
+    /// Decoys.
+    pub decoys: Option<DecoyRules>,
     /// What the risk report may say.
     pub risk: Option<RiskRules>,
 }
@@ -91,6 +95,7 @@ impl Dpos {
             retention_days: RETENTION,
             noise: None,
             disclosure: terms.disclosure,
+            decoys: terms.decoys,
             risk: terms.risk,
             custodians,
             coordinator: "The linkage unit".to_owned(),
@@ -98,7 +103,9 @@ impl Dpos {
         let refused = |error| {
             service::AgreementFault::from(model::agreement::Clause::Agreement.refuse(error))
         };
-        node::write_draft(&dpos.agreement(), &draft.to_text(schema).map_err(refused)?)?;
+        let text = draft.to_text(schema).map_err(refused)?;
+        let text = terms.edit.map_or(text.clone(), |edit| edit(&text));
+        node::write_draft(&dpos.agreement(), &text)?;
         Ok(dpos)
     }
 

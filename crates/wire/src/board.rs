@@ -13,6 +13,8 @@ pub const MAX_POSTING_BYTES: usize = 64 << 10;
 pub enum Topic {
     /// A custodian approves what came out of a run.
     Approval(RunNumber),
+    /// What officers say of the agreement of this number: suspended, resumed, revoked.
+    Statements(u32),
     /// A node's public keys for agreeing on an epoch's linkage key.
     Card(Epoch),
     /// What a node commits itself to contribute.
@@ -32,6 +34,7 @@ impl Topic {
     const fn parts(self) -> (&'static str, u32) {
         match self {
             Self::Approval(run) => ("approval-run-", run.0),
+            Self::Statements(agreement) => ("statements-agreement-", agreement),
             Self::Card(epoch) => ("card-epoch-", epoch.0),
             Self::Commitment(epoch) => ("commitment-epoch-", epoch.0),
             Self::Shares(epoch) => ("shares-epoch-", epoch.0),
@@ -56,6 +59,7 @@ impl FromStr for Topic {
         let (run, epoch) = (RunNumber(number), Epoch(number));
         let all = [
             Self::Approval(run),
+            Self::Statements(number),
             Self::Card(epoch),
             Self::Commitment(epoch),
             Self::Shares(epoch),
@@ -87,6 +91,7 @@ mod tests {
         let (run, epoch) = (RunNumber(12), Epoch(3));
         for topic in [
             Topic::Approval(run),
+            Topic::Statements(2),
             Topic::Card(epoch),
             Topic::Commitment(epoch),
             Topic::Shares(epoch),

@@ -9,6 +9,7 @@
 mod board;
 mod client;
 mod convert;
+mod event_mark;
 mod history;
 pub mod identity;
 pub mod limits;
@@ -26,6 +27,7 @@ pub use client::{
     ClientError, MembershipAnswer, NodeClient, NodeIdentity, ResultsSink, Retry, Target,
 };
 pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
+pub use event_mark::{EVENT_MARKS_MAGIC, EventMark};
 pub use history::{HistoryError, LogHead, SeenHead};
 pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use model::agreement::Rights;
 use model::digest::Digester;
 use model::lifecycle::Phase;
 use model::{BatchKind, Digest, Epoch, PartyName, ProjectName, Pseudonym, RecordHandle, RunNumber};
@@ -160,6 +161,8 @@ pub struct ResultsHeader {
     pub clusters: Count,
     /// How many of the party's records were found at each other party.
     pub found: Vec<Found>,
+    /// What the agreement gave the party when the run was released: what rows tell, in which order.
+    pub rights: Rights,
 }
 
 /// How many of the collecting party's records were found at another party.
@@ -171,16 +174,59 @@ pub struct Found {
     pub records: Count,
 }
 
-/// One record and the pseudonym of its person towards the collecting party.
+/// One record, and what the collecting party may know of its person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ResultsRow {
     /// The record, by the handle its node gave it.
     pub record: RecordHandle,
-    /// The person.
-    pub pseudonym: Pseudonym,
+    /// The person's pseudonym towards the collecting party, where it may have it.
+    pub pseudonym: Option<Pseudonym>,
+    /// By bit, in the order of [`Rights::known_at`]: whether the person is known there.
+    pub known_at: u32,
+    /// By bit, in the order of [`Rights::events`]: whether another party has registered it.
+    pub events: u8,
 }
 
-/// Computes the digest of a party's rows: SHA-256 over handle and pseudonym of each, in order.
+impl ResultsRow {
+    /// Bytes of a row.
+    pub const BYTES: usize = 37;
+
+    /// Handle (16), pseudonym (16, zeros where there is none), known at (4), events (1).
+    pub fn to_bytes(&self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..16].copy_from_slice(self.record.as_bytes());
+        if let Some(pseudonym) = &self.pseudonym {
+            bytes[16..32].copy_from_slice(pseudonym.as_bytes());
+        }
+        bytes[32..36].copy_from_slice(&self.known_at.to_le_bytes());
+        bytes[36] = self.events;
+        bytes
+    }
+
+    /// Reads a row.
+    pub fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let (mut record, mut pseudonym, mut known_at) = ([0; 16], [0; 16], [0; 4]);
+        record.copy_from_slice(&bytes[..16]);
+        pseudonym.copy_from_slice(&bytes[16..32]);
+        known_at.copy_from_slice(&bytes[32..36]);
+        Self {
+            record: RecordHandle::new(record),
+            pseudonym: (pseudonym != [0; 16]).then(|| Pseudonym::new(pseudonym)),
+            known_at: u32::from_le_bytes(known_at),
+            events: bytes[36],
+        }
+    }
+
+    /// Whether the row tells what `rights` give, and nothing besides.
+    pub fn fits(&self, rights: &Rights) -> bool {
+        let is_within = |bits: u32, things: usize| u64::from(bits) >> things == 0;
+        self.pseudonym.is_some() == rights.pseudonyms
+            && is_within(self.known_at, rights.known_at.len())
+            && is_within(self.events.into(), rights.events.len())
+    }
+}
+
+/// Computes the digest of a party's rows: SHA-256 over the bytes of each, in order.
 #[derive(Clone, Default)]
 pub struct RowsDigester {
     digester: Digester,
@@ -195,8 +241,7 @@ impl RowsDigester {
 
     /// Adds the next row.
     pub fn add(&mut self, row: &ResultsRow) {
-        self.digester.update(row.record.as_bytes());
-        self.digester.update(row.pseudonym.as_bytes());
+        self.digester.update(&row.to_bytes());
         self.rows += 1;
     }
 
@@ -226,7 +271,9 @@ mod tests {
     fn the_rows_digest_depends_on_order() {
         let row = |byte| ResultsRow {
             record: RecordHandle::new([byte; 16]),
-            pseudonym: Pseudonym::new([!byte; 16]),
+            pseudonym: Some(Pseudonym::new([!byte; 16])),
+            known_at: 0,
+            events: 0,
         };
         let of = |rows: &[ResultsRow]| {
             let mut digester = RowsDigester::new();
@@ -235,5 +282,36 @@ mod tests {
         };
         assert_ne!(of(&[row(1), row(2)]), of(&[row(2), row(1)]));
         assert_eq!(of(&[]), Digest::of(b""));
+    }
+
+    #[test]
+    fn rows_come_back_and_tell_no_more_than_the_rights_give() {
+        let rights = Rights {
+            pseudonyms: false,
+            counts: false,
+            known_at: vec!["b".parse().unwrap(), "c".parse().unwrap()],
+            events: vec![model::LifeEvent::Death],
+        };
+        let row = ResultsRow {
+            record: RecordHandle::new([1; 16]),
+            pseudonym: None,
+            known_at: 0b10,
+            events: 1,
+        };
+        let named = ResultsRow {
+            pseudonym: Some(Pseudonym::new([2; 16])),
+            ..row
+        };
+        for row in [row, named] {
+            assert_eq!(ResultsRow::from_bytes(&row.to_bytes()), row);
+        }
+        assert!(row.fits(&rights) && !named.fits(&rights));
+        assert!(!ResultsRow { known_at: 4, ..row }.fits(&rights));
+        assert!(!ResultsRow { events: 2, ..row }.fits(&rights));
+        let pseudonyms = Rights {
+            pseudonyms: true,
+            ..rights
+        };
+        assert!(!row.fits(&pseudonyms) && named.fits(&pseudonyms));
     }
 }

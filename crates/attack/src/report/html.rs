@@ -95,7 +95,7 @@ fn measured(report: &Report) -> String {
         .attackers
         .iter()
         .map(|attacker| attacker.people)
-        .min();
+        .max();
     let is_whole = upload.measured == upload.records && attacked >= Some(upload.records);
     match is_whole {
         true => "all records".to_owned(),

@@ -6,7 +6,6 @@ use model::schema::FieldKind;
 use records::NormalisedValue;
 
 use super::{FEW, Light, Metric, Own, percent};
-use crate::blocks::presence;
 
 /// Records that what is seen leaves to one person, from which on to look.
 const MARKED: f64 = 0.02;
@@ -109,14 +108,16 @@ pub(super) fn rare_values(own: &Own<'_>) -> Metric {
 
 /// M12: records whose pattern of missing parts few share.
 pub(super) fn missing_patterns(own: &Own<'_>) -> Metric {
+    // As rows show it, which need not be as it is.
+    let shown: BTreeMap<u32, u64> = (own.blocks.seats.iter())
+        .map(|seat| (seat.record, seat.presence))
+        .collect();
     let mut with: BTreeMap<u64, usize> = BTreeMap::new();
-    own.clear
-        .iter()
-        .for_each(|record| *with.entry(presence(record)).or_default() += 1);
+    (shown.values()).for_each(|parts| *with.entry(*parts).or_default() += 1);
     let rare: usize = with.values().filter(|count| **count < FEW).sum();
     let share = rare as f64 / own.count();
     let sentence = format!(
-        "{} of records lack a set of parts that fewer than {FEW} records lack; all rows show which parts are missing. There are {} such sets in all.",
+        "{} of records show a set of missing parts that fewer than {FEW} records show. There are {} such sets in all.",
         percent(share),
         with.len()
     );

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use audit::VerifierKey;
 use auditor::verify::CheckedLog;
-use auditor::{Bundle, Finding, Verdict, reconcile, replay, verify};
+use auditor::{Bundle, Finding, Verdict, papers, reconcile, replay, verify};
+use model::Digest;
+use secret::Unlock;
 use service::Exit;
 
 /// What every check takes.
@@ -16,6 +18,10 @@ pub(super) struct CheckArgs {
     /// Keys of logs that came another way than the bundle, one a line as in a log's file `key`.
     #[arg(long, value_name = "FILE")]
     keys: Option<PathBuf>,
+    /// Fingerprint of an officer's key that came another way than the bundle, as
+    /// `symbolon-node agree fingerprint` prints it. May be given for several officers.
+    #[arg(long, value_name = "FINGERPRINT")]
+    officer: Vec<Digest>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -29,13 +35,19 @@ pub(super) struct ReplayArgs {
     /// The coordinator's state directory, or a copy of it.
     #[arg(long, value_name = "DIR")]
     coordinator: PathBuf,
+    /// The file with the passphrase under which the coordinator's keys are sealed, if they are.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 impl CheckArgs {
-    /// Verifies the bundle.
+    /// Verifies the bundle, and what officers signed.
     pub(super) fn check(&self) -> anyhow::Result<(Verdict, Vec<CheckedLog>)> {
         let keys = keys(self.keys.as_deref())?;
-        Ok(verify::verify(&Bundle::open(&self.bundle)?, &keys)?)
+        let bundle = Bundle::open(&self.bundle)?;
+        let (verdict, logs) = verify::verify(&bundle, &keys)?;
+        let signed = papers::check(&bundle, &logs, &self.officer)?;
+        Ok((together(&verdict, signed), logs))
     }
 
     /// Prints the verdict of what was verified and found beyond it.
@@ -79,7 +91,8 @@ pub(super) fn reconcile(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let (verdict, logs) = args.check.check()?;
-    let found = replay::replay(&logs, &args.coordinator)?;
+    let unlock = Unlock::from_file(args.passphrase_file.as_deref())?;
+    let found = replay::replay_unlocked(&logs, &args.coordinator, unlock)?;
     args.check.tell(&verdict, found)
 }
 

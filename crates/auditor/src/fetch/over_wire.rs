@@ -1,14 +1,17 @@
 //! Reading a role's log from the role itself.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use audit::entry::MAX_ENTRY_BYTES;
 use audit::tiles::{Row, hash_rows, tiles};
 use audit::tree::{HashTree, leaf_hash};
-use wire::{NodeClient, Role};
+use audit::{Entry, Event};
+use wire::{NodeClient, Role, Topic};
 
 use super::{FetchError, write};
 use crate::bundle::{Bundle, BundleError};
+use crate::papers::{COORDINATOR, PAPERS};
 
 /// The most entries of a log that are fetched over the wire.
 pub const MAX_ENTRIES: u64 = 2_000_000;
@@ -44,6 +47,9 @@ pub async fn role(bundle: &Bundle, client: &NodeClient, role: Role) -> Result<()
     if let Some(long) = entries.iter().find(|entry| entry.len() > MAX_ENTRY_BYTES) {
         return Err(FetchError::LongEntry(long.len()));
     }
+    if role == Role::Resolver {
+        papers(bundle, client, &entries).await?;
+    }
     let to = bundle.path().join("logs").join(role.as_str());
     write_tiles(&to, &entries)?;
     write(&to.join("key"), format!("{}\n", shown.key).as_bytes())?;
@@ -57,6 +63,32 @@ pub async fn role(bundle: &Bundle, client: &NodeClient, role: Role) -> Result<()
             &told.join(seen.party.as_str()),
             seen.checkpoint.to_string().as_bytes(),
         )?;
+    }
+    Ok(())
+}
+
+/// Reads the approvals of the runs that the resolver's log tells of.
+async fn papers(
+    bundle: &Bundle,
+    client: &NodeClient,
+    entries: &[Vec<u8>],
+) -> Result<(), FetchError> {
+    let read = entries
+        .iter()
+        .filter_map(|entry| Entry::from_bytes(entry).ok());
+    let runs = read.filter_map(|entry| match entry.event {
+        Event::RunApproved { run, .. } | Event::RunReleased { run, .. } => Some(run),
+        _ => None,
+    });
+    let all = bundle.path().join(PAPERS).join(COORDINATOR);
+    for run in runs.collect::<BTreeSet<_>>() {
+        let topic = Topic::Approval(run);
+        for posting in client.read(topic).await? {
+            let to = all.join(topic.to_string()).join(posting.party.as_str());
+            write(&to.with_added_extension("toml"), &posting.document)?;
+            let signature = posting.signature.to_text();
+            write(&to.with_added_extension("sig"), signature.as_bytes())?;
+        }
     }
     Ok(())
 }

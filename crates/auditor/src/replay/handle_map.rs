@@ -10,7 +10,7 @@ use model::{BatchManifest, PartyIndex, PassHandle, RecordHandle, ReviewId};
 use secret::sealed_stream::StreamError;
 use secret::{RecipientSecret, StreamReader};
 use wire::limits::MAX_VERDICTS;
-use wire::{LONE_RECORDS_MAGIC, VERDICTS_MAGIC, VerdictEntry};
+use wire::{EVENT_MARKS_MAGIC, EventMark, LONE_RECORDS_MAGIC, VERDICTS_MAGIC, VerdictEntry};
 
 /// Bytes of one entry: pass handle and record handle.
 const ENTRY: usize = 32;
@@ -20,7 +20,7 @@ const ENTRY: usize = 32;
 pub(super) enum HandleMapError {
     #[error("it does not open with this key: {0}")]
     Sealed(#[from] StreamError),
-    #[error("its entries or verdicts are not whole")]
+    #[error("its entries, event marks or verdicts are not whole")]
     Torn,
     #[error("it has other entries than its manifest says")]
     Count,
@@ -32,6 +32,8 @@ pub(super) struct HandleMap {
     pub(super) pairs: Vec<HandlePair>,
     /// Records that have no row.
     pub(super) lone: Vec<RecordHandle>,
+    /// Which records are of life events.
+    pub(super) marks: Vec<EventMark>,
     verdicts: Vec<VerdictEntry>,
 }
 
@@ -47,13 +49,22 @@ pub(super) fn open(
     );
     let mut reader = StreamReader::to_recipient(sealed, secret, context.as_bytes())?;
     let (mut map, mut lone, mut promised) = (HandleMap::default(), None, None);
+    let mut marked: Option<u32> = None;
     while let Some(chunk) = reader.next_chunk()? {
         if (map.pairs.len() as u64) < manifest.rows {
             map.add_pairs(&chunk)?;
-        } else if lone.is_none() && promised.is_none() && chunk.starts_with(LONE_RECORDS_MAGIC) {
+        } else if lone.is_none()
+            && marked.is_none()
+            && promised.is_none()
+            && chunk.starts_with(LONE_RECORDS_MAGIC)
+        {
             lone = Some(announced(LONE_RECORDS_MAGIC, &chunk)?);
         } else if (map.lone.len() as u64) < lone.unwrap_or_default().into() {
             map.add_lone(&chunk, manifest.records)?;
+        } else if marked.is_none() && promised.is_none() && chunk.starts_with(EVENT_MARKS_MAGIC) {
+            marked = Some(announced(EVENT_MARKS_MAGIC, &chunk)?);
+        } else if (map.marks.len() as u64) < marked.unwrap_or_default().into() {
+            map.add_marks(&chunk, manifest.records)?;
         } else if promised.is_none() {
             promised = Some(announced(VERDICTS_MAGIC, &chunk)?);
         } else {
@@ -62,6 +73,7 @@ pub(super) fn open(
     }
     let whole = map.pairs.len() as u64 == manifest.rows
         && map.lone.len() == lone.unwrap_or_default() as usize
+        && map.marks.len() == marked.unwrap_or_default() as usize
         && map.verdicts.len() == promised.unwrap_or_default() as usize;
     if whole {
         Ok(map)
@@ -95,6 +107,18 @@ impl HandleMap {
         }
         let handles = handles.iter().map(|handle| RecordHandle::new(*handle));
         self.lone.extend(handles);
+        Ok(())
+    }
+
+    fn add_marks(&mut self, chunk: &[u8], limit: u64) -> Result<(), HandleMapError> {
+        let (marks, rest) = chunk.as_chunks::<{ EventMark::BYTES }>();
+        if !rest.is_empty() || (self.marks.len() + marks.len()) as u64 > limit {
+            return Err(HandleMapError::Torn);
+        }
+        for mark in marks {
+            let mark = EventMark::from_bytes(mark).ok_or(HandleMapError::Torn)?;
+            self.marks.push(mark);
+        }
         Ok(())
     }
 

@@ -4,17 +4,21 @@ use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use model::agreement::MAX_AGREEMENT_BYTES;
 use model::digest::Digester;
 use model::schema::{MAX_SCHEMA_BYTES, SchemaError};
-use model::{BatchManifest, Digest, Layout, LinkageSchema, PartyName, RunNumber};
-use secret::RecipientSecret;
-use secret::key_file::{self, KeyFileError, Purpose};
+use model::{Agreement, BatchManifest, Digest, Layout, LinkageSchema, PartyName, RunNumber};
+use secret::key_file::{KeyFileError, Purpose};
+use secret::{RecipientSecret, Unlock};
 
 use crate::bundle::{BundleError, read_text};
 use crate::finding::Severity;
 
 /// The most bytes of a manifest.
 const MAX_MANIFEST_BYTES: u64 = 16 << 10;
+
+/// The most agreements that are looked through.
+const MAX_AGREEMENTS: usize = 1000;
 
 /// Why a run cannot be done again.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,7 @@ impl ReplayError {
 /// A state directory, and what all runs need of it.
 pub(super) struct Inputs {
     directory: PathBuf,
+    unlock: Unlock,
     pub(super) schema: LinkageSchema,
     pub(super) layout: Layout,
 }
@@ -71,11 +76,12 @@ pub(super) struct Batch {
 }
 
 impl Inputs {
-    pub(super) fn open(directory: &Path) -> Result<Self, ReplayError> {
+    pub(super) fn open(directory: &Path, unlock: Unlock) -> Result<Self, ReplayError> {
         let text = read_text(&directory.join("schema.toml"), MAX_SCHEMA_BYTES as u64)?;
         let schema = LinkageSchema::parse(&text)?;
         Ok(Self {
             directory: directory.to_owned(),
+            unlock,
             layout: Layout::of(&schema),
             schema,
         })
@@ -84,7 +90,7 @@ impl Inputs {
     /// The resolver's key, to which handle maps are sealed.
     pub(super) fn handle_map_key(&self) -> Result<RecipientSecret, KeyFileError> {
         let path = self.directory.join("resolver/handle-map.key");
-        let key = key_file::read(&path, Purpose::HandleMap)?;
+        let key = self.unlock.read(&path, Purpose::HandleMap)?;
         Ok(RecipientSecret::from_key(&key))
     }
 
@@ -123,6 +129,26 @@ impl Inputs {
     pub(super) fn release(&self, run: RunNumber, party: &PartyName) -> Option<Vec<u8>> {
         let runs = self.directory.join("resolver/runs").join(run.to_string());
         std::fs::read(runs.join(format!("release/{party}.rows"))).ok()
+    }
+
+    /// The agreement of this digest, as the coordinator keeps it.
+    ///
+    /// # Errors
+    /// Why it cannot be used, for people.
+    pub(super) fn agreement(&self, digest: Digest) -> Result<Agreement, String> {
+        let at = self.directory.join("agreements");
+        let numbers =
+            std::fs::read_dir(&at).map_err(|error| format!("{}: {error}", at.display()))?;
+        for number in numbers.flatten().take(MAX_AGREEMENTS) {
+            let path = number.path().join("agreement.toml");
+            let Ok(text) = read_text(&path, MAX_AGREEMENT_BYTES as u64) else {
+                continue;
+            };
+            if Digest::of(text.as_bytes()) == digest {
+                return Agreement::parse(text.as_bytes()).map_err(|error| error.to_string());
+            }
+        }
+        Err(format!("the agreement {digest} is not there any more"))
     }
 
     /// The digest of a file that a role made of `run`, if it is there.

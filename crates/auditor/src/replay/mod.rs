@@ -21,12 +21,13 @@ use model::{
     BatchKind, BatchManifest, Digest, Layout, LinkageSchema, PartyIndex, PartyName, RunNumber,
     Silent,
 };
-use secret::RecipientSecret;
+use secret::{RecipientSecret, Unlock};
 
 use crate::finding::{Finding, Severity};
 use crate::verify::CheckedLog;
 use handle_map::HandleMap;
 use inputs::{Batch, Inputs};
+use results::Outcome;
 
 pub use inputs::ReplayError;
 
@@ -38,11 +39,23 @@ const MEMORY: usize = 512 << 20;
 /// # Errors
 /// [`ReplayError`] when it cannot be done; what differs is a finding.
 pub fn replay(logs: &[CheckedLog], coordinator: &Path) -> Result<Vec<Finding>, ReplayError> {
+    replay_unlocked(logs, coordinator, Unlock::default())
+}
+
+/// As [`replay`], with what opens the coordinator's key files where they are sealed.
+///
+/// # Errors
+/// As for [`replay`].
+pub fn replay_unlocked(
+    logs: &[CheckedLog],
+    coordinator: &Path,
+    unlock: Unlock,
+) -> Result<Vec<Finding>, ReplayError> {
     let of = |name: &str| logs.iter().find(|log| log.name == name);
     let (Some(matcher), Some(resolver)) = (of("matcher"), of("resolver")) else {
         return Err(ReplayError::NoLogs);
     };
-    let inputs = Inputs::open(coordinator)?;
+    let inputs = Inputs::open(coordinator, unlock)?;
     let mut findings = vec![
         check_schema(&inputs, matcher),
         check_schema(&inputs, resolver),
@@ -150,9 +163,9 @@ impl Replay<'_> {
             } => Some((*run, *comparisons_digest)),
             _ => None,
         });
-        if let Some(resolution) = self.resolve(&maps, &comparisons, &scratch)? {
-            self.check_resolved(&Resolved::of(&resolution));
-            self.check_release(&resolution);
+        if let Some(outcome) = self.resolve(&maps, &comparisons, &scratch)? {
+            self.check_resolved(&Resolved::of(&outcome.resolution));
+            self.check_release(&outcome);
         }
         self.check_stored(self.resolver, "clusters.bin", |event| match event {
             Event::RunResolved {
@@ -325,7 +338,7 @@ impl Replay<'_> {
         batches: &[Batch],
         comparisons: &Path,
         scratch: &Scratch,
-    ) -> Result<Option<Resolution>, ReplayError> {
+    ) -> Result<Option<Outcome>, ReplayError> {
         let (schema, layout): (&LinkageSchema, &Layout) =
             (&self.inputs.schema, &self.inputs.layout);
         let secret: RecipientSecret = self.inputs.handle_map_key()?;
@@ -341,6 +354,9 @@ impl Replay<'_> {
             }
         }
         let decisions = handle_map::decisions(maps.iter().map(|(party, map)| (*party, map)));
+        let marks = maps.iter_mut();
+        let marks = marks.map(|(party, map)| (*party, std::mem::take(&mut map.marks)));
+        let marks = marks.collect();
         let sets = maps
             .into_iter()
             .map(|(party, map)| RecordSet::of(party, map.pairs).with_lone(map.lone));
@@ -355,7 +371,8 @@ impl Replay<'_> {
             scratch,
             &Silent,
         );
-        Ok(Some(resolution.map_err(ReplayError::resolving)?))
+        let resolution = resolution.map_err(ReplayError::resolving)?;
+        Ok(Some(Outcome::new(resolution, marks)))
     }
 
     fn check_resolved(&mut self, found: &Resolved) {
@@ -424,8 +441,12 @@ impl Replay<'_> {
     }
 
     /// Each party's results are those it fetched, and follow from the clusters.
-    fn check_release(&mut self, resolution: &Resolution) {
+    fn check_release(&mut self, outcome: &Outcome) {
         let (log, run) = (self.resolver, self.run);
+        let released = log.entries.iter().find_map(|entry| match &entry.event {
+            Event::RunReleased { run: of, agreement } if *of == run => Some(*agreement),
+            _ => None,
+        });
         let collected = log.entries.iter().filter_map(|entry| match &entry.event {
             Event::ResultsCollected {
                 run: of,
@@ -446,7 +467,7 @@ impl Replay<'_> {
                     Severity::Wrong,
                     format!("the results of {party} were altered after it fetched them"),
                 ),
-                Some(_) => match self.inputs.results(run, &party, resolution) {
+                Some(_) => match self.results(&party, released, outcome) {
                     Ok(()) => (
                         Severity::Right,
                         format!(
@@ -463,6 +484,16 @@ impl Replay<'_> {
             };
             self.tell(severity, log, Some(at), text);
         }
+    }
+
+    fn results(
+        &self,
+        party: &PartyName,
+        released: Option<Digest>,
+        outcome: &Outcome,
+    ) -> Result<(), String> {
+        let agreement = released.ok_or("the run was never released")?;
+        self.inputs.results(self.run, party, agreement, outcome)
     }
 }
 

@@ -1,20 +1,54 @@
-//! Whether what a party was given follows from the clusters: a pseudonym for each of its records and for
-//! no other, and the same one exactly where two records are in one cluster.
+//! Whether what a party was given follows from the clusters and from the agreement of the release: of
+//! each of its records and of no other, a pseudonym that is the same exactly where two records are in one
+//! cluster, whether the person is known at the parties it may be told of, and whether another party
+//! registered the events it may be told of. What it may not have must not be there.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use link::Resolution;
-use model::{PartyIndex, PartyName, RunNumber};
+use model::agreement::Rights;
+use model::{Digest, LifeEvent, LinkageSchema, PartyIndex, PartyName, RecordHandle, RunNumber};
+use wire::EventMark;
 
 use super::inputs::Inputs;
 
-/// Bytes of a row: record handle and pseudonym.
-const ROW: usize = 32;
-/// Half of it.
-const HALF: usize = 16;
+/// Bytes of a row: record handle, pseudonym, known at, events.
+const ROW: usize = 16 + 16 + 4 + 1;
+
+/// A record by whose it is.
+type Owned = (PartyIndex, RecordHandle);
+
+/// What a run came to, to hold results to.
+pub(super) struct Outcome {
+    pub(super) resolution: Resolution,
+    /// The event that each marked record is of.
+    pub(super) marks: HashMap<Owned, LifeEvent>,
+}
+
+impl Outcome {
+    pub(super) fn new(resolution: Resolution, marks: Vec<(PartyIndex, Vec<EventMark>)>) -> Self {
+        let marks = marks.into_iter().flat_map(|(party, marks)| {
+            let of = move |mark: EventMark| ((party, mark.record), mark.event);
+            marks.into_iter().map(of)
+        });
+        Self {
+            resolution,
+            marks: marks.collect(),
+        }
+    }
+
+    fn records(&self) -> impl Iterator<Item = (Owned, u32)> {
+        let records = self.resolution.records.list.iter();
+        let clusters = self.resolution.cluster_of.iter();
+        records
+            .zip(clusters)
+            .map(|(record, cluster)| (*record, *cluster))
+    }
+}
 
 impl Inputs {
-    /// Holds the stored results of `party` to the clusters.
+    /// Holds the stored results of `party`, released under the agreement of this digest, to what the
+    /// run came to.
     ///
     /// # Errors
     /// In what they differ.
@@ -22,30 +56,89 @@ impl Inputs {
         &self,
         run: RunNumber,
         party: &PartyName,
-        resolution: &Resolution,
-    ) -> Result<(), &'static str> {
+        agreement: Digest,
+        outcome: &Outcome,
+    ) -> Result<(), String> {
         let index = self.schema.party_index(party).ok_or("it takes no part")?;
+        let agreement = self.agreement(agreement)?;
+        let rights = agreement.rights(party).map_err(|refusal| refusal.detail)?;
         let rows = self.release(run, party).ok_or("they cannot be read")?;
-        check(index, &rows, resolution)
+        check(&self.schema, index, &rights, &rows, outcome).map_err(str::to_owned)
     }
 }
 
-fn check(party: PartyIndex, rows: &[u8], resolution: &Resolution) -> Result<(), &'static str> {
+/// What is true of each cluster for one recipient.
+struct Truth {
+    known_at: Vec<HashSet<u32>>,
+    events: Vec<HashSet<u32>>,
+}
+
+impl Truth {
+    fn of(schema: &LinkageSchema, party: PartyIndex, rights: &Rights, outcome: &Outcome) -> Self {
+        let clusters_of = |name: &PartyName| {
+            let other = schema.party_index(name);
+            let at = outcome.records().filter(|((of, _), _)| Some(*of) == other);
+            at.map(|(_, cluster)| cluster).collect()
+        };
+        let clusters_with = |event: &LifeEvent| {
+            let foreign = outcome.records().filter(|((of, _), _)| *of != party);
+            let with = foreign.filter(|(record, _)| outcome.marks.get(record) == Some(event));
+            with.map(|(_, cluster)| cluster).collect()
+        };
+        Self {
+            known_at: rights.known_at.iter().map(clusters_of).collect(),
+            events: rights.events.iter().map(clusters_with).collect(),
+        }
+    }
+}
+
+/// Bits of the sets that hold `cluster`.
+fn bits(sets: &[HashSet<u32>], cluster: u32) -> u32 {
+    let places = sets.iter().enumerate();
+    places.fold(0, |bits, (place, set)| {
+        bits | u32::from(set.contains(&cluster)) << place
+    })
+}
+
+fn check(
+    schema: &LinkageSchema,
+    party: PartyIndex,
+    rights: &Rights,
+    rows: &[u8],
+    outcome: &Outcome,
+) -> Result<(), &'static str> {
     let (rows, rest) = rows.as_chunks::<ROW>();
-    let all = resolution.records.list.iter().zip(&resolution.cluster_of);
-    let own: Vec<(&[u8], u32)> = all
-        .filter(|((of, _), _)| *of == party)
-        .map(|((_, record), cluster)| (&record.as_bytes()[..], *cluster))
+    let own = outcome.records().filter(|((of, _), _)| *of == party);
+    let own: Vec<(RecordHandle, u32)> = own
+        .filter(|_| rights.has_rows())
+        .map(|((_, record), cluster)| (record, cluster))
         .collect();
     if !rest.is_empty() || rows.len() != own.len() {
         return Err("there are more or fewer than its records");
     }
+    let truth = Truth::of(schema, party, rights, outcome);
     let mut pseudonym_of: HashMap<u32, &[u8]> = HashMap::new();
     let mut cluster_of: HashMap<&[u8], u32> = HashMap::new();
     for (row, (record, cluster)) in rows.iter().zip(own) {
-        let (found, pseudonym) = row.split_at(HALF);
-        if found != record {
+        let (found, row) = row.split_at(16);
+        let (pseudonym, row) = row.split_at(16);
+        let (known_at, events) = row.split_at(4);
+        if found != record.as_bytes() {
             return Err("they are of other records, or in another order");
+        }
+        if known_at != bits(&truth.known_at, cluster).to_le_bytes() {
+            return Err(
+                "they say of a person that it is known, or not known, where it is otherwise",
+            );
+        }
+        if u32::from(events[0]) != bits(&truth.events, cluster) {
+            return Err("they have other notices of life events than the registers give");
+        }
+        if !rights.pseudonyms {
+            if pseudonym != [0; 16] {
+                return Err("they have pseudonyms, which the agreement does not give");
+            }
+            continue;
         }
         if *pseudonym_of.entry(cluster).or_insert(pseudonym) != pseudonym {
             return Err("records of one person have different pseudonyms");

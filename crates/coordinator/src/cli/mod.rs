@@ -6,6 +6,7 @@ mod enrol;
 mod init;
 mod revoke;
 mod run;
+mod seal;
 mod status;
 
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ enum Command {
     Destroy(destroy::DestroyArgs),
     /// Show what of any run can still be read; refused while anything can.
     VerifyDestroyed(destroy::VerifyArgs),
+    /// Seal every key in the state directory under a passphrase. The program must not run.
+    SealKeys(seal::Args),
     /// Serve both roles until SIGTERM or ctrl-c.
     Run(run::Args),
     /// Show what has come and where the run stands.
@@ -97,6 +100,7 @@ impl Cli {
             Command::Agree(args) => agree::run(&args),
             Command::Destroy(args) => destroy::run(&args),
             Command::VerifyDestroyed(args) => destroy::verify(&args),
+            Command::SealKeys(args) => seal::run(&args),
             Command::Run(args) => run::run(&args),
             Command::Status(args) => status::run(&args),
         }

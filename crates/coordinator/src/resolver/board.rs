@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use audit::Event;
+use model::agreement::{Clause, Statement};
 use model::approval::Approval;
+use model::signature::PublicKey;
 use model::{Digest, Epoch, PartyName, RefusalCode, RunNumber, Signature, SignedAgreement};
 use secret::signing;
+use serde::Deserialize;
+use service::Said;
 use service::files::{create_dir_private, write_atomic_private};
 use tokio::sync::Notify;
 use wire::{Board, Fault, Posting, Topic};
 
 use super::{Resolver, ResolverState};
 use crate::intake::failed;
-use crate::lifecycle::Lifecycle as _;
+use crate::lifecycle::{Lifecycle as _, StageError};
 use crate::sync::lock;
 
 /// Documents on disk, one directory a topic.
@@ -114,6 +118,30 @@ impl BoardDesk {
         Ok(())
     }
 
+    /// Takes up a statement about the agreement in force, at once and for both roles.
+    fn hear(&self, number: u32, posting: &Posting) -> Result<(), Fault> {
+        let context = &self.resolver.context;
+        let agreement = context.agreement()?;
+        if agreement.terms().number != number {
+            let detail = format!("in force is number {}", agreement.terms().number);
+            return Err(Clause::Agreement.refuse(detail).into());
+        }
+        let Ok(statement) = Statement::parse(&posting.document) else {
+            let detail = "not a statement about an agreement";
+            return Err(Fault::refused(RefusalCode::BadMessage, detail));
+        };
+        if statement.party != posting.party {
+            let detail = "the statement is another party's";
+            return Err(Fault::refused(RefusalCode::WrongParty, detail));
+        }
+        if context.hear(&posting.document, &posting.signature)? {
+            let (party, act) = (&statement.party, statement.act.as_str());
+            tracing::warn!(%party, act, "an officer said something of the agreement");
+            self.wake.notify_one();
+        }
+        Ok(())
+    }
+
     /// Whether a document that is there is an approval that does not count any more.
     fn is_void(&self, topic: Topic, there: &Posting) -> Result<bool, Fault> {
         let Topic::Approval(run) = topic else {
@@ -128,6 +156,11 @@ impl BoardDesk {
     fn check(&self, topic: Topic, posting: &Posting) -> Result<Event, Fault> {
         match topic {
             Topic::Approval(run) => self.resolver.check_approval(run, posting),
+            // They are kept with the agreement, not on the board.
+            Topic::Statements(_) => {
+                let detail = "statements are taken up, not put up";
+                Err(Fault::refused(RefusalCode::BadMessage, detail))
+            }
             Topic::Card(epoch) => {
                 self.resolver.check_epoch(epoch)?;
                 // Whoever has a node's certificate alone is not to take the place of its card.
@@ -136,10 +169,37 @@ impl BoardDesk {
             }
             Topic::Commitment(epoch) | Topic::Shares(epoch) | Topic::Confirmation(epoch) => {
                 self.resolver.check_epoch(epoch)?;
+                self.check_by_card(epoch, posting)?;
                 Ok(posted(topic, posting))
             }
         }
     }
+
+    /// Whether what a node puts up is signed by the key of its card: whoever has its certificate alone
+    /// does not take its place.
+    fn check_by_card(&self, epoch: Epoch, posting: &Posting) -> Result<(), Fault> {
+        let cards = self.resolver.board.read(Topic::Card(epoch))?;
+        let card = cards.into_iter().find(|card| card.party == posting.party);
+        let key = card.and_then(|card| toml::from_slice::<CardKey>(&card.document).ok());
+        let Some(CardKey { signing: key }) = key else {
+            let detail = format!("{} has put up no card for epoch {epoch}", posting.party);
+            return Err(Fault::refused(RefusalCode::WrongState, detail));
+        };
+        let (document, key) = (&posting.document, key.fingerprint());
+        match posting.signature.is_of(&key, document, signing::verify) {
+            true => Ok(()),
+            false => {
+                let detail = format!("not signed by the key of the card of {}", posting.party);
+                Err(Clause::Signatures.refuse(detail).into())
+            }
+        }
+    }
+}
+
+/// What the resolver reads of a card; the rest is for nodes.
+#[derive(Deserialize)]
+struct CardKey {
+    signing: PublicKey,
 }
 
 fn posted(topic: Topic, posting: &Posting) -> Event {
@@ -153,16 +213,36 @@ fn posted(topic: Topic, posting: &Posting) -> Event {
 impl Board for BoardDesk {
     fn post(&self, topic: Topic, posting: &Posting) -> Result<(), Fault> {
         self.resolver.context.project.member(&posting.party)?;
-        self.take(topic, posting)
+        match topic {
+            Topic::Statements(number) => self.hear(number, posting),
+            _ => self.take(topic, posting),
+        }
     }
 
     fn read(&self, party: &PartyName, topic: Topic) -> Result<Vec<Posting>, Fault> {
         self.resolver.context.project.member(party)?;
-        Ok(self.resolver.board.read(topic)?)
+        match topic {
+            Topic::Statements(number) => Ok(self.resolver.statements(number)?),
+            _ => Ok(self.resolver.board.read(topic)?),
+        }
     }
 }
 
 impl Resolver {
+    /// What holds of the statements about the agreement of this number, also those that came with the
+    /// operator's own copy; none when another agreement is in force.
+    fn statements(&self, number: u32) -> Result<Vec<Posting>, StageError> {
+        if self.context.agreement()?.terms().number != number {
+            return Ok(Vec::new());
+        }
+        let posting = |said: Said| Posting {
+            party: said.statement.party,
+            document: said.document,
+            signature: said.signature,
+        };
+        Ok(self.context.said()?.into_iter().map(posting).collect())
+    }
+
     /// Keys are agreed on for this epoch and the next, and under an agreement in force.
     fn check_epoch(&self, epoch: Epoch) -> Result<(), Fault> {
         self.context.agreed(self.context.project.run)?;
@@ -246,5 +326,5 @@ fn check_officer(agreement: &SignedAgreement, posting: &Posting, what: &str) -> 
         return Ok(());
     }
     let detail = format!("the officer of {} has not signed the {what}", posting.party);
-    Err(model::agreement::Clause::Signatures.refuse(detail).into())
+    Err(Clause::Signatures.refuse(detail).into())
 }

@@ -1,15 +1,16 @@
 //! A party's handle map as it travels: entries of 32 bytes, `pass handle | record handle`, sealed to
 //! the resolver as a stream whose context says which project, run, epoch and party it is for. After
-//! the last entry there may be a section with the records that have no row, and one with the party's
-//! verdicts on pairs of earlier runs.
+//! the last entry there may be a section with the records that have no row, one with marks of life
+//! events, and one with the party's verdicts on pairs of earlier runs.
 
 use std::io::Read;
 
 use model::{BatchManifest, PassHandle, RecordHandle};
 use secret::sealed_stream::StreamError;
 use secret::{RecipientSecret, StreamReader};
-use wire::{LONE_RECORDS_MAGIC, VerdictEntry};
+use wire::{EventMark, LONE_RECORDS_MAGIC, VerdictEntry};
 
+use super::event_marks::{MarksReader, NotMarks};
 use super::verdicts::{VerdictsError, VerdictsReader};
 use link::resolve::HandlePair;
 
@@ -43,6 +44,9 @@ pub enum HandleMapError {
     /// The section of records without a row is torn, or not as long as it says.
     #[error("its records without a row are torn, or not as many as it says or as there can be")]
     Lone,
+    /// The section of event marks is none.
+    #[error(transparent)]
+    Marks(#[from] NotMarks),
     /// What follows the entries is no section of verdicts.
     #[error(transparent)]
     Verdicts(#[from] VerdictsError),
@@ -55,6 +59,8 @@ pub struct HandleMap {
     pub lone: Vec<RecordHandle>,
     /// Which row belongs to which record.
     pub pairs: Vec<HandlePair>,
+    /// Which records are of life events.
+    pub marks: Vec<EventMark>,
     /// What the party says of pairs of earlier runs.
     pub verdicts: Vec<VerdictEntry>,
 }
@@ -79,11 +85,15 @@ pub fn open(
 ) -> Result<HandleMap, HandleMapError> {
     let mut reader = StreamReader::to_recipient(sealed, secret, context(manifest).as_bytes())?;
     let mut pairs = Vec::new();
-    let (mut lone, mut verdicts) = (LoneReader::default(), VerdictsReader::default());
+    let (mut lone, mut marks) = (LoneReader::default(), MarksReader::default());
+    let mut verdicts = VerdictsReader::default();
     let mut chunk = 0;
     while let Some(bytes) = reader.next_chunk()? {
         if pairs.len() as u64 == manifest.rows {
-            if !verdicts.has_begun() && lone.takes(&bytes, manifest)? {
+            if !verdicts.has_begun()
+                && (!marks.has_begun() && lone.takes(&bytes, manifest)?
+                    || marks.takes(&bytes, manifest.records)?)
+            {
                 continue;
             }
             verdicts.add(&bytes)?;
@@ -97,9 +107,13 @@ pub fn open(
     if let Some(place) = pairs.windows(2).position(|two| two[0].0 >= two[1].0) {
         return Err(HandleMapError::Order(place + 1));
     }
+    let lone = lone.finish()?;
+    let records = pairs.iter().map(|(_, record)| *record);
+    let marks = marks.finish(records.chain(lone.iter().copied()))?;
     Ok(HandleMap {
         pairs,
-        lone: lone.finish()?,
+        lone,
+        marks,
         verdicts: verdicts.finish()?,
     })
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 use audit::Event;
 use link::Resolution;
 use link::resolve::RecordSet;
-use model::Digest;
+use model::{Digest, PartyIndex, PartyName};
 use serde::Serialize;
+use wire::EventMark;
 
 use super::handle_map::HandleMap;
 use super::review::{self, ReviewIds};
@@ -84,18 +85,57 @@ impl Resolver {
         Ok((sets, halves))
     }
 
-    fn handle_map(&self, batch: &StoredBatch) -> Result<HandleMap, StageError> {
+    fn open_map(&self, batch: &StoredBatch) -> Result<HandleMap, StageError> {
         let manifest = &batch.manifest;
         let sealed = self.context.batches.read(&manifest.digest())?;
         let map = handle_map::open(manifest, sealed, &self.keys.secret);
-        let map = map.map_err(|error| unusable(batch, &error))?;
+        map.map_err(|error| unusable(batch, &error))
+    }
+
+    fn handle_map(&self, batch: &StoredBatch) -> Result<HandleMap, StageError> {
+        let manifest = &batch.manifest;
+        let map = self.open_map(batch)?;
         if !map.verdicts.is_empty() && !self.context.project.schema.review.is_on() {
             let party = &manifest.party;
             let text =
                 format!("the handle map of {party} has verdicts, and the schema has no review");
             return Err(StageError::Input(text));
         }
+        self.check_marks(&map, &manifest.party)?;
         Ok(map)
+    }
+
+    /// Events are marked by a registry that the schema says marks them, and only where somebody is given
+    /// notice of them: what nobody may know, the resolver does not hold either.
+    fn check_marks(&self, map: &HandleMap, party: &PartyName) -> Result<(), StageError> {
+        if map.marks.is_empty() {
+            return Ok(());
+        }
+        let agreement = self.context.agreement()?;
+        let schema = &self.context.project.schema;
+        let source = schema.party_index(party).map(|index| schema.party(index));
+        let is_agreed = |mark: &EventMark| {
+            agreement.terms().gives_notice_of(mark.event)
+                && source.is_some_and(|party| party.marks(mark.event))
+        };
+        match map.marks.iter().find(|mark| !is_agreed(mark)) {
+            None => Ok(()),
+            Some(mark) => Err(StageError::Input(format!(
+                "the handle map of {party} marks each {}, which schema and agreement do not ask for",
+                mark.event
+            ))),
+        }
+    }
+
+    /// The event marks of all parties, once more from their handle maps.
+    pub(super) fn marks(
+        &self,
+        manifests: &[Digest],
+    ) -> Result<Vec<(PartyIndex, Vec<EventMark>)>, StageError> {
+        let batches = self.context.sealed(manifests)?;
+        let parties = self.context.project.schema.party_indices();
+        let marks = |(party, batch)| Ok((party, self.open_map(batch)?.marks));
+        parties.zip(&batches).map(marks).collect()
     }
 
     fn write(

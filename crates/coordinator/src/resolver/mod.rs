@@ -1,9 +1,11 @@
 //! The resolver: opens handle maps, joins comparisons to records, forms clusters, and serves each
 //! party its pseudonyms. It never sees an encoding or a block token.
 
+mod answers;
 mod board;
 pub mod clusters;
 mod counts;
+mod event_marks;
 pub mod handle_map;
 mod link_stage;
 mod pseudonym;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use audit::Event;
 use model::lifecycle::{self, Command, NotNow, RunLife};
 use model::{Clock, Digest, RunNumber, approval};
-use secret::key_file::{self, KeyFileError, Purpose};
+use secret::key_file::{KeyFileError, Purpose};
 use secret::{Key32, RecipientSecret};
 use service::Shutdown;
 use tokio::sync::Notify;
@@ -27,6 +29,7 @@ use wire::{Intake, Role};
 
 pub(crate) use board::BoardDesk;
 pub(crate) use counts::FILE as NOISE_FILE;
+pub use event_marks::NotMarks;
 pub use state::{ResolverState, ResolverStep, ReviewTotals, Totals};
 pub use verdicts::VerdictsError;
 
@@ -53,10 +56,11 @@ impl ResolverKeys {
     /// # Errors
     /// [`KeyFileError`] names the file.
     pub fn read(directory: &RoleDir) -> Result<Self, KeyFileError> {
-        let handle_map = key_file::read(&directory.handle_map_key(), Purpose::HandleMap)?;
+        let unlock = directory.unlock();
+        let handle_map = unlock.read(&directory.handle_map_key(), Purpose::HandleMap)?;
         Ok(Self {
             secret: RecipientSecret::from_key(&handle_map),
-            pseudonym: key_file::read(&directory.pseudonym_key(), Purpose::Pseudonym)?,
+            pseudonym: unlock.read(&directory.pseudonym_key(), Purpose::Pseudonym)?,
         })
     }
 }
@@ -125,8 +129,8 @@ impl Resolver {
                 Outcome::Pending => Ok(None),
                 Outcome::Ready(comparisons) => self.link(manifests, comparisons).map(Some),
             },
-            ResolverState::Linked { totals, .. } => match self.may_release(state)? {
-                true => self.release(totals).map(Some),
+            ResolverState::Linked { manifests, totals } => match self.may_release(state)? {
+                true => self.release(manifests, totals).map(Some),
                 false => Ok(None),
             },
             ResolverState::Released { .. }

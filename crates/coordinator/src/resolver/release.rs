@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use model::{Digest, PartyIndex, PartyName, RunNumber};
+use model::agreement::{Clause, Rights};
+use model::{Digest, PartyIndex, PartyName, Refusal, RunNumber, SignedAgreement};
 use serde::{Deserialize, Serialize};
-use wire::{Count, ResultsRow, RowsDigester};
+use wire::{Count, RowsDigester};
 
+use super::answers::{Answers, Known};
 use super::clusters::{self, ClusterRow};
 use super::counts::Counting;
 use super::pseudonym::{LinkageIds, Pseudonyms};
@@ -24,13 +26,56 @@ use crate::project::Project;
 pub(super) struct PartyTotals {
     pub(super) rows: u64,
     pub(super) rows_digest: Digest,
+    /// Its records that took part.
+    pub(super) records: u64,
     pub(super) clusters: Count,
     pub(super) found: Vec<(PartyName, Count)>,
+    /// What the rows tell.
+    pub(super) rights: Rights,
+}
+
+impl PartyTotals {
+    /// What may be served of it under `agreement`, which may have been amended since the release: counts
+    /// as it tells them, and rows only where it still gives all that they tell.
+    ///
+    /// # Errors
+    /// A [`Refusal`] that names the clause.
+    pub(super) fn under(
+        mut self,
+        agreement: &SignedAgreement,
+        party: &PartyName,
+    ) -> Result<Self, Refusal> {
+        let terms = agreement.terms();
+        let mut now = terms.rights(party)?;
+        let keeps_counts = now.counts;
+        now.counts = true;
+        if !now.cover(&self.rights) {
+            let detail = format!(
+                "what was released to {party} tells more than it may have since the agreement was amended; a new run gives what it may"
+            );
+            return Err(Clause::Outputs.refuse(detail));
+        }
+        let retold = |count: Count| match count {
+            _ if !keeps_counts => Count::Withheld,
+            Count::Exact(_) if terms.noise.is_some() => Count::Withheld,
+            Count::Exact(value) | Count::About(value) if value < terms.count_floor.into() => {
+                Count::FewerThan(terms.count_floor)
+            }
+            Count::FewerThan(floor) => Count::FewerThan(floor.max(terms.count_floor)),
+            told => told,
+        };
+        self.clusters = retold(self.clusters);
+        self.found
+            .iter_mut()
+            .for_each(|(_, count)| *count = retold(*count));
+        self.rights.counts &= keeps_counts;
+        Ok(self)
+    }
 }
 
 /// Where the results of a party are.
 pub(super) struct ReleaseFiles {
-    /// 32 bytes a row: record handle and pseudonym.
+    /// Rows in the bytes of [`wire::ResultsRow`].
     pub(super) rows: PathBuf,
     pub(super) totals: PathBuf,
 }
@@ -47,7 +92,11 @@ impl ReleaseFiles {
 
 impl Resolver {
     /// Writes every party's results. Starting over gives the same bytes.
-    pub(super) fn release(&self, totals: &Totals) -> Result<ResolverStep, StageError> {
+    pub(super) fn release(
+        &self,
+        manifests: &[Digest],
+        totals: &Totals,
+    ) -> Result<ResolverStep, StageError> {
         let project = &self.context.project;
         let agreement = self.context.agreed(project.run)?;
         let outputs = self.context.outputs(project.run);
@@ -67,12 +116,22 @@ impl Resolver {
             &self.context.journal,
             &self.keys.pseudonym,
         )?;
-        let release = Release::new(self, project, &rows, &counting);
+        let known = Known::new(&rows, &self.marks(manifests)?);
+        let release = Release {
+            resolver: self,
+            project,
+            ids: LinkageIds::new(&self.keys.pseudonym, project),
+            known: &known,
+            counting: &counting,
+        };
         let kept = review::load(&outputs, &totals.review)?;
         for party in project.schema.party_indices() {
-            release.write(&outputs, party)?;
+            let name = &project.schema.party(party).name;
+            // Who may have nothing is refused when it asks.
+            if let Ok(rights) = agreement.terms().rights(name) {
+                release.write(&outputs, party, rights)?;
+            }
             if totals.review.digest.is_some() {
-                let name = &project.schema.party(party).name;
                 let review = PartyReview::of(party, project, &kept, &totals.review, &counting);
                 review.write(&outputs, name)?;
             }
@@ -106,81 +165,50 @@ struct Release<'a> {
     resolver: &'a Resolver,
     project: &'a Project,
     ids: LinkageIds<'a>,
-    rows: &'a [ClusterRow],
+    known: &'a Known<'a>,
     counting: &'a Counting<'a>,
-    /// By first record of a cluster: the parties with a record in it, by bit.
-    parties: Vec<u32>,
 }
 
-impl<'a> Release<'a> {
-    fn new(
-        resolver: &'a Resolver,
-        project: &'a Project,
-        rows: &'a [ClusterRow],
-        counting: &'a Counting<'a>,
-    ) -> Self {
-        let mut parties = vec![0; rows.len()];
-        for row in rows {
-            parties[row.first as usize] |= 1 << row.party.0;
-        }
-        Self {
-            resolver,
-            project,
-            ids: LinkageIds::new(&resolver.keys.pseudonym, project),
-            rows,
-            counting,
-            parties,
-        }
-    }
-
-    fn own(&self, party: PartyIndex) -> impl Iterator<Item = &ClusterRow> {
-        self.rows.iter().filter(move |row| row.party == party)
-    }
-
-    fn write(&self, outputs: &Path, party: PartyIndex) -> io::Result<()> {
+impl Release<'_> {
+    fn write(&self, outputs: &Path, party: PartyIndex, rights: Rights) -> io::Result<()> {
         let name = &self.project.schema.party(party).name;
         let files = ReleaseFiles::of(outputs, name);
         let pseudonyms = Pseudonyms::new(&self.resolver.keys.pseudonym, self.project, name);
+        let answers = Answers::new(self.known, self.project, &self.ids, &rights, pseudonyms);
         let mut out = OutputFile::create(&files.rows)?;
         let mut digester = RowsDigester::new();
-        for row in self.own(party) {
-            let row = self.results_row(row, &pseudonyms);
+        for row in self.known.own(party).filter(|_| rights.has_rows()) {
+            let row = answers.row(row);
             digester.add(&row);
-            out.write(row.record.as_bytes())?;
-            out.write(row.pseudonym.as_bytes())?;
+            out.write(&row.to_bytes())?;
         }
         out.finish()?;
-        let totals = self.totals(party, digester);
+        let totals = self.totals(party, digester, rights);
         outputs::write_json(&files.totals, &totals)
     }
 
-    fn results_row(&self, row: &ClusterRow, pseudonyms: &Pseudonyms) -> ResultsRow {
-        let first = &self.rows[row.first as usize];
-        let party = &self.project.schema.party(first.party).name;
-        ResultsRow {
-            record: row.record,
-            pseudonym: pseudonyms.of(&self.ids.of(party, &first.record)),
-        }
-    }
-
-    fn totals(&self, party: PartyIndex, digester: RowsDigester) -> PartyTotals {
-        let clusters: BTreeSet<u32> = self.own(party).map(|row| row.first).collect();
+    fn totals(&self, party: PartyIndex, digester: RowsDigester, rights: Rights) -> PartyTotals {
+        let clusters: BTreeSet<u32> = self.known.own(party).map(|row| row.first).collect();
         let others = self.project.schema.party_indices();
         let found = others
             .filter(|other| *other != party)
             .map(|other| self.found(party, other));
         PartyTotals {
             rows: digester.rows(),
+            records: self.known.own(party).count() as u64,
             clusters: self.told(party, clusters.len() as u64, "persons"),
             found: found.collect(),
             rows_digest: digester.finish(),
+            rights,
         }
     }
 
     /// How many records of `party` share a cluster with one of `other`.
     fn found(&self, party: PartyIndex, other: PartyIndex) -> (PartyName, Count) {
-        let is_there = |row: &&ClusterRow| self.parties[row.first as usize] >> other.0 & 1 == 1;
-        let there = self.own(party).filter(is_there);
+        let there = self
+            .known
+            .own(party)
+            .filter(|row| self.known.is_at(row, other));
         let count = count_of(there, self.counting.has_noise());
         let name = self.project.schema.party(other).name.clone();
         let told = self.told(party, count, &format!("found at {name}"));

@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt as _;
 
 use audit::Event;
 use model::agreement::{Clause, Output};
 use model::lifecycle::Phase;
-use model::{PartyName, Pseudonym, RecordHandle, RefusalCode, RunNumber};
+use model::{PartyName, RefusalCode, RunNumber};
 use service::AgreementFault;
 use wire::limits::{MAX_PAGE_ROWS, MAX_TEXT};
 use wire::{
@@ -21,8 +22,6 @@ use super::{Resolver, ResolverState, Totals};
 use crate::intake::failed;
 use crate::lifecycle::{Lifecycle as _, StageError};
 use crate::store::StoredBatch;
-
-const ROW: usize = 32;
 
 impl Results for Resolver {
     fn run_status(&self, party: &PartyName) -> Result<RunStatus, Fault> {
@@ -61,11 +60,12 @@ impl Results for Resolver {
             run,
             rows: totals.rows,
             rows_digest: totals.rows_digest,
-            records: totals.rows,
+            records: totals.records,
             clusters: totals.clusters,
             found: found
                 .map(|(party, records)| Found { party, records })
                 .collect(),
+            rights: totals.rights,
         })
     }
 
@@ -79,10 +79,14 @@ impl Results for Resolver {
         let totals = self.totals(party, run)?;
         let left = totals.rows.saturating_sub(from_row);
         let rows = left.min(limit.min(MAX_PAGE_ROWS) as u64) as usize;
-        let mut bytes = vec![0; rows * ROW];
+        let mut bytes = vec![0; rows * ResultsRow::BYTES];
         let file = File::open(self.release_files(run, party).rows)?;
-        file.read_exact_at(&mut bytes, from_row.saturating_mul(ROW as u64))?;
-        Ok(bytes.chunks_exact(ROW).map(results_row).collect())
+        file.read_exact_at(
+            &mut bytes,
+            from_row.saturating_mul(ResultsRow::BYTES as u64),
+        )?;
+        let (rows, _) = bytes.as_chunks();
+        Ok(rows.iter().map(ResultsRow::from_bytes).collect())
     }
 
     fn review(&self, party: &PartyName, run: RunNumber) -> Result<Review, Fault> {
@@ -112,9 +116,16 @@ impl Resolver {
     fn totals(&self, party: &PartyName, run: RunNumber) -> Result<PartyTotals, Fault> {
         self.released(party, run)?;
         let agreement = self.context.agreement()?;
-        agreement.check_output(party, Output::OwnPseudonyms)?;
-        let text = std::fs::read(self.release_files(run, party).totals)?;
-        serde_json::from_slice(&text).map_err(failed)
+        agreement.terms().rights(party)?;
+        let text = match std::fs::read(self.release_files(run, party).totals) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let detail = format!("run {run} was released when {party} might have nothing");
+                return Err(Clause::Outputs.refuse(detail).into());
+            }
+            text => text?,
+        };
+        let totals: PartyTotals = serde_json::from_slice(&text).map_err(failed)?;
+        Ok(totals.under(&agreement, party)?)
     }
 
     /// The party's pairs of a released run; none where it was linked without review.
@@ -231,15 +242,5 @@ fn waits_for(parties: &[PartyProgress]) -> String {
         "pairs are being compared and linked".to_owned()
     } else {
         format!("waits for {}", missing.join(" and "))
-    }
-}
-
-fn results_row(bytes: &[u8]) -> ResultsRow {
-    let (mut record, mut pseudonym) = ([0; 16], [0; 16]);
-    record.copy_from_slice(&bytes[..16]);
-    pseudonym.copy_from_slice(&bytes[16..]);
-    ResultsRow {
-        record: RecordHandle::new(record),
-        pseudonym: Pseudonym::new(pseudonym),
     }
 }

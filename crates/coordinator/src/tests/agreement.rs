@@ -1,14 +1,15 @@
 //! Nothing is taken, linked or released outside the agreement; each refusal names its clause.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use audit::{Event, FileStore, Log};
 use model::agreement::{Act, Clause};
 use model::lifecycle::Phase;
-use model::{Clock, Day, RefusalCode, RunNumber};
+use model::{Clock, Day, LifeEvent, RecordHandle, RefusalCode, RunNumber};
 use secret::SeededEntropy;
 use service::{AgreementFault, Shutdown};
-use wire::{Fault, Role};
+use wire::{Count, EventMark, Fault, Role};
 
 use super::fixture::{self, Agreed};
 use super::world::{REGISTRIES, World, name, rows};
@@ -120,14 +121,18 @@ fn nothing_is_linked_or_given_out_after_the_last_day() {
 fn a_party_gets_what_its_outputs_allow() {
     let world = World::new();
     let agreed = Agreed::new();
-    let text = agreed.text.replacen(
-        "outputs = [\"own-pseudonyms\", \"counts\"]",
-        "outputs = []",
-        1,
-    );
-    assert_ne!(text, agreed.text);
+    let coordinator = run_with(&world, &agreed.with_outputs("a", "outputs = []"));
+    names(Clause::Outputs, header(&coordinator, "a"));
+    // Nor what is told of single records for review.
+    let review = coordinator.results().review(&name("a"), RunNumber(1));
+    names(Clause::Outputs, review);
+    header(&coordinator, "b").unwrap();
+    assert_eq!(rows(&coordinator, "b").len(), 60);
+}
+
+/// A whole run under another first agreement.
+fn run_with(world: &World, agreed: &Agreed) -> Coordinator {
     std::fs::remove_dir_all(world.directory().agreements()).unwrap();
-    let agreed = Agreed { text };
     std::fs::remove_dir_all(world.offer()).unwrap();
     agreed.offer(&world.offer());
     adopt(&world.directory(), &world.offer()).unwrap();
@@ -136,12 +141,116 @@ fn a_party_gets_what_its_outputs_allow() {
         world.deliver_under(&coordinator, registry, agreed.digest());
     }
     world.finish(&coordinator);
+    coordinator
+}
+
+/// a has persons 0 to 60, b 20 to 80.
+#[test]
+fn a_party_is_told_yes_or_no_without_a_pseudonym() {
+    let world = World::new();
+    let outputs = "outputs = [\"yes-no\"]\nknown_at = [\"b\"]";
+    let coordinator = run_with(&world, &Agreed::new().with_outputs("a", outputs));
+    let told = header(&coordinator, "a").unwrap();
+    assert_eq!(
+        (told.rows, told.records, told.clusters),
+        (60, 60, Count::Withheld)
+    );
+    assert_eq!(told.rights.known_at, [name("b")]);
+    let rows = rows(&coordinator, "a");
+    let known: BTreeSet<RecordHandle> = rows
+        .iter()
+        .filter(|row| row.known_at == 1)
+        .map(|row| row.record)
+        .collect();
+    let shared: BTreeSet<RecordHandle> = (20..60)
+        .map(|person| REGISTRIES[0].record(person))
+        .collect();
+    assert_eq!(known, shared);
+    assert!(rows.iter().all(|row| row.fits(&told.rights)));
+}
+
+#[test]
+fn a_party_that_may_have_counts_alone_gets_them_and_no_rows() {
+    let world = World::new();
+    let agreed = Agreed::new().with_outputs("a", "outputs = [\"counts\"]");
+    let coordinator = run_with(&world, &agreed);
+    let told = header(&coordinator, "a").unwrap();
+    assert_eq!((told.rows, told.records), (0, 60));
+    assert_eq!(told.clusters, Count::Exact(60));
+    assert_eq!(told.found[0].records, Count::Exact(40));
+    assert!(rows(&coordinator, "a").is_empty());
+}
+
+/// What was released is served as far as the agreement in force gives it, also where it gave more when
+/// the run was released.
+#[test]
+fn an_amendment_holds_for_what_was_released_before() {
+    let world = World::new();
+    let coordinator = world.run();
+    let mut before = Agreed::new();
+    let mut amend = |change: &dyn Fn(Agreed) -> Agreed| {
+        let amended = change(before.amended());
+        let offer = world
+            .offer()
+            .with_file_name(&amended.digest().to_string()[..9]);
+        amended.offer(&offer);
+        adopt(&world.directory(), &offer).unwrap();
+        before = amended;
+    };
+    let floored = |agreed: Agreed| Agreed {
+        text: agreed.text.replace("count_floor = 5", "count_floor = 50"),
+    };
+    amend(&floored);
+    let told = header(&coordinator, "a").unwrap();
+    assert_eq!(told.clusters, Count::Exact(60));
+    assert_eq!(told.found[0].records, Count::FewerThan(50));
+    amend(&|agreed| agreed.with_outputs("a", "outputs = [\"own-pseudonyms\"]"));
+    let told = header(&coordinator, "a").unwrap();
+    assert_eq!((told.rows, told.clusters), (60, Count::Withheld));
+    assert_eq!(told.found[0].records, Count::Withheld);
+    amend(&|agreed| {
+        let text = agreed
+            .text
+            .replacen("[\"own-pseudonyms\"]", "[\"counts\"]", 1);
+        Agreed { text }
+    });
     names(Clause::Outputs, header(&coordinator, "a"));
-    // Nor what is told of single records for review.
-    let review = coordinator.results().review(&name("a"), RunNumber(1));
-    names(Clause::Outputs, review);
+    let results = coordinator.results();
+    let page = results.results_rows(&name("a"), RunNumber(1), 0, 7);
+    names(Clause::Outputs, page);
     header(&coordinator, "b").unwrap();
-    assert_eq!(rows(&coordinator, "b").len(), 60);
+}
+
+/// Marks that nobody is to have notice of are not taken in.
+#[test]
+fn event_marks_that_were_not_agreed_on_fail_the_run() {
+    let world = World::new();
+    let coordinator = world.open();
+    world.deliver(&coordinator, &REGISTRIES[0]);
+    let (manifest, rows) = REGISTRIES[1].encodings();
+    fixture::upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
+    let intake = coordinator.intake(Role::Resolver);
+    let key = intake.describe(&name("b")).unwrap().resolver_key.unwrap();
+    let mark = EventMark {
+        record: REGISTRIES[1].record(30),
+        event: LifeEvent::Death,
+    };
+    let head = [wire::EVENT_MARKS_MAGIC, &1_u32.to_le_bytes()].concat();
+    let (mut manifest, _) = REGISTRIES[1].handle_map(key);
+    let entries = REGISTRIES[1].entries();
+    let sealed = fixture::seal(&manifest, key, &[&entries, &head, &mark.to_bytes()]);
+    manifest.records = 60;
+    manifest.bytes = sealed.len() as u64;
+    manifest.payload_digest = model::Digest::of(&sealed);
+    fixture::upload(&*intake, &manifest, &sealed);
+    coordinator.advance(&Shutdown::new()).unwrap();
+    let told = coordinator.results().run_status(&name("a")).unwrap();
+    assert_eq!(told.state, Phase::Failed);
+    assert!(
+        told.detail.contains("the handle map of b marks each death"),
+        "{}",
+        told.detail
+    );
 }
 
 #[test]

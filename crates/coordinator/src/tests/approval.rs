@@ -1,7 +1,10 @@
 //! Nothing is released before every custodian's officer has approved exactly what came out.
 
+use model::agreement::{Act, Statement};
 use model::lifecycle::Phase;
+use model::signature::{PublicKey, Signature};
 use model::{RefusalCode, RunNumber};
+use secret::{Key32, SigningKey};
 use service::Shutdown;
 use wire::{Fault, Posting, RunStatus, Topic};
 
@@ -190,4 +193,84 @@ fn a_card_that_the_officer_did_not_sign_is_not_put_up() {
         .board()
         .post(card, &Agreed::posting("a", b"a card".to_vec()))
         .unwrap();
+}
+
+/// Nor of what the node puts up after it.
+#[test]
+fn a_commitment_that_the_key_of_the_card_did_not_sign_is_not_put_up() {
+    let world = World::new();
+    let coordinator = world.open();
+    let epoch = model::Epoch(1);
+    let post = |topic, posting: &Posting| coordinator.board().post(topic, posting);
+    let node = SigningKey::from_seed(&Key32::from_bytes(&mut [3; 32]));
+    let signed = |document: &[u8]| Posting {
+        party: name("a"),
+        document: document.to_vec(),
+        signature: Signature::make(document, node.public(), |bytes| node.sign(bytes)),
+    };
+    let commitment = signed(b"a commitment");
+    let topic = Topic::Commitment(epoch);
+    assert_eq!(code(post(topic, &commitment)), RefusalCode::WrongState);
+    let card = format!("signing = \"{}\"\n", PublicKey::new(node.public()));
+    let card = Agreed::posting("a", card.into_bytes());
+    post(Topic::Card(epoch), &card).unwrap();
+    let rubbish = Agreed::posting("a", b"rubbish".to_vec());
+    assert_eq!(code(post(topic, &rubbish)), RefusalCode::OutsideAgreement);
+    post(topic, &commitment).unwrap();
+}
+
+/// What an officer says, put up by the node: taken up at once, and told to the others.
+#[test]
+fn a_statement_that_is_relayed_suspends_and_is_told_to_the_others() {
+    let world = World::new();
+    let coordinator = world.open();
+    let agreed = world.agreed();
+    let said = |party: &str, number, act| {
+        let date = "2023-11-14".parse().unwrap();
+        let about = agreed.digest();
+        let statement = Statement::new(about, name(party), number, act, "doubt", date);
+        toml::to_string(&statement).unwrap().into_bytes()
+    };
+    let topic = Topic::Statements(1);
+    let board = coordinator.board();
+    let suspend = said("a", 1, Act::Suspend);
+    // Another officer's, or in another's name.
+    let forged = Posting {
+        party: name("a"),
+        ..Agreed::posting("b", suspend.clone())
+    };
+    assert_eq!(
+        code(board.post(topic, &forged)),
+        RefusalCode::OutsideAgreement
+    );
+    let foreign = Agreed::posting("b", suspend.clone());
+    assert_eq!(code(board.post(topic, &foreign)), RefusalCode::WrongParty);
+    assert!(board.read(&name("b"), topic).unwrap().is_empty());
+    let posting = Agreed::posting("a", suspend.clone());
+    for _ in 0..2 {
+        board.post(topic, &posting).unwrap();
+    }
+    assert_eq!(board.read(&name("b"), topic).unwrap(), [posting]);
+    let (manifest, _) = REGISTRIES[1].encodings();
+    let intake = coordinator.intake(wire::Role::Matcher);
+    let Err(Fault::Refused(refusal)) = intake.open_batch(&name("b"), &manifest) else {
+        panic!("taken during a suspension");
+    };
+    assert!(
+        refusal.detail.starts_with("clause `suspension`"),
+        "{refusal}"
+    );
+    let resume = Agreed::posting("a", said("a", 2, Act::Resume));
+    board.post(topic, &resume).unwrap();
+    // The earlier one, late: no news.
+    board.post(topic, &Agreed::posting("a", suspend)).unwrap();
+    assert_eq!(board.read(&name("b"), topic).unwrap(), [resume]);
+    intake.open_batch(&name("b"), &manifest).unwrap();
+    // Of an agreement that is not in force there is nothing to say.
+    assert!(
+        board
+            .read(&name("b"), Topic::Statements(2))
+            .unwrap()
+            .is_empty()
+    );
 }

@@ -95,6 +95,7 @@ impl Agreed {
             retention_days: 30,
             noise: None,
             disclosure: None,
+            decoys: None,
             risk: None,
             custodians: schema.parties.iter().map(custodian).collect(),
             coordinator: "The linkage unit".to_owned(),
@@ -105,10 +106,28 @@ impl Agreed {
 
     /// The amendment that follows it.
     pub(crate) fn amended(&self) -> Self {
-        let number = format!("number = 2\nreplaces = \"{}\"", self.digest());
+        let lines = self.text.lines();
+        let lines = lines.filter(|line| !line.starts_with("replaces = "));
+        let next = |line: &str| match line.strip_prefix("number = ") {
+            Some(number) => {
+                let number = number.parse::<u32>().unwrap() + 1;
+                format!("number = {number}\nreplaces = \"{}\"\n", self.digest())
+            }
+            None => format!("{line}\n"),
+        };
         Self {
-            text: self.text.replace("number = 1", &number),
+            text: lines.map(next).collect(),
         }
+    }
+
+    /// With these outputs for `party`.
+    pub(crate) fn with_outputs(&self, party: &str, outputs: &str) -> Self {
+        let place = self.text.find(&format!("name = \"{party}\"")).unwrap();
+        let (head, tail) = self.text.split_at(place);
+        let given = "outputs = [\"own-pseudonyms\", \"counts\"]";
+        let text = [head, &tail.replacen(given, outputs, 1)].concat();
+        assert_ne!(text, self.text);
+        Self { text }
     }
 
     fn key(party: &PartyName) -> SigningKey {

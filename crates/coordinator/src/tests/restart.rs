@@ -1,11 +1,15 @@
 //! A program that is stopped at any point goes on to the same bytes.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
 use model::RunNumber;
 use service::Shutdown;
 use wire::Role;
 
 use super::fixture;
 use super::world::{REGISTRIES, World, name};
+use crate::Coordinator;
 use crate::directory::RoleDir;
 use crate::lifecycle::{Lifecycle, StageError};
 use crate::matcher::MatcherState;
@@ -152,4 +156,53 @@ fn set<L: Lifecycle>(world: &World, role: Role, state: &L) {
     let store = SqliteStore::open(&role_dir(world, role)).unwrap();
     let text = serde_json::to_string(state).unwrap();
     store.save_run(fixture::project().run, &text).unwrap();
+}
+
+/// Every file under `dir` that has a key in clear: ours, or PEM.
+fn in_clear(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(in_clear(&path));
+        } else if let Ok(text) = std::fs::read_to_string(&path)
+            && (text.starts_with("symbolon-key-v1") || text.contains("PRIVATE KEY"))
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_coordinator_whose_keys_are_sealed_works_by_its_passphrase_and_not_without() {
+    let world = World::new();
+    drop(world.run());
+    let directory = world.directory();
+    let passphrase = world.offer().with_file_name("passphrase");
+    std::fs::write(&passphrase, "four words of mine\n").unwrap();
+    std::fs::set_permissions(&passphrase, std::fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(in_clear(directory.path()).len(), 7);
+    for _ in 0..2 {
+        crate::seal_keys(&directory, &passphrase).unwrap();
+    }
+    assert_eq!(in_clear(directory.path()), Vec::<PathBuf>::new());
+    world.open_run(2);
+    let coordinator = world.open();
+    let results = coordinator.results();
+    results
+        .results_header(&name("a"), model::RunNumber(1))
+        .unwrap();
+    drop(results);
+    drop(coordinator);
+    let destroy = crate::Destroy::Run(model::RunNumber(1));
+    crate::destroy(&directory, destroy, fixture::clock()).unwrap();
+    std::fs::write(&passphrase, "four words of yours\n").unwrap();
+    let refused = Coordinator::open(directory, fixture::clock())
+        .err()
+        .unwrap();
+    assert!(
+        format!("{refused:?}").contains("WrongPassphrase"),
+        "{refused:?}"
+    );
 }

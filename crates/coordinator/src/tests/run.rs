@@ -38,7 +38,7 @@ fn recipients_share_no_pseudonym() {
     let of = |party: &str| -> HashSet<Pseudonym> {
         rows(&coordinator, party)
             .iter()
-            .map(|row| row.pseudonym)
+            .map(|row| row.pseudonym.unwrap())
             .collect()
     };
     assert!(of("a").is_disjoint(&of("b")));

@@ -109,8 +109,9 @@ impl<'a> Answerer<'a> {
         let mut by_record: BTreeMap<u32, Vec<Comparison<'c>>> = BTreeMap::new();
         for met in form.iter(comparisons) {
             self.join().check(met)?;
-            let record = self.rows.record(met.right())?;
-            by_record.entry(record).or_default().push(met);
+            if let Some(record) = self.rows.record(met.right())? {
+                by_record.entry(record).or_default().push(met);
+            }
         }
         Ok(by_record)
     }

@@ -154,6 +154,9 @@ impl Join<'_> {
             self.check(comparison)?;
             let left = rows.record(comparison.left())?;
             let right = rows.record(comparison.right())?;
+            let (Some(left), Some(right)) = (left, right) else {
+                continue;
+            };
             if left != right {
                 let bucket = left.min(right) as usize * BUCKETS / all;
                 self.push_met(comparison, (left, right), &mut sorted[bucket]);

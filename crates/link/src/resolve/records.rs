@@ -9,6 +9,9 @@ use rayon::prelude::*;
 use super::{HandlePair, ResolveError};
 use crate::comparison::RowId;
 
+/// The place of what is no record.
+const NOBODY: u32 = u32::MAX;
+
 /// The handle map of one batch of a party: which record each of its rows belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordSet {
@@ -16,19 +19,24 @@ pub struct RecordSet {
     pub party: PartyIndex,
     /// The records, in the order they first occur.
     records: Vec<RecordHandle>,
-    /// By row: its record, as a place in `records`.
+    /// By row: its record, as a place in `records`; [`NOBODY`] for a decoy's.
     rows: Vec<u32>,
     handles_digest: Digest,
 }
 
 impl RecordSet {
-    /// The map that `handles` tell, row after row.
+    /// The map that `handles` tell, row after row. A row of [`RecordHandle::NOBODY`] is a decoy: no comparison
+    /// with it counts.
     pub fn of(party: PartyIndex, handles: impl IntoIterator<Item = HandlePair>) -> Self {
         let mut digester = Digester::new();
         let mut places: HashMap<RecordHandle, u32> = HashMap::new();
         let (mut records, mut rows) = (Vec::new(), Vec::new());
         for (row, record) in handles {
             digester.update(row.as_bytes());
+            if record == RecordHandle::NOBODY {
+                rows.push(NOBODY);
+                continue;
+            }
             let place = *places.entry(record).or_insert_with(|| {
                 records.push(record);
                 records.len() as u32 - 1
@@ -142,12 +150,12 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The number of the record a row belongs to.
-    pub(super) fn record(&self, id: RowId) -> Result<u32, ResolveError> {
+    /// The number of the record a row belongs to; none for a decoy's.
+    pub(super) fn record(&self, id: RowId) -> Result<Option<u32>, ResolveError> {
         let RowId { batch, row } = id;
         let set = self.sets.get(usize::from(batch));
         let place = set.and_then(|set| set.rows.get(row as usize));
-        let number = place.map(|place| self.numbers[usize::from(batch)][*place as usize]);
-        number.ok_or(ResolveError::UnknownRow { batch, row })
+        let place = *place.ok_or(ResolveError::UnknownRow { batch, row })?;
+        Ok((self.numbers[usize::from(batch)].get(place as usize)).copied())
     }
 }

@@ -69,7 +69,7 @@ fn record_handle(record: usize) -> RecordHandle {
     let mut bytes = [0; 16];
     // Handles come in no order that the records have.
     bytes[..8].copy_from_slice(
-        &(record as u64)
+        &(record as u64 + 1)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             .to_be_bytes(),
     );

@@ -2,11 +2,13 @@
 //! another.
 
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use super::{
     Agreement, FORMAT, MAX_AGREEMENT_BYTES, MAX_MEMBERS, MAX_RETENTION_DAYS, MAX_TEXT, Member,
-    MemberRole, is_hidden,
+    MemberRole, Output, is_hidden,
 };
+use crate::id::PartyName;
 use crate::profile::Profile;
 use crate::schema::{MAX_PASSES, MAX_REVIEW_PAIRS};
 
@@ -38,6 +40,8 @@ pub enum AgreementError {
 /// The most false positives out of a thousand that an answer may be agreed to have.
 const MAX_FALSE_POSITIVES: u32 = 200;
 
+/// The most decoys for a thousand records: as many as there are records.
+const MAX_DECOYS: u32 = 1000;
 /// The fewest people an attack may be made on: of fewer it says nothing.
 const RISK_PEOPLE_LEAST: u32 = 100;
 /// The most: of more an attack takes days.
@@ -84,6 +88,7 @@ impl Agreement {
         self.check_order()?;
         self.check_numbers()?;
         self.check_disclosure()?;
+        self.check_decoys()?;
         self.check_risk()?;
         self.check_members()
     }
@@ -149,6 +154,19 @@ impl Agreement {
         }
     }
 
+    fn check_decoys(&self) -> Checked {
+        match self.decoys {
+            None => Ok(()),
+            Some(_) if !self.profile.is_block_keyed() => {
+                wrong("decoys", "the profile's encodings do not depend on blocks")
+            }
+            Some(decoys) if decoys.permille == 0 || decoys.permille > MAX_DECOYS => {
+                wrong("decoys.permille", format!("from 1 to {MAX_DECOYS}"))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     fn check_risk(&self) -> Checked {
         let Some(risk) = self.risk else {
             return Ok(());
@@ -183,6 +201,9 @@ impl Agreement {
         if self.custodians().count() < 2 {
             return wrong("member", "at least two custodians");
         }
+        self.member
+            .iter()
+            .try_for_each(|member| self.check_outputs(member))?;
         for role in [MemberRole::Matcher, MemberRole::Resolver] {
             let mut members = self.member.iter();
             if !members.any(|member| member.roles.contains(&role)) {
@@ -194,6 +215,41 @@ impl Agreement {
         }
         Ok(())
     }
+}
+
+impl Agreement {
+    /// What an output is told of stands beside it, and nowhere else.
+    fn check_outputs(&self, member: &Member) -> Checked {
+        let place = |entry: &str| format!("{}.{entry}", place(member));
+        let is_other = |name: &PartyName| {
+            let mut others = self.custodians().filter(|other| other.name != member.name);
+            others.any(|other| other.name == *name)
+        };
+        if !is_distinct(&member.outputs) {
+            return wrong(place("outputs"), "each stands once");
+        }
+        if member.known_at.is_empty() == member.outputs.contains(&Output::YesNo) {
+            return wrong(
+                place("known_at"),
+                "stands exactly where `outputs` has `yes-no`",
+            );
+        }
+        if !is_distinct(&member.known_at) || !member.known_at.iter().all(is_other) {
+            return wrong(place("known_at"), "names other custodians, each once");
+        }
+        if member.events.is_empty() == member.outputs.contains(&Output::LifeEvents) {
+            let problem = "stands exactly where `outputs` has `life-events`";
+            return wrong(place("events"), problem);
+        }
+        match is_distinct(&member.events) {
+            true => Ok(()),
+            false => wrong(place("events"), "each stands once"),
+        }
+    }
+}
+
+fn is_distinct<T: Eq + Hash>(list: &[T]) -> bool {
+    list.iter().collect::<HashSet<_>>().len() == list.len()
 }
 
 fn check_member(member: &Member) -> Checked {

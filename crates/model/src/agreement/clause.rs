@@ -47,6 +47,8 @@ pub enum Clause {
     Member,
     /// `member.outputs`.
     Outputs,
+    /// `member.events`.
+    Events,
 }
 
 impl Clause {
@@ -73,6 +75,7 @@ impl Clause {
             Self::Risk => "risk",
             Self::Member => "member",
             Self::Outputs => "member.outputs",
+            Self::Events => "member.events",
         }
     }
 

@@ -1,8 +1,8 @@
 //! Drafting an agreement: what follows from the linkage schema is filled in, people say the rest.
 
 use super::{
-    Agreement, AgreementError, Disclosure, FORMAT, Kind, Member, MemberRole, NoiseRules, Output,
-    RiskRules,
+    Agreement, AgreementError, DecoyRules, Disclosure, FORMAT, Kind, Member, MemberRole,
+    NoiseRules, Output, RiskRules,
 };
 use crate::day::Day;
 use crate::digest::Digest;
@@ -30,6 +30,8 @@ pub struct Draft {
     pub noise: Option<NoiseRules>,
     /// On-demand disclosure, where the profile has block keys.
     pub disclosure: Option<Disclosure>,
+    /// Decoys, where the profile has block keys.
+    pub decoys: Option<DecoyRules>,
     /// What the risk report may say before anything leaves.
     pub risk: Option<RiskRules>,
     /// By party of the schema: who signs for it.
@@ -88,6 +90,7 @@ impl Draft {
             retention_days: self.retention_days,
             noise: self.noise,
             disclosure: self.disclosure.filter(|_| schema.profile.is_block_keyed()),
+            decoys: self.decoys.filter(|_| schema.profile.is_block_keyed()),
             risk: self.risk,
             member,
         }
@@ -104,6 +107,8 @@ impl Draft {
             dpo: None,
             dpo_key: None,
             outputs: Vec::new(),
+            known_at: Vec::new(),
+            events: Vec::new(),
         }
     }
 }
@@ -119,6 +124,8 @@ impl DraftMember {
             dpo: Some(self.dpo.clone()),
             dpo_key: Some(self.dpo_key),
             outputs: vec![Output::OwnPseudonyms, Output::Counts],
+            known_at: Vec::new(),
+            events: Vec::new(),
         }
     }
 }

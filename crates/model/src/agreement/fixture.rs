@@ -52,6 +52,7 @@ pub(super) fn draft() -> Draft {
         retention_days: 30,
         noise: None,
         disclosure: None,
+        decoys: None,
         risk: None,
         custodians: vec![custodian(b'a'), custodian(b'b')],
         coordinator: "The linkage unit".to_owned(),

@@ -8,6 +8,7 @@
 mod check;
 mod clause;
 mod draft;
+mod rights;
 mod signed;
 mod statement;
 
@@ -16,12 +17,14 @@ use serde::{Deserialize, Serialize};
 pub use check::AgreementError;
 pub use clause::Clause;
 pub use draft::{Draft, DraftMember};
+pub use rights::Rights;
 pub use signed::{SignedAgreement, Standing};
 pub use statement::{Act, MAX_STATEMENT_BYTES, Statement, StatementError};
 
 use crate::day::Day;
 use crate::digest::Digest;
 use crate::id::{FieldName, PartyName, ProjectName};
+use crate::life_event::LifeEvent;
 use crate::profile::Profile;
 use crate::refusal::Refusal;
 
@@ -64,20 +67,15 @@ pub enum MemberRole {
 pub enum Output {
     /// A pseudonym of its own for each of its records.
     OwnPseudonyms,
-    /// Whether a person is known elsewhere, yes or no.
+    /// Of each of its records, whether the person is known at the parties in `known_at`, yes or no.
     YesNo,
     /// Counts, none below the floor.
     Counts,
-    /// Notices of births, deaths and marriages of people it knows.
+    /// Notices of the events in `events` that another party has registered of people it knows.
     LifeEvents,
 }
 
 impl Output {
-    /// Whether the programs give it.
-    pub const fn is_served(self) -> bool {
-        matches!(self, Self::OwnPseudonyms | Self::Counts)
-    }
-
     /// The output's name in agreements.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -108,6 +106,12 @@ pub struct Member {
     /// What may be released to it.
     #[serde(default)]
     pub outputs: Vec<Output>,
+    /// With `yes-no`: the parties it is told of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_at: Vec<PartyName>,
+    /// With `life-events`: the events it is told of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<LifeEvent>,
 }
 
 impl Member {
@@ -142,6 +146,22 @@ impl Default for Disclosure {
         Self {
             false_positives_permille: 10,
         }
+    }
+}
+
+/// Records of nobody that nodes mix among theirs, known to the resolver alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecoyRules {
+    /// About how many for a thousand records.
+    pub permille: u32,
+}
+
+impl DecoyRules {
+    /// As many as the profile has where nobody says.
+    pub fn of(profile: Profile) -> Option<Self> {
+        let permille = profile.decoys_permille();
+        (permille > 0).then_some(Self { permille })
     }
 }
 
@@ -208,6 +228,9 @@ pub struct Agreement {
     /// On-demand disclosure; without it nodes send the encodings of all their blocks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disclosure: Option<Disclosure>,
+    /// Decoys; none when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decoys: Option<DecoyRules>,
     /// What the risk report may say; without it none is asked for, but where encodings are open to all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<RiskRules>,
@@ -232,12 +255,6 @@ impl Agreement {
     pub fn check_served(&self) -> Result<(), Refusal> {
         for member in &self.member {
             let name = &member.name;
-            if let Some(output) = member.outputs.iter().find(|output| !output.is_served()) {
-                let output = output.as_str();
-                let detail =
-                    format!("{name} is to have {output}, which these programs do not give yet");
-                return Err(Clause::Outputs.refuse(detail));
-            }
             if !member.is_custodian() && !member.outputs.is_empty() {
                 let detail = format!(
                     "{name} holds no records, and these programs give outputs to custodians alone"

@@ -7,6 +7,7 @@ use super::{Agreement, Clause, Output};
 use crate::day::Day;
 use crate::digest::Digest;
 use crate::id::{PartyName, ProjectName, RunNumber};
+use crate::life_event::LifeEvent;
 use crate::refusal::Refusal;
 use crate::schema::LinkageSchema;
 use crate::signature::{Signature, Verify};
@@ -213,7 +214,29 @@ impl SignedAgreement {
             let pairs = schema.review.pairs;
             return Err(Clause::ReviewPairs.refuse(format!("the schema has {pairs}")));
         }
-        self.check_parties(schema)
+        self.check_parties(schema)?;
+        self.check_events(schema)
+    }
+
+    /// Whether somebody else's registry marks every event that a member is to have notice of.
+    fn check_events(&self, schema: &LinkageSchema) -> Result<(), Refusal> {
+        for member in self.agreement.custodians() {
+            let is_marked = |event: LifeEvent| {
+                let mut others = schema
+                    .parties
+                    .iter()
+                    .filter(|party| party.name != member.name);
+                others.any(|party| party.marks(event))
+            };
+            if let Some(event) = member.events.iter().find(|event| !is_marked(**event)) {
+                let detail = format!(
+                    "{} is to have notice of each {event}, which no other registry of the schema marks",
+                    member.name
+                );
+                return Err(Clause::Events.refuse(detail));
+            }
+        }
+        Ok(())
     }
 
     fn check_parties(&self, schema: &LinkageSchema) -> Result<(), Refusal> {

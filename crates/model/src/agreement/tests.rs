@@ -4,6 +4,7 @@ use super::fixture::{draft, key, noon, schema, sign, signed, text, verify};
 use super::{Act, Agreement, AgreementError, Clause, Output, SignedAgreement, Standing, Statement};
 use crate::digest::Digest;
 use crate::id::RunNumber;
+use crate::life_event::LifeEvent;
 use crate::refusal::{Refusal, RefusalCode};
 use crate::schema::LinkageSchema;
 
@@ -100,6 +101,94 @@ fn members_have_what_they_may_have() {
     names(Clause::Outputs, check("a", Output::YesNo));
     names(Clause::Outputs, check("linkage-unit", Output::Counts));
     names(Clause::Member, check("c", Output::Counts));
+}
+
+const OUTPUTS: &str = "outputs = [\"own-pseudonyms\", \"counts\"]";
+
+/// The text with other outputs for the first custodian.
+fn with_outputs(outputs: &str) -> String {
+    let changed = text().replacen(OUTPUTS, outputs, 1);
+    assert_ne!(changed, text());
+    changed
+}
+
+#[test]
+fn answers_and_notices_say_of_whom_and_of_what() {
+    let outputs = "outputs = [\"yes-no\", \"life-events\"]";
+    let told = format!("{outputs}\nknown_at = [\"b\"]\nevents = [\"death\"]");
+    let agreement = signed(&with_outputs(&told));
+    let rights = agreement.terms().rights(&"a".parse().unwrap()).unwrap();
+    assert_eq!(rights.known_at, ["b".parse().unwrap()]);
+    assert_eq!(rights.events, [LifeEvent::Death]);
+    assert!(!rights.pseudonyms && !rights.counts);
+    assert!(agreement.terms().gives_notice_of(LifeEvent::Death));
+    assert!(!agreement.terms().gives_notice_of(LifeEvent::Birth));
+    for (outputs, entry) in [
+        ("outputs = [\"yes-no\"]", "member a.known_at"),
+        (
+            "outputs = [\"yes-no\"]\nknown_at = [\"a\"]",
+            "member a.known_at",
+        ),
+        (
+            "outputs = [\"yes-no\"]\nknown_at = [\"linkage-unit\"]",
+            "member a.known_at",
+        ),
+        (
+            "outputs = [\"yes-no\"]\nknown_at = [\"b\", \"b\"]",
+            "member a.known_at",
+        ),
+        (
+            "outputs = [\"counts\"]\nknown_at = [\"b\"]",
+            "member a.known_at",
+        ),
+        ("outputs = [\"life-events\"]", "member a.events"),
+        (
+            "outputs = [\"counts\"]\nevents = [\"death\"]",
+            "member a.events",
+        ),
+        (
+            "outputs = [\"life-events\"]\nevents = [\"death\", \"death\"]",
+            "member a.events",
+        ),
+        ("outputs = [\"counts\", \"counts\"]", "member a.outputs"),
+    ] {
+        assert_eq!(entry_of(&with_outputs(outputs)), entry, "{outputs}");
+    }
+    let unknown = with_outputs("outputs = [\"life-events\"]\nevents = [\"adoption\"]");
+    let error = Agreement::parse(unknown.as_bytes()).unwrap_err();
+    assert!(matches!(error, AgreementError::Toml(_)));
+}
+
+#[test]
+fn notices_are_of_events_that_another_registry_marks() {
+    let events = "outputs = [\"life-events\"]\nevents = [\"death\"]";
+    names(
+        Clause::Events,
+        signed(&with_outputs(events)).check_schema(&schema()),
+    );
+    let marking = |party: &str| {
+        let name = format!("name = \"{party}\"\n");
+        let marks =
+            format!("{name}events = {{ column = \"kind\", codes = {{ d = \"death\" }} }}\n");
+        let text = super::fixture::SCHEMA.replace(&name, &marks);
+        LinkageSchema::parse(&text).unwrap()
+    };
+    let check = |schema: &LinkageSchema| {
+        let text = draft().to_text(schema).unwrap();
+        signed(&text.replacen(OUTPUTS, events, 1)).check_schema(schema)
+    };
+    check(&marking("b")).unwrap();
+    // What its own registry marks is no news to it.
+    names(Clause::Events, check(&marking("a")));
+}
+
+#[test]
+fn who_may_have_nothing_is_told_so() {
+    let agreement = signed(&with_outputs("outputs = []"));
+    let rights = |party: &str| agreement.terms().rights(&party.parse().unwrap());
+    names(Clause::Outputs, rights("a"));
+    names(Clause::Member, rights("c"));
+    assert!(rights("b").unwrap().pseudonyms);
 }
 
 #[test]
@@ -273,4 +362,39 @@ fn an_amendment_is_signed_by_old_and_new_keys() {
     let amended = SignedAgreement::verify(document, &signatures, verify).unwrap();
     let outcome = amended.check_follows(&before, document, &signatures, verify);
     names(Clause::Replaces, outcome);
+}
+
+#[test]
+fn what_is_asked_of_uploads_has_limits() {
+    let base = text();
+    let with = |tables: &str| format!("{base}\n{tables}");
+    for (tables, entry) in [
+        (
+            "[risk]\nmost_named_permille = 1001\npeople = 500",
+            "risk.most_named_permille",
+        ),
+        (
+            "[risk]\nmost_named_permille = 100\npeople = 99",
+            "risk.people",
+        ),
+        (
+            "[risk]\nmost_named_permille = 100\npeople = 50001",
+            "risk.people",
+        ),
+        ("[decoys]\npermille = 0", "decoys.permille"),
+        ("[decoys]\npermille = 1001", "decoys.permille"),
+    ] {
+        assert_eq!(entry_of(&with(tables)), entry);
+    }
+    let open = base.replace("profile = \"standard\"", "profile = \"compat\"");
+    assert_eq!(
+        entry_of(&format!("{open}\n[decoys]\npermille = 10")),
+        "decoys"
+    );
+    let read = |text: &str| Agreement::parse(text.as_bytes()).unwrap();
+    let asked = read(&with("[risk]\nmost_named_permille = 0\npeople = 100"));
+    assert_eq!(asked.risk_rules().map(|risk| risk.people), Some(100));
+    // Encodings that anybody can compare leave under a report, asked for or not.
+    assert_eq!(read(&base).risk_rules(), None);
+    assert!(read(&open).risk_rules().is_some());
 }

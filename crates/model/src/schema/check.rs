@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::block::{BlockComponent, BlockForm};
 use super::date_format::DateFormat;
 use super::{
-    FORMAT, Field, FieldKind, FieldSource, LinkageSchema, MAX_FIELDS, MAX_PARTIES, MAX_PASSES,
-    MAX_REVIEW_PAIRS, MAX_SCHEMA_BYTES, Party, Pass, digest_of, own_name, raw, standard,
+    EventSource, FORMAT, Field, FieldKind, FieldSource, LinkageSchema, MAX_FIELDS, MAX_PARTIES,
+    MAX_PASSES, MAX_REVIEW_PAIRS, MAX_SCHEMA_BYTES, Party, Pass, digest_of, own_name, raw,
+    standard,
 };
 use crate::id::{FieldName, IdError};
 use crate::layout::MAX_PARTS;
@@ -259,6 +260,7 @@ fn parties(raw: &[raw::Party], fields: &[Field]) -> Result<Vec<Party>, SchemaErr
             title: party.title.clone(),
             duplicates: party.duplicates,
             record_id: party.record_id.clone(),
+            events: events(party.events.as_ref(), &place)?,
             sources: sources(&party.map, fields, &place)?,
         };
         if parties.iter().any(|known| known.name == checked.name) {
@@ -267,6 +269,19 @@ fn parties(raw: &[raw::Party], fields: &[Field]) -> Result<Vec<Party>, SchemaErr
         parties.push(checked);
     }
     Ok(parties)
+}
+
+fn events(raw: Option<&raw::Events>, place: &str) -> Result<Option<EventSource>, SchemaError> {
+    let Some(raw) = raw else { return Ok(None) };
+    let is_plain = |code: &String| !code.is_empty() && *code == code.trim().to_lowercase();
+    if raw.column.is_empty() || raw.codes.is_empty() || !raw.codes.keys().all(is_plain) {
+        let problem = "`events` has a column, and codes in lower case without blanks around them";
+        return entry(place, problem);
+    }
+    Ok(Some(EventSource {
+        column: raw.column.clone(),
+        codes: raw.codes.clone(),
+    }))
 }
 
 fn sources(

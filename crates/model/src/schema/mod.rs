@@ -19,6 +19,7 @@ pub use date_format::{DateFormat, DatePiece};
 
 use crate::digest::{Digest, Digester};
 use crate::id::{FieldName, PartyIndex, PartyName, PassIndex};
+use crate::life_event::LifeEvent;
 use crate::profile::Profile;
 
 /// The version of the schema language this program reads.
@@ -132,8 +133,27 @@ pub struct Party {
     pub duplicates: bool,
     /// The column with the custodian's own key of a row.
     pub record_id: String,
+    /// How its registry marks the life events it records, where it is a register of any.
+    pub events: Option<EventSource>,
     /// Where each of the schema's fields is, by field; `None` where the party does not have it.
     pub sources: Vec<Option<FieldSource>>,
+}
+
+impl Party {
+    /// Whether its registry marks records of this event.
+    pub fn marks(&self, event: LifeEvent) -> bool {
+        let mut marked = self.events.iter().flat_map(|source| source.codes.values());
+        marked.any(|marked| *marked == event)
+    }
+}
+
+/// The column that says which life event a record is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventSource {
+    /// The column.
+    pub column: String,
+    /// The recorded word, lower case, to the event; a record with another word is of none.
+    pub codes: BTreeMap<String, LifeEvent>,
 }
 
 /// What leaves the coordinator.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{AgeSource, FieldKind, NameOrder, ReleaseRules, ReviewRules};
+use crate::life_event::LifeEvent;
 use crate::profile::Profile;
 
 /// The whole file.
@@ -52,7 +53,17 @@ pub(super) struct Party {
     pub(super) title: String,
     pub(super) duplicates: bool,
     pub(super) record_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) events: Option<Events>,
     pub(super) map: BTreeMap<String, Source>,
+}
+
+/// A party's `events`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Events {
+    pub(super) column: String,
+    pub(super) codes: BTreeMap<String, LifeEvent>,
 }
 
 /// One line of a party's `[party.map]`.

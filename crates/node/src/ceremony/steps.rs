@@ -19,7 +19,7 @@ use super::documents::{Card, Commitment, Confirmation, Document, Head, Kind, Sha
 use super::protocol::{Ceremony, Way, confirmation};
 use crate::error::NodeError;
 use crate::files::{io_error, read_text, write};
-use crate::linkage_key::{Fingerprint, put};
+use crate::linkage_key::Fingerprint;
 use crate::open::Node;
 
 /// The most bytes a card or its signature has.
@@ -71,11 +71,13 @@ impl Node {
         }
         create_dir_private(&directory).map_err(io_error("make", &directory))?;
         let signing = kept(
+            self,
             &self.home.card_signing_key(epoch),
             Purpose::Signing,
             entropy,
         )?;
         let sealing = kept(
+            self,
             &self.home.card_sealing_key(epoch),
             Purpose::Results,
             entropy,
@@ -109,6 +111,7 @@ impl Node {
         let turn = Turn::new(self, epoch).await?;
         let cards = done!(turn.cards().await?);
         let contribution = kept(
+            self,
             &self.home.contribution(epoch),
             Purpose::Contribution,
             entropy,
@@ -182,7 +185,10 @@ impl<'a> Turn<'a> {
                 return Err(CeremonyError::NoCard { epoch, path }.into());
             }
         }
-        let seed = key_file::read(&node.home.card_signing_key(epoch), Purpose::Signing)?;
+        let seed = node
+            .home
+            .unlock()
+            .read(&node.home.card_signing_key(epoch), Purpose::Signing)?;
         Ok(Self {
             client: node.dial(Role::Resolver).await?,
             signing: SigningKey::from_seed(&seed),
@@ -316,7 +322,8 @@ impl<'a> Turn<'a> {
         own: Key32,
     ) -> Result<Key32, NodeError> {
         let path = self.node.home.card_sealing_key(self.epoch());
-        let secret = RecipientSecret::from_key(&key_file::read(&path, Purpose::Results)?);
+        let secret = self.node.home.unlock().read(&path, Purpose::Results)?;
+        let secret = RecipientSecret::from_key(&secret);
         let mut contributions = BTreeMap::from([(self.own(), own)]);
         let to = self.own();
         for (from, theirs) in shares.iter().filter(|(from, _)| *from != to) {
@@ -485,9 +492,14 @@ fn check_signed(
 }
 
 /// The key in the file at `path`, drawn now if there is none.
-fn kept(path: &Path, purpose: Purpose, entropy: &mut dyn Entropy) -> Result<Key32, NodeError> {
+fn kept(
+    node: &Node,
+    path: &Path,
+    purpose: Purpose,
+    entropy: &mut dyn Entropy,
+) -> Result<Key32, NodeError> {
     if !path.exists() {
-        put(path, purpose, &Key32::generate(entropy))?;
+        node.put(path, purpose, &Key32::generate(entropy))?;
     }
-    Ok(key_file::read(path, purpose)?)
+    Ok(node.home.unlock().read(path, purpose)?)
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use model::agreement::{Act, Disclosure, Draft, DraftMember, RiskRules};
+use model::agreement::{Act, DecoyRules, Disclosure, Draft, DraftMember, RiskRules};
 use model::signature::PublicKey;
 use model::words::words;
 use model::{Clock as _, Day, Digest, PartyName, ProjectName, SignedAgreement, SystemClock};
@@ -243,6 +243,7 @@ fn draft(args: &DraftArgs) -> Done {
         dpo: format!("Data protection officer of {party}"),
         dpo_key: *key,
     };
+    let schema = read_schema(&args.schema)?;
     let draft = Draft {
         project: args.project.clone(),
         purpose: args.purpose.clone(),
@@ -253,11 +254,12 @@ fn draft(args: &DraftArgs) -> Done {
         retention_days: args.retention,
         noise: None,
         disclosure: Some(Disclosure::default()),
+        decoys: DecoyRules::of(schema.profile),
         risk: (!args.without_risk_report).then(RiskRules::default),
         custodians: args.dpos.iter().map(custodian).collect(),
         coordinator: "The linkage unit".to_owned(),
     };
-    let text = draft.to_text(&read_schema(&args.schema)?);
+    let text = draft.to_text(&schema);
     write_draft(&args.agreement, &text.map_err(refused)?)?;
     let directory = args.agreement.display();
     line(&format_args!(

@@ -167,6 +167,57 @@ pub(super) enum KeyCommand {
         #[arg(long, value_name = "NUMBER")]
         epoch: u32,
     },
+    /// Make the key of somebody who is to hold a share of a linkage key, and print its public half.
+    Holder {
+        /// The new key file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// The file with a passphrase to seal it under, for its owner alone.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Split the linkage key of an epoch among holders, some of whom together can restore it.
+    Backup {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The epoch.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        epoch: u32,
+        /// How many holders together have the key.
+        #[arg(long, value_name = "NUMBER")]
+        needed: u8,
+        /// A holder, and the public key that `key holder` printed: alice=4f1d...
+        #[arg(long, value_name = "NAME=KEY", required = true)]
+        holder: Vec<String>,
+        /// The directory for the shares, one file a holder.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Put the linkage key of an epoch together from shares, where it was lost.
+    Restore {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The epoch.
+        #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+        epoch: u32,
+        /// A share and its holder's key file: share-epoch-1-alice.toml=alice.key
+        #[arg(long, value_name = "SHARE=KEY", required = true)]
+        share: Vec<String>,
+        /// The file with the passphrase that the holders' keys are sealed under, if they are.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Seal every key of this node under a passphrase, where it lies.
+    Seal {
+        /// The node's directory.
+        #[arg(long, value_name = "DIR")]
+        dir: PathBuf,
+        /// The file with the passphrase, for its owner alone, where the node will find it at every start.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: PathBuf,
+    },
     /// Print the linkage key's fingerprint, to compare with the other custodians.
     Check {
         /// The node's directory.

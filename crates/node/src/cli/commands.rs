@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use model::lifecycle::Phase;
 use model::{Clock as _, Day, Epoch, SystemClock};
-use secret::SystemEntropy;
+use secret::{RecipientKey, SystemEntropy, Unlock};
 use tokio::runtime::Runtime;
 
 use super::args::{
@@ -18,8 +18,8 @@ use super::progress::listener;
 use super::{CliError, agree, tell, tell_review, tell_risk, walk};
 use crate::error::NodeError;
 use crate::{
-    ApproveError, CollectOptions, CollectSummary, InitOptions, KeyProgress, Node, ReviewSummary,
-    RiskSummary, UploadSummary, override_risk,
+    ApproveError, BackupError, CollectOptions, CollectSummary, InitOptions, KeyProgress, Node,
+    ReviewSummary, RiskSummary, UploadSummary, new_holder_key, override_risk,
 };
 
 pub(super) type Done = Result<(), CliError>;
@@ -73,12 +73,65 @@ fn key(command: &KeyCommand) -> Done {
             let card = open(dir)?.new_card(Epoch(*epoch), &mut SystemEntropy::new())?;
             tell::new_card(&card)
         }
+        KeyCommand::Holder {
+            out,
+            passphrase_file,
+        } => {
+            let unlock = Unlock::from_file(passphrase_file.as_deref()).map_err(NodeError::from)?;
+            tell::line(&new_holder_key(out, &unlock, &mut SystemEntropy::new())?)
+        }
+        KeyCommand::Backup {
+            dir,
+            epoch,
+            needed,
+            holder,
+            out,
+        } => {
+            let holders = holder.iter().map(|text| holder_of(text));
+            let holders = holders.collect::<Result<Vec<_>, _>>();
+            let holders = holders.map_err(NodeError::from)?;
+            let entropy = &mut SystemEntropy::new();
+            open(dir)?.back_up_key(Epoch(*epoch), *needed, &holders, out, entropy)?;
+            tell::line(&format_args!(
+                "wrote {} shares into {}; give each to its holder, and keep none together",
+                holders.len(),
+                out.display()
+            ))
+        }
+        KeyCommand::Restore {
+            dir,
+            epoch,
+            share,
+            passphrase_file,
+        } => {
+            let unlock = Unlock::from_file(passphrase_file.as_deref()).map_err(NodeError::from)?;
+            let pair = |text: &String| match text.split_once('=') {
+                Some((share, key)) => (share.into(), key.into()),
+                None => (text.into(), PathBuf::new()),
+            };
+            let shares: Vec<(PathBuf, PathBuf)> = share.iter().map(pair).collect();
+            tell::line(&open(dir)?.restore_key(Epoch(*epoch), &shares, &unlock)?)
+        }
+        KeyCommand::Seal {
+            dir,
+            passphrase_file,
+        } => {
+            open(dir)?.seal_keys(passphrase_file)?;
+            tell::line(&"sealed every key; keep the passphrase where no backup of the node has it")
+        }
         KeyCommand::Agree { dir, epoch, wait } => agree_on_key(&open(dir)?, Epoch(*epoch), *wait),
         KeyCommand::Destroy { dir, epoch } => {
             open(dir)?.destroy_keys(Epoch(*epoch))?;
             tell::line(&format_args!("destroyed the keys of epoch {epoch}"))
         }
     }
+}
+
+/// A holder's name and public key, as `NAME=KEY`.
+fn holder_of(text: &str) -> Result<(String, RecipientKey), BackupError> {
+    let wrong = || BackupError::Holder(text.to_owned());
+    let (name, key) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((name.to_owned(), key.parse().map_err(|_| wrong())?))
 }
 
 /// Asks again every second until the key is there or the wait is over.

@@ -99,6 +99,7 @@ fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()
         records,
         rows,
         calibration_rows,
+        decoys,
         bytes,
         ..
     } = report;
@@ -106,6 +107,9 @@ fn write_prepared(report: &PrepareReport, out: &mut impl Write) -> io::Result<()
         out,
         "prepared run {run}: {records} records, {rows} rows ({calibration_rows} to calibrate), {bytes} bytes to upload"
     )?;
+    if *decoys > 0 {
+        writeln!(out, "{decoys} decoys are among them")?;
+    }
     if report.set_aside > 0 {
         let rows = listed(&report.set_aside_rows);
         writeln!(
@@ -190,6 +194,9 @@ fn write_collected(summary: &CollectSummary, out: &mut impl Write) -> io::Result
         out,
         "run {run}: {with} of {records} records have a pseudonym, {aside} were set aside"
     )?;
+    for answered in &summary.answered {
+        writeln!(out, "{} have yes as {}", answered.yes, answered.question)?;
+    }
     writeln!(
         out,
         "they stand for {} persons; of these records",
@@ -260,7 +267,7 @@ fn write_coordinator(status: &Status, out: &mut impl Write) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ProblemReport, RunProgress};
+    use crate::{Answered, ProblemReport, RunProgress};
     use model::lifecycle::Phase;
     use model::{Digest, RunNumber};
     use wire::{Count, Found, PartyProgress, RunStatus};
@@ -295,6 +302,7 @@ mod tests {
             records: 3,
             rows: 7,
             calibration_rows: 2,
+            decoys: 0,
             set_aside: 1,
             set_aside_rows: vec![2],
             bytes: 700,
@@ -323,6 +331,10 @@ mod tests {
             results: "results/run-3.csv".into(),
             records: 40,
             with_pseudonym: 38,
+            answered: vec![Answered {
+                question: "death".to_owned(),
+                yes: 3,
+            }],
             set_aside: 2,
             persons: Count::Exact(37),
             found: vec![
@@ -333,6 +345,7 @@ mod tests {
         assert_eq!(
             text(|out| write_collected(&summary, out)),
             "run 3: 38 of 40 records have a pseudonym, 2 were set aside\n\
+             3 have yes as death\n\
              they stand for 37 persons; of these records\n  \
              30 were found at id\n  fewer than 10 were found at sr\n\
              results are in results/run-3.csv\n"

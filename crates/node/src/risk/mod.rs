@@ -176,6 +176,9 @@ impl Node {
             limits(rules),
         );
         report.subject = Some(subject(&manifest));
+        report.upload.decoys = outbox
+            .prepare_report()?
+            .map_or(0, |made| made.decoys as usize);
         if let Some(earlier) = self.earlier_report(outbox.run)? {
             report.changes = report.changes_since(&earlier);
         }

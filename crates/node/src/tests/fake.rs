@@ -14,9 +14,10 @@ use secret::{Key32, SigningKey, StreamReader};
 use tokio::net::TcpListener;
 use wire::pki::{Authority, Validity};
 use wire::{
-    Admission, Count, Description, Everyone, Fault, Found, Intake, LogHead, Logs, Receipt, Results,
-    ResultsHeader, ResultsRow, Review, ReviewHeader, ReviewPair, Role, RoleIdentity, RowsDigester,
-    RunStatus, Services, UploadState, admit_chunk, review_digest, serve,
+    Admission, Board, Count, Description, Everyone, Fault, Found, Intake, LogHead, Logs, Posting,
+    Receipt, Results, ResultsHeader, ResultsRow, Review, ReviewHeader, ReviewPair, Role,
+    RoleIdentity, RowsDigester, RunStatus, Services, Topic, UploadState, admit_chunk,
+    review_digest, serve,
 };
 
 use super::fixture::{At, Setting, now, resolver};
@@ -79,7 +80,7 @@ impl Fake {
         let services = Services {
             intake,
             results,
-            board: None,
+            board: (role == Role::Resolver).then(|| Arc::new(Silence) as Arc<dyn Board>),
             gate: Arc::new(Everyone),
         };
         tokio::spawn(async move {
@@ -111,7 +112,9 @@ impl Fake {
     fn rows(&self) -> Vec<ResultsRow> {
         let row = |record: RecordHandle| ResultsRow {
             record,
-            pseudonym: Pseudonym::new(record.as_bytes().map(|byte| !byte)),
+            pseudonym: Some(Pseudonym::new(record.as_bytes().map(|byte| !byte))),
+            known_at: 0,
+            events: 0,
         };
         self.records().into_iter().map(row).collect()
     }
@@ -263,6 +266,19 @@ impl Intake for Fake {
     }
 }
 
+/// A board that nobody puts anything on.
+struct Silence;
+
+impl Board for Silence {
+    fn post(&self, _: Topic, _: &Posting) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn read(&self, _: &PartyName, _: Topic) -> Result<Vec<Posting>, Fault> {
+        Ok(Vec::new())
+    }
+}
+
 impl Results for Fake {
     fn run_status(&self, _: &PartyName) -> Result<RunStatus, Fault> {
         Ok(RunStatus {
@@ -291,6 +307,11 @@ impl Results for Fake {
                 party: "sr".parse().unwrap(),
                 records: Count::FewerThan(10),
             }],
+            rights: model::agreement::Rights {
+                pseudonyms: true,
+                counts: true,
+                ..model::agreement::Rights::default()
+            },
         })
     }
 

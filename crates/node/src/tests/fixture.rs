@@ -146,6 +146,7 @@ impl Dpos {
             retention_days: 30,
             noise: None,
             disclosure: None,
+            decoys: None,
             risk: None,
             custodians: self.schema.parties.iter().map(custodian).collect(),
             coordinator: "The linkage unit".to_owned(),

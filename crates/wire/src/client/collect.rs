@@ -118,6 +118,14 @@ impl Collecting<'_> {
         if self.digester.rows() + rows.len() as u64 > promised {
             return Err(self.contradiction("with more rows than it promised"));
         }
+        let fits = |row: &ResultsRow| {
+            self.header
+                .as_ref()
+                .is_some_and(|header| row.fits(&header.rights))
+        };
+        if !rows.iter().all(fits) {
+            return Err(self.contradiction("with rows that tell other things than its header says"));
+        }
         self.sink.rows(rows).map_err(ClientError::Sink)?;
         rows.iter().for_each(|row| self.digester.add(row));
         self.progress.advance(rows.len() as u64);

@@ -1,6 +1,7 @@
 //! Messages of the `Results` service.
 
-use model::{Pseudonym, RecordHandle, RunNumber};
+use model::agreement::Rights;
+use model::{LifeEvent, Pseudonym, RecordHandle, RunNumber};
 
 use super::place::{MessageError, at, plain_text};
 use crate::limits::{MAX_PAGE_ROWS, MAX_PARTIES, MAX_RESULT_ROWS};
@@ -75,6 +76,7 @@ impl From<&ResultsHeader> for proto::ResultsHeader {
             records: header.records,
             clusters: Some(header.clusters.into()),
             found: header.found.iter().map(Into::into).collect(),
+            rights: Some((&header.rights).into()),
         }
     }
 }
@@ -94,6 +96,39 @@ impl TryFrom<proto::ResultsHeader> for ResultsHeader {
             records: message.records,
             clusters: field("clusters").count(message.clusters)?,
             found: found.collect::<Result<_, _>>()?,
+            rights: field("rights").present(message.rights)?.try_into()?,
+        })
+    }
+}
+
+impl From<&Rights> for proto::Rights {
+    fn from(rights: &Rights) -> Self {
+        let events = rights.events.iter().map(|event| event.as_str().to_owned());
+        Self {
+            pseudonyms: rights.pseudonyms,
+            counts: rights.counts,
+            known_at: rights.known_at.iter().map(ToString::to_string).collect(),
+            events: events.collect(),
+        }
+    }
+}
+
+impl TryFrom<proto::Rights> for Rights {
+    type Error = MessageError;
+
+    fn try_from(message: proto::Rights) -> Result<Self, MessageError> {
+        let field = |name| at("Rights", name);
+        field("known_at").at_most(message.known_at.len() as u64, MAX_PARTIES as u64)?;
+        field("events").at_most(message.events.len() as u64, LifeEvent::ALL.len() as u64)?;
+        let known_at = message.known_at.iter();
+        let known_at = known_at.map(|name| field("known_at").name(name));
+        let events = message.events.iter();
+        let events = events.map(|name| field("events").present(LifeEvent::from_name(name)));
+        Ok(Self {
+            pseudonyms: message.pseudonyms,
+            counts: message.counts,
+            known_at: known_at.collect::<Result<_, _>>()?,
+            events: events.collect::<Result<_, _>>()?,
         })
     }
 }
@@ -122,7 +157,12 @@ impl From<&ResultsRow> for proto::ResultsRow {
     fn from(row: &ResultsRow) -> Self {
         Self {
             record_handle: row.record.as_bytes().to_vec(),
-            pseudonym: row.pseudonym.as_bytes().to_vec(),
+            pseudonym: row
+                .pseudonym
+                .map(|pseudonym| pseudonym.as_bytes().to_vec())
+                .unwrap_or_default(),
+            known_at: row.known_at,
+            events: row.events.into(),
         }
     }
 }
@@ -133,10 +173,16 @@ impl TryFrom<&proto::ResultsRow> for ResultsRow {
     fn try_from(message: &proto::ResultsRow) -> Result<Self, MessageError> {
         let field = |name| at("ResultsRow", name);
         let record = field("record_handle").bytes(&message.record_handle)?;
-        let pseudonym = field("pseudonym").bytes(&message.pseudonym)?;
+        let pseudonym = match message.pseudonym.as_slice() {
+            [] => None,
+            bytes => Some(Pseudonym::new(field("pseudonym").bytes(bytes)?)),
+        };
+        field("events").at_most(message.events.into(), u8::MAX.into())?;
         Ok(Self {
             record: RecordHandle::new(record),
-            pseudonym: Pseudonym::new(pseudonym),
+            pseudonym,
+            known_at: message.known_at,
+            events: message.events as u8,
         })
     }
 }

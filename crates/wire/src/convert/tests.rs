@@ -1,7 +1,8 @@
 //! Every message comes back as it went, and a wrong field is named.
 
+use model::agreement::Rights;
 use model::lifecycle::Phase;
-use model::{BatchKind, BatchManifest, Digest, Epoch, KeyCheck, RunNumber};
+use model::{BatchKind, BatchManifest, Digest, Epoch, KeyCheck, LifeEvent, RunNumber};
 use proptest::prelude::*;
 use prost::Message as _;
 
@@ -117,6 +118,12 @@ fn results_come_back() {
             party: "id".parse().unwrap(),
             records: Count::FewerThan(10),
         }],
+        rights: Rights {
+            pseudonyms: true,
+            counts: false,
+            known_at: vec!["id".parse().unwrap()],
+            events: vec![LifeEvent::Death, LifeEvent::Birth],
+        },
     };
     let message = proto::ResultsHeader::from(&header);
     assert_eq!(ResultsHeader::try_from(message).unwrap(), header);
@@ -146,7 +153,9 @@ fn run_status_comes_back() {
 fn row(byte: u8) -> ResultsRow {
     ResultsRow {
         record: model::RecordHandle::new([byte; 16]),
-        pseudonym: model::Pseudonym::new([!byte; 16]),
+        pseudonym: Some(model::Pseudonym::new([!byte; 16])),
+        known_at: 5,
+        events: 1,
     }
 }
 
@@ -189,6 +198,12 @@ fn too_long_lists_are_not_taken() {
     };
     let text = Vec::<ResultsRow>::try_from(page).unwrap_err().to_string();
     assert_eq!(text, "ResultsPage.rows has 8193 entries, the limit is 8192");
+    let rights = proto::Rights {
+        events: vec!["adoption".to_owned()],
+        ..proto::Rights::default()
+    };
+    let text = Rights::try_from(rights).unwrap_err().to_string();
+    assert!(text.starts_with("Rights.events"), "{text}");
 }
 
 #[test]

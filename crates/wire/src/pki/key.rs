@@ -14,6 +14,11 @@ impl PrivateKeyPem {
         Self(Zeroizing::new(pem))
     }
 
+    /// Takes over text that is wiped already when it goes.
+    pub fn of_text(pem: Zeroizing<String>) -> Self {
+        Self(pem)
+    }
+
     pub(super) fn of(key: &KeyPair) -> Self {
         Self::new(key.serialize_pem())
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
+use model::{BatchManifest, Digest, Refusal, RefusalCode, RunNumber};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::{Fault, Intake, blocking, caller};
+use super::{Fault, Intake, Pass, blocking, caller};
 use crate::convert::intake::{chunk_digest, chunk_part, manifest_digest};
 use crate::limits::{IDLE_TIMEOUT, MAX_MEMBERSHIP_PART};
 use crate::messages::UploadState;
@@ -98,7 +98,7 @@ impl Service {
         &self,
         request: Request<Streaming<SendChunksRequest>>,
     ) -> Result<UploadState, Fault> {
-        let party = caller(&request)?;
+        let pass = Pass::of(&request)?;
         let mut stream = request.into_inner();
         let digest = match next_part(&mut stream).await? {
             Some(Part::ManifestDigest(bytes)) => {
@@ -112,7 +112,7 @@ impl Service {
                 return Err(out_of_place("a stream holds one batch"));
             };
             let index = chunk.index;
-            self.put_chunk(party.clone(), digest, chunk).await?;
+            self.put_chunk(pass.clone(), digest, chunk).await?;
             next_chunk = index.checked_add(1);
         }
         let next_chunk = next_chunk.ok_or_else(|| out_of_place("the stream holds no chunk"))?;
@@ -122,7 +122,7 @@ impl Service {
         })
     }
 
-    async fn put_chunk(&self, party: PartyName, digest: Digest, chunk: Chunk) -> Result<(), Fault> {
+    async fn put_chunk(&self, pass: Pass, digest: Digest, chunk: Chunk) -> Result<(), Fault> {
         let promised = chunk_digest(&chunk).map_err(Refusal::from)?;
         if chunk.content.len() > model::manifest::MAX_CHUNK_BYTES as usize {
             let detail = format!("chunk {} has {} bytes", chunk.index, chunk.content.len());
@@ -134,7 +134,8 @@ impl Service {
                 let detail = format!("chunk {} is not what its digest says", chunk.index);
                 return Err(Fault::refused(RefusalCode::DigestDiffers, detail));
             }
-            intake.put_chunk(&party, &digest, chunk.index, &chunk.content)
+            pass.check()?;
+            intake.put_chunk(&pass.party, &digest, chunk.index, &chunk.content)
         })
         .await
     }

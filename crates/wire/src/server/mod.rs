@@ -120,7 +120,7 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
     let mut server = transport()
         .tls_config(tls(identity))
         .map_err(|error| ServeError::Identity(status::chain(&error)))?;
-    let heard = move |request: Request<()>| admitted(&*gate, request);
+    let heard = move |request: Request<()>| admitted(&gate, request);
     let results = results.map(|results| InterceptedService::new(results, heard.clone()));
     let log = InterceptedService::new(log, heard.clone());
     let board = board.map(|board| InterceptedService::new(board, heard.clone()));
@@ -132,11 +132,37 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
 }
 
 /// Holds a call to the gate, before anything of it is read.
-fn admitted(gate: &dyn Gate, request: Request<()>) -> Result<Request<()>, Status> {
-    let (party, fingerprint) = caller_certificate(&request).map_err(|fault| fault.status())?;
-    match gate.admit(&party, &fingerprint) {
-        Ok(()) => Ok(request),
-        Err(refusal) => Err(status::refused(&refusal)),
+fn admitted(gate: &Arc<dyn Gate>, mut request: Request<()>) -> Result<Request<()>, Status> {
+    let (party, certificate) = caller_certificate(&request).map_err(|fault| fault.status())?;
+    let pass = Pass {
+        gate: Arc::clone(gate),
+        party,
+        certificate,
+    };
+    pass.check().map_err(|fault| fault.status())?;
+    request.extensions_mut().insert(pass);
+    Ok(request)
+}
+
+/// What a call was let in with. A call that goes on for hours is held to the gate all the while: a
+/// certificate that is revoked meanwhile gets no further.
+#[derive(Clone)]
+struct Pass {
+    gate: Arc<dyn Gate>,
+    party: PartyName,
+    certificate: Digest,
+}
+
+impl Pass {
+    /// The pass of a call that [`admitted`] let in.
+    fn of<T>(request: &Request<T>) -> Result<Self, Fault> {
+        let pass = request.extensions().get::<Self>().cloned();
+        pass.ok_or_else(|| Fault::refused(RefusalCode::NotAMember, "the caller was not let in"))
+    }
+
+    /// Whether the certificate still counts.
+    fn check(&self) -> Result<(), Fault> {
+        Ok(self.gate.admit(&self.party, &self.certificate)?)
     }
 }
 

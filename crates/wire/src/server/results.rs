@@ -3,13 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use model::{PartyName, RunNumber};
+use model::RunNumber;
 use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{Fault, Results, blocking, caller};
+use super::{Fault, Pass, Results, blocking, caller};
 use crate::limits::{IDLE_TIMEOUT, MAX_PAGE_PAIRS, MAX_PAGE_ROWS};
 use crate::proto::collect_response::Part;
 use crate::proto::{CollectRequest, CollectResponse, RunStatusRequest, RunStatusResponse};
@@ -70,16 +70,16 @@ impl Service {
         &self,
         request: Request<CollectRequest>,
     ) -> Result<ReceiverStream<Result<CollectResponse, Status>>, Fault> {
-        let party = caller(&request)?;
+        let pass = Pass::of(&request)?;
         let request = request.into_inner();
         let run = RunNumber(request.run);
         let results = Arc::clone(&self.0);
-        let asking = party.clone();
+        let asking = pass.party.clone();
         let header = blocking(move || results.results_header(&asking, run)).await?;
         let (answers, stream) = mpsc::channel(PAGES_AHEAD);
         let pages = Pages {
             results: Arc::clone(&self.0),
-            party,
+            pass,
             run,
             next_row: request.from_row,
             rows: header.rows,
@@ -118,7 +118,7 @@ fn review_messages(review: &Review, from_pair: usize) -> Vec<ReviewResponse> {
 /// The rows still to be sent to one caller.
 struct Pages {
     results: Arc<dyn Results>,
-    party: PartyName,
+    pass: Pass,
     run: RunNumber,
     next_row: u64,
     rows: u64,
@@ -139,10 +139,13 @@ impl Pages {
     }
 
     async fn next_page(&mut self) -> Result<CollectResponse, Fault> {
-        let (results, party) = (Arc::clone(&self.results), self.party.clone());
+        let (results, pass) = (Arc::clone(&self.results), self.pass.clone());
         let (run, from_row) = (self.run, self.next_row);
-        let rows =
-            blocking(move || results.results_rows(&party, run, from_row, MAX_PAGE_ROWS)).await?;
+        let page = move || {
+            pass.check()?;
+            results.results_rows(&pass.party, run, from_row, MAX_PAGE_ROWS)
+        };
+        let rows = blocking(page).await?;
         if rows.is_empty() || rows.len() > MAX_PAGE_ROWS {
             let text = format!("a page of {} rows at row {from_row}", rows.len());
             return Err(Fault::failed(text));

@@ -1,6 +1,7 @@
 //! Following a run and collecting its results.
 
 use std::io;
+use std::sync::atomic::Ordering;
 
 use model::{Digest, RefusalCode, RunNumber, Silent};
 
@@ -137,4 +138,19 @@ async fn pairs_that_are_not_as_promised_are_told() {
         matches!(error, ClientError::Contradiction { .. }),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_certificate_revoked_meanwhile_gets_no_further_page() {
+    let (listening, client) = resolver().await;
+    listening.fake.state().rows = rows(4 * MAX_PAGE_ROWS as u32);
+    // The call itself, and its first two pages.
+    listening.gate.0.store(3, Ordering::SeqCst);
+    let mut kept = Kept::default();
+    let outcome = client.collect(RunNumber(1), &mut kept, &Silent).await;
+    let ClientError::Refused(refusal) = error_of(outcome) else {
+        panic!("not refused");
+    };
+    assert_eq!(refusal.code, RefusalCode::CertificateRevoked);
+    assert_eq!(kept.rows.len(), 2 * MAX_PAGE_ROWS);
 }

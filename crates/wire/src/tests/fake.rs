@@ -285,6 +285,10 @@ impl Results for Fake {
             records: 5,
             clusters: Count::FewerThan(10),
             found: Vec::new(),
+            rights: model::agreement::Rights {
+                pseudonyms: true,
+                ..model::agreement::Rights::default()
+            },
         })
     }
 
@@ -348,7 +352,9 @@ fn wide(number: u32, tag: u8) -> [u8; 16] {
 pub(super) fn rows(count: u32) -> Vec<ResultsRow> {
     let row = |number| ResultsRow {
         record: RecordHandle::new(wide(number, 1)),
-        pseudonym: Pseudonym::new(wide(number, 2)),
+        pseudonym: Some(Pseudonym::new(wide(number, 2))),
+        known_at: 0,
+        events: 0,
     };
     (0..count).map(row).collect()
 }

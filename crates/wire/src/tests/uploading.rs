@@ -252,3 +252,18 @@ async fn chunks_of_a_batch_that_is_not_open_are_refused() {
     let code = send(&client, vec![other, chunk(0, b"ten ")]).await;
     assert_eq!(code, RefusalCode::WrongState);
 }
+
+#[tokio::test]
+async fn a_certificate_revoked_meanwhile_gets_no_further_chunk_in() {
+    let (listening, client) = matcher().await;
+    let payload = vec![7; 5 * MAX_CHUNK_BYTES as usize];
+    let manifest = manifest("crvs", &payload, MAX_CHUNK_BYTES);
+    // The batch is announced, the stream begins, and two chunks come.
+    listening.gate.0.store(4, Ordering::SeqCst);
+    let upload = client.upload(&manifest, Cursor::new(payload), &Silent);
+    let ClientError::Refused(refusal) = error_of(upload.await) else {
+        panic!("not refused");
+    };
+    assert_eq!(refusal.code, RefusalCode::CertificateRevoked);
+    assert_eq!(listening.fake.state().stored, 2);
+}

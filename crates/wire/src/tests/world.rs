@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use model::{Clock, SystemClock};
+use model::{Clock, Digest, PartyName, Refusal, RefusalCode, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -13,7 +14,7 @@ use super::fake::Fake;
 use crate::client::{ClientError, NodeClient, NodeIdentity, Retry, Target};
 use crate::messages::Role;
 use crate::pki::{Authority, Validity, request};
-use crate::server::{Everyone, Intake, Results, RoleIdentity, Services, serve};
+use crate::server::{Gate, Intake, Results, RoleIdentity, Services, serve};
 
 /// A project's authority.
 pub(super) struct World {
@@ -24,6 +25,7 @@ pub(super) struct World {
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
     pub(super) fake: Arc<Fake>,
+    pub(super) gate: Arc<Revocable>,
     stop: oneshot::Sender<()>,
     serving: JoinHandle<()>,
 }
@@ -54,6 +56,18 @@ pub(super) fn valid() -> Validity {
 pub(super) fn expired() -> (Validity, At) {
     let then = At(SystemClock.unix_millis() - 10 * 86_400_000);
     (Validity::days(&then, 9), then)
+}
+
+/// A gate that lets calls in until it was asked so often.
+pub(super) struct Revocable(pub(super) AtomicI64);
+
+impl Gate for Revocable {
+    fn admit(&self, _: &PartyName, _: &Digest) -> Result<(), Refusal> {
+        match self.0.fetch_sub(1, Ordering::SeqCst) > 0 {
+            true => Ok(()),
+            false => Err(Refusal::new(RefusalCode::CertificateRevoked, "revoked")),
+        }
+    }
 }
 
 impl World {
@@ -92,11 +106,12 @@ impl World {
         let intake: Arc<dyn Intake> = fake.clone();
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
+        let gate = Arc::new(Revocable(AtomicI64::new(i64::MAX)));
         let services = Services {
             intake,
             results,
             board: None,
-            gate: Arc::new(Everyone),
+            gate: gate.clone(),
         };
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(async move {
@@ -106,6 +121,7 @@ impl World {
         Listening {
             address,
             fake,
+            gate,
             stop,
             serving,
         }

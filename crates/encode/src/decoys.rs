@@ -1,0 +1,111 @@
+//! Decoys: records of nobody, made of the values of others and encoded like them, so that who looks at the
+//! rows cannot tell how many people there are in a block, or trust a likeness.
+//!
+//! A decoy starts from one record and takes about a quarter of its values from another. So it sits in blocks
+//! of the first, beside its relatives, and in some of nobody's. Which records it starts from, and from which it
+//! takes, follows from the node's key for the epoch: in another run of the epoch the same decoys are there, or
+//! what changes between runs would be what is real.
+
+use model::RecordHandle;
+use records::{NormalisedRecord, NormalisedValue};
+use secret::cipher::Block;
+
+use crate::encoder::RecordIds;
+use crate::keys::NodeKeys;
+
+/// Of this many values one is another record's.
+const TAKEN: u64 = 4;
+
+/// A record that a decoy starts from.
+pub(crate) struct Donor {
+    rank: Block,
+    record: NormalisedRecord,
+}
+
+/// How many decoys there are, and what they are made of so far.
+#[derive(Default)]
+pub(crate) struct Decoys {
+    permille: u32,
+    donors: Vec<Donor>,
+}
+
+/// A record of nobody.
+pub(crate) struct Decoy {
+    pub(crate) handle: RecordHandle,
+    pub(crate) ids: RecordIds,
+    pub(crate) record: NormalisedRecord,
+}
+
+impl Decoys {
+    /// About so many decoys for a thousand records.
+    pub(crate) fn of(permille: u32) -> Self {
+        Self {
+            permille,
+            donors: Vec::new(),
+        }
+    }
+
+    /// The record as one that a decoy starts from, if it is.
+    pub(crate) fn donor(
+        &self,
+        node: &NodeKeys,
+        ids: &RecordIds,
+        record: NormalisedRecord,
+    ) -> Option<Donor> {
+        if self.permille == 0 {
+            return None;
+        }
+        let rank = node.decoys.tag16(&[b"rank", &ids.noise]);
+        let place = u128::from(u64::from_be_bytes(std::array::from_fn(|at| rank[at])));
+        let is_one = place * 1000 < u128::from(self.permille) << 64;
+        is_one.then_some(Donor { rank, record })
+    }
+
+    pub(crate) fn keep(&mut self, donor: Donor) {
+        self.donors.push(donor);
+    }
+
+    /// The decoys of all that was kept. Of a single record there can be none: it would be that record again.
+    pub(crate) fn make(&mut self, node: &NodeKeys) -> Vec<Decoy> {
+        let mut donors = std::mem::take(&mut self.donors);
+        donors.sort_unstable_by_key(|donor| donor.rank);
+        if donors.len() < 2 {
+            return Vec::new();
+        }
+        let others = donors.iter().cycle().skip(1);
+        let pairs = donors.iter().zip(others);
+        pairs.map(|(one, other)| decoy(node, one, other)).collect()
+    }
+}
+
+fn decoy(node: &NodeKeys, one: &Donor, other: &Donor) -> Decoy {
+    let handle = node.decoy_handle(&one.rank);
+    let noise = node.decoys.tag16(&[b"noise", &one.rank]);
+    let choice = node.decoys.tag(&[b"values", &one.rank, &other.rank]);
+    let fields = one.record.values.len();
+    let always = usize::from(choice[31]) % fields.max(1);
+    let takes = |field: usize| field == always || u64::from(choice[field % 31]) % TAKEN == 0;
+    let value = |field: usize| {
+        let from = if takes(field) { other } else { one };
+        from.record.values[field].as_ref().map(copy)
+    };
+    Decoy {
+        handle,
+        ids: RecordIds {
+            passes: node.record_passes(handle),
+            noise,
+        },
+        record: NormalisedRecord {
+            values: (0..fields).map(value).collect(),
+        },
+    }
+}
+
+fn copy(value: &NormalisedValue) -> NormalisedValue {
+    match value {
+        NormalisedValue::Words(words) => NormalisedValue::Words(words.clone()),
+        NormalisedValue::Date(date) => NormalisedValue::Date(*date),
+        NormalisedValue::Text(text) => NormalisedValue::Text(text.clone()),
+        NormalisedValue::Code(code) => NormalisedValue::Code(code.clone()),
+    }
+}
