@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::ResolveError;
 use super::levels::{UNKNOWN, Variables};
+use super::pairs::{Pairs, PairsBuilder};
 use super::patterns::{PatternBuilder, Patterns};
 use super::records::{Records, Rows};
 use crate::comparison::{Comparison, ComparisonLayout, GRADES, MISSING};
@@ -31,7 +32,7 @@ const FILLING: usize = 6;
 /// What the comparisons come to.
 pub(super) struct Joined {
     /// Pairs of records that met in a pass, ordered by their numbers.
-    pub(super) pairs: Vec<(u32, u32)>,
+    pub(super) pairs: Pairs,
     /// By pair: its pattern.
     pub(super) pattern_of: Vec<u32>,
     /// The patterns.
@@ -73,7 +74,8 @@ impl Join<'_> {
     pub(super) fn run(&self, buckets: Buckets<'_>) -> Result<Joined, ResolveError> {
         let mut buckets = buckets.into_buckets();
         let mut patterns = PatternBuilder::default();
-        let (mut pairs, mut pattern_of, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pairs = PairsBuilder::new(self.records.list.len());
+        let (mut pattern_of, mut strangers) = (Vec::new(), Vec::new());
         while !buckets.is_empty() {
             let next = buckets.len().min(rayon::current_num_threads());
             let next: Vec<Bucket> = buckets.drain(..next).collect();
@@ -83,13 +85,13 @@ impl Join<'_> {
                 let numbers = patterns.take_in(bucket.patterns);
                 let of = |number: &u32| numbers[*number as usize];
                 pattern_of.extend(bucket.pattern_of.iter().map(of));
-                pairs.extend(bucket.pairs);
+                pairs.extend(&bucket.pairs);
                 strangers.extend(bucket.strangers);
             }
         }
         let patterns = patterns.finish(&mut pattern_of);
         Ok(Joined {
-            pairs,
+            pairs: pairs.finish(),
             pattern_of,
             patterns,
             strangers,

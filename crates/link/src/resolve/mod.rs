@@ -13,6 +13,7 @@ mod labels;
 mod levels;
 mod meetings;
 mod mixture;
+mod pairs;
 mod patterns;
 mod records;
 mod review;

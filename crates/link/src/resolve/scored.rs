@@ -1,6 +1,8 @@
 //! All compared pairs of records with their weights: a pattern of levels a pair, and the weight of
 //! each pattern.
 
+use super::pairs::Pairs;
+
 /// A compared pair of records with its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScoredPair {
@@ -33,7 +35,7 @@ pub(super) struct PatternWeight {
 /// All pairs of records that were compared, ordered by their records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScoredPairs {
-    pub(super) pairs: Vec<(u32, u32)>,
+    pub(super) pairs: Pairs,
     /// By pair: its pattern.
     pub(super) pattern_of: Vec<u32>,
     /// By pattern.
@@ -48,18 +50,22 @@ impl ScoredPairs {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.pairs.len() == 0
     }
 
     /// The pair at `place`, which must be below [`ScoredPairs::len`].
     pub fn at(&self, place: usize) -> ScoredPair {
+        self.scored(place, self.pairs.at(place))
+    }
+
+    fn scored(&self, place: usize, pair: (u32, u32)) -> ScoredPair {
         let PatternWeight {
             weight_millibits,
             odds_millibits,
             passes,
         } = self.weights[self.pattern_of[place] as usize];
         ScoredPair {
-            pair: self.pairs[place],
+            pair,
             weight_millibits,
             odds_millibits,
             passes,
@@ -68,11 +74,12 @@ impl ScoredPairs {
 
     /// Where the pair of these two records stands, the smaller first; none when they were not compared.
     pub fn place_of(&self, pair: (u32, u32)) -> Option<usize> {
-        self.pairs.binary_search(&pair).ok()
+        self.pairs.place_of(pair)
     }
 
     /// All pairs in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ScoredPair> + Clone {
-        (0..self.len()).map(|place| self.at(place))
+        let pairs = self.pairs.iter().enumerate();
+        pairs.map(|(place, pair)| self.scored(place, pair))
     }
 }
