@@ -5,6 +5,7 @@ use model::{Layout, LinkageSchema};
 use super::super::levels::{NAME_CUTS, Source};
 use super::super::patterns::{PatternBuilder, Seen, asked};
 use super::super::records::Records;
+use super::super::tests::Chance;
 use super::*;
 
 const SCHEMA: &str = r#"
@@ -38,23 +39,15 @@ map = { given = { columns = ["g"] } }
 /// Records of one person among the candidate pairs.
 const SAME: u64 = 1_000;
 
-/// A small generator of numbers (Marsaglia's xorshift64), so that a simulation repeats.
-struct Chance(u64);
-
-impl Chance {
-    /// A place among `shares`, hundredths that come to 100, as often as its share says.
-    fn among(&mut self, shares: &[u64]) -> u16 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        let mut rest = self.0 % 100;
-        let place = shares.iter().position(|share| {
-            let found = rest < *share;
-            rest = rest.saturating_sub(*share);
-            found
-        });
-        place.unwrap() as u16
-    }
+/// A place among `shares`, hundredths that come to 100, as often as its share says.
+fn among(chance: &mut Chance, shares: &[u64]) -> u16 {
+    let mut rest = chance.below(100);
+    let place = shares.iter().position(|share| {
+        let found = rest < *share;
+        rest = rest.saturating_sub(*share);
+        found
+    });
+    place.unwrap() as u16
 }
 
 /// How people of one kind look: hundredths at each level, best first, of the given name, the surname, the date of
@@ -180,7 +173,7 @@ fn level(variable: &Variable, places: &[u16]) -> u16 {
 
 /// The levels of a pair of that kind.
 fn pair(kind: &Kind, variables: &Variables, chance: &mut Chance) -> Vec<u16> {
-    let places = kind.shares.map(|shares| chance.among(shares));
+    let places = kind.shares.map(|shares| among(chance, shares));
     let (names, others) = places.split_at(2);
     let values = std::iter::once(names).chain(others.chunks(1));
     let levels = variables.0.iter().zip(values);

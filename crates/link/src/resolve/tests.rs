@@ -35,10 +35,10 @@ map = { given = { columns = ["g"] } }
 "#;
 
 /// A small generator of numbers (Marsaglia's xorshift64), so that a simulation repeats.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
