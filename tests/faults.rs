@@ -349,7 +349,7 @@ async fn another_revision_of_the_schema_is_refused_on_both_sides() {
     fs::write(&schema, revised).unwrap();
     let node = Node::open(member.node.home().root(), Arc::new(SystemClock)).unwrap();
     let error = node.ask_project().await.err().unwrap();
-    let says = ["linkage schema", "is not the project's", "schema.toml"];
+    let says = ["clause `schema`", "installed is", "agree show"];
     assert_told(&error, Exit::Refused, &says);
 }
 

@@ -74,7 +74,14 @@ fn check(bundle: &Bundle) -> Duration {
     let watch = Stopwatch::start();
     let (verdict, logs) = auditor::verify::verify(bundle, &[signer().key().clone()]).unwrap();
     let took = watch.elapsed();
-    assert_eq!(verdict.worst(), Severity::Right, "{verdict}");
+    // The other role's log is not there, and is missed by name; of this one nothing may be.
+    assert_ne!(verdict.worst(), Severity::Wrong, "{verdict}");
+    assert!(
+        verdict
+            .to_string()
+            .contains("1000000 entries are those it signed"),
+        "{verdict}"
+    );
     assert_eq!(logs[0].entries.len() as u64, ENTRIES);
     took
 }
