@@ -1,6 +1,7 @@
 //! The project's certificate authority: one self-signed certificate that every member trusts, kept
 //! by the coordinator's operator. A node makes its private key itself and sends only a request.
 
+mod check;
 mod key;
 mod validity;
 
@@ -17,6 +18,7 @@ use crate::identity::{self, CertificateFacts, IdentityError, node_name, role_nam
 use crate::limits::MAX_PEM_BYTES;
 use crate::messages::Role;
 
+pub use check::check_role;
 pub use key::PrivateKeyPem;
 pub use validity::Validity;
 
@@ -48,6 +50,14 @@ pub enum PkiError {
         "the certificate would outlive the authority; choose fewer days or renew the authority"
     )]
     OutlivesAuthority,
+    /// The certificate is another one's, from another authority, or not in date.
+    #[error("the certificate is not one of the {role} from this authority: {reason}")]
+    NotOfRole {
+        /// Whose it should be.
+        role: Role,
+        /// What the check said.
+        reason: String,
+    },
     /// Making a key or signing failed.
     #[error("signing failed: {0}")]
     Signing(#[from] rcgen::Error),
