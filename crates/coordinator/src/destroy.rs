@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use audit::Event;
 use model::lifecycle::Phase;
@@ -30,10 +31,16 @@ use crate::lifecycle::{Lifecycle, Runs};
 use crate::matcher::MatcherState;
 use crate::matcher::handover::{is_under_way, way};
 use crate::project::Project;
+use crate::remote::RemoteMatcher;
 use crate::resolver::ResolverState;
 use crate::roles::Roles;
 use crate::store::{BatchStore as _, RunStore as _, SqliteStore, StoreError};
 use crate::worker::chain;
+
+/// How often a matcher that is at work is asked to end a run.
+const ASKS: u32 = 20;
+/// How long apart.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Why a run was not destroyed, or cannot be looked at.
 #[derive(Debug, thiserror::Error)]
@@ -206,16 +213,27 @@ impl Ending {
         for run in runs {
             if known(resolver, *run)?.is_some() {
                 let is_cancelled = was_cancelled(resolver, *run)?;
-                let ended = remote
-                    .end(*run, is_cancelled)
-                    .map_err(HandoverError::from)?;
-                if !ended {
-                    return Err("it is at work on a run; try again later".into());
-                }
+                end_remote(&remote, *run, is_cancelled)?;
             }
         }
         Ok(())
     }
+}
+
+/// Ends a run with another operator's matcher, which may be at work for a moment.
+fn end_remote(
+    remote: &RemoteMatcher,
+    run: RunNumber,
+    is_cancelled: bool,
+) -> Result<(), Box<dyn Error>> {
+    for _ in 0..ASKS {
+        let ended = remote.end(run, is_cancelled);
+        if ended.map_err(HandoverError::from)? {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Err("it is at work on a run; try again later".into())
 }
 
 /// The state of a run that there is: the open one, or one that anything happened to.

@@ -17,9 +17,9 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use wire::identity::CertificateFacts;
 use wire::pki::{self, PrivateKeyPem};
-use wire::{Fault, NodeClient, NodeIdentity, ResolverClient, Role, Target, Topic};
+use wire::{NodeClient, NodeIdentity, ResolverClient, Role, Target, Topic};
 
-use super::fixture::{self, Agreed, Registry, SCHEMA, upload};
+use super::fixture::{self, Agreed, SCHEMA, upload};
 use super::world::{REGISTRIES, World, name};
 use crate::directory::Listen;
 use crate::{
