@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use audit::Event;
 use model::layout::ROW_HEADER;
-use model::{Layout, LinkageSchema};
+use model::{Digest, Layout, LinkageSchema};
 
-use super::world::{APART, PARTIES, World, done, refused};
+use super::world::{APART, PARTIES, World, done, refused, shows};
 use crate::cheating::{alter, rewrite};
 use crate::setting::SCHEMA;
 
@@ -227,11 +228,10 @@ fn comparisons_changed_at_the_matcher_are_noticed_by_the_resolver() {
     }
 }
 
-/// The resolver's operator changes what its log says it took, and signs it again. Noticed by: the auditor, who
-/// has the matcher's log.
+/// The resolver's operator changes what its log says it took, or leaves it out, and signs the log again. Noticed
+/// by: the auditor, who has the matcher's log.
 #[test]
-fn a_log_that_names_other_comparisons_is_noticed_by_the_auditor() {
-    use audit::Event;
+fn a_log_that_names_other_comparisons_or_none_is_noticed_by_the_auditor() {
     let mut world = World::at(&APART);
     world.start();
     for party in PARTIES {
@@ -240,20 +240,40 @@ fn a_log_that_names_other_comparisons_is_noticed_by_the_auditor() {
     finish(&world);
     world.stop();
     world.stop_matcher();
-    rewrite(&world.path("coordinator/resolver"), |_, event| {
+    let resolver = world.path("coordinator/resolver");
+    rewrite(&resolver, |_, event| {
         Some(match event {
             Event::ComparisonsTaken { run, .. } => Event::ComparisonsTaken {
                 run,
-                comparisons_digest: model::Digest::of(b"others"),
+                comparisons_digest: Digest::of(b"others"),
             },
             other => other,
         })
     });
-    let verdict = world.audit("reconcile");
-    super::world::shows(
-        &verdict,
-        "matcher",
-        "resolver",
-        "it linked run 1 from other comparisons than the matcher made",
-    );
+    let other = "it linked run 1 from other comparisons than the matcher made";
+    shows(&world.audit("reconcile"), "matcher", "resolver", other);
+    rewrite(&resolver, |_, event| {
+        (!matches!(event, Event::ComparisonsTaken { .. })).then_some(event)
+    });
+    let none = "it linked run 1 and does not say that it took the comparisons";
+    shows(&world.audit("reconcile"), "matcher", "resolver", none);
+}
+
+/// The matcher's operator leaves out that it handed anything over. Noticed by: the auditor, who has the resolver's
+/// log.
+#[test]
+fn a_matcher_that_does_not_say_what_it_handed_over_is_noticed_by_the_auditor() {
+    let mut world = World::at(&APART);
+    world.start();
+    for party in PARTIES {
+        done(world.node(party, "upload"));
+    }
+    finish(&world);
+    world.stop();
+    world.stop_matcher();
+    rewrite(&world.path("matcher/matcher"), |_, event| {
+        (!matches!(event, Event::ComparisonsHandedOver { .. })).then_some(event)
+    });
+    let words = "it linked run 1 from comparisons that the matcher never says it handed over";
+    shows(&world.audit("reconcile"), "matcher", "resolver", words);
 }

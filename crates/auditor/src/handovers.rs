@@ -33,8 +33,7 @@ impl Linked<'_> {
         let before = before.take_while(|entry| entry.sequence < self.at);
         // The latest: what is taken again is taken whole.
         let Some(taken) = before.filter_map(|entry| taken(entry, run)).last() else {
-            let text = format!("it does not say which comparisons run {run} was linked from");
-            return self.found(Severity::Unproved, text);
+            return self.untold(matcher);
         };
         let Some(matcher) = matcher else {
             let text = format!(
@@ -58,6 +57,21 @@ impl Linked<'_> {
             (false, _) => self.wrong(format!(
                 "it linked run {run} from other comparisons than the matcher made"
             )),
+        }
+    }
+
+    /// Runs from before handovers were logged stand in neither log.
+    fn untold(&self, matcher: Option<&CheckedLog>) -> Finding {
+        let run = self.run;
+        let mut entries = matcher.iter().flat_map(|matcher| &matcher.entries);
+        match entries.any(|entry| handed(entry, run).is_some()) {
+            true => self.wrong(format!(
+                "it linked run {run} and does not say that it took the comparisons the matcher handed over"
+            )),
+            false => {
+                let text = format!("it does not say which comparisons run {run} was linked from");
+                self.found(Severity::Unproved, text)
+            }
         }
     }
 

@@ -1,136 +1,46 @@
 //! The coordinator as one value: the roles of a state directory opened, and served until a shutdown.
 //! Nothing here is specific to the command line; a federation in one process uses it too.
 
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Clock, Epoch, RunNumber};
-use secret::key_file::{KeyFileError, Purpose};
-use service::files::LockError;
 use service::{DirLock, Shutdown, TaskError, Tasks};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use wire::pki::PrivateKeyPem;
-use wire::{
-    Board, Gate, Handover, Intake, NodeIdentity, Results, Role, RoleIdentity, Services, Target,
-};
+use wire::{Board, Gate, Handover, Intake, Results, Role, RoleIdentity, Services};
 
-use crate::context::RoleError;
-use crate::directory::{Listen, Settings, SettingsError, StateDir};
-use crate::ending::EndError;
+use crate::directory::{Settings, StateDir};
 use crate::gate::LoggedGate;
 use crate::lifecycle::StageError;
+use crate::listeners::Listeners;
 use crate::matcher::Matcher;
-use crate::project::Project;
+use crate::opening::{OpenError, Opening};
 use crate::remote::RemoteMatcher;
-use crate::resolver::{BoardDesk, Resolver, ResolverKeys};
+use crate::resolver::Resolver;
 use crate::worker::{Stages, Worker};
-
-/// Why a coordinator did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Settings or schema are wrong.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// Another program works in the directory.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// A role cannot use its store or log.
-    #[error(transparent)]
-    Role(#[from] RoleError),
-    /// What is left of a destroyed run cannot be removed.
-    #[error(transparent)]
-    End(#[from] EndError),
-    /// A key of the resolver cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyFileError),
-    /// The role has no certificate yet.
-    #[error(
-        "the {0} has no certificate; send {0}/request.csr to whoever has the project's authority, and install \
-         what comes back with `symbolon-coordinator install`"
-    )]
-    NoCertificate(Role),
-    /// A certificate or its key cannot be read.
-    #[error("cannot read {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ServeError(#[from] TaskError);
 
-/// The listeners of the roles that are here, bound.
-#[derive(Debug)]
-pub struct Listeners {
-    matcher: Option<TcpListener>,
-    resolver: Option<TcpListener>,
-}
-
-impl Listeners {
-    /// Binds those that `listen` has; port 0 has the system choose.
-    ///
-    /// # Errors
-    /// The system's, with the address.
-    pub async fn bind(listen: &Listen) -> io::Result<Self> {
-        Ok(Self {
-            matcher: bind_one(listen.matcher).await?,
-            resolver: bind_one(listen.resolver).await?,
-        })
-    }
-
-    /// Where they listen.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn addresses(&self) -> io::Result<Listen> {
-        let address = |listener: &Option<TcpListener>| {
-            let address = listener.as_ref().map(TcpListener::local_addr);
-            address.transpose()
-        };
-        Ok(Listen {
-            matcher: address(&self.matcher)?,
-            resolver: address(&self.resolver)?,
-        })
-    }
-}
-
-async fn bind_one(address: Option<SocketAddr>) -> io::Result<Option<TcpListener>> {
-    match address {
-        Some(address) => bind(address).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
-}
-
 /// The matcher with what it is served by.
-struct MatcherHere {
-    role: Arc<Matcher>,
-    desk: Arc<dyn Intake>,
-    wake: Arc<Notify>,
-    identity: RoleIdentity,
+pub(crate) struct MatcherHere {
+    pub(crate) role: Arc<Matcher>,
+    pub(crate) desk: Arc<dyn Intake>,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) identity: RoleIdentity,
 }
 
 /// The resolver with what it is served by.
-struct ResolverHere {
-    role: Arc<Resolver>,
-    desk: Arc<dyn Intake>,
-    board: Arc<dyn Board>,
-    wake: Arc<Notify>,
-    identity: RoleIdentity,
+pub(crate) struct ResolverHere {
+    pub(crate) role: Arc<Resolver>,
+    pub(crate) desk: Arc<dyn Intake>,
+    pub(crate) board: Arc<dyn Board>,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) identity: RoleIdentity,
     /// The matcher, where another operator runs it.
-    remote: Option<Arc<RemoteMatcher>>,
+    pub(crate) remote: Option<Arc<RemoteMatcher>>,
 }
 
 /// Matcher and resolver of one project, or one of the two.
@@ -341,110 +251,4 @@ impl ResolverHere {
         };
         tasks.spawn("the resolver's worker", worker.run());
     }
-}
-
-/// What the roles are opened with.
-struct Opening<'a> {
-    directory: &'a StateDir,
-    settings: &'a Settings,
-    project: Arc<Project>,
-    clock: Arc<dyn Clock>,
-}
-
-impl Opening<'_> {
-    fn matcher(&self) -> Result<MatcherHere, OpenError> {
-        let at = self.directory.role(Role::Matcher);
-        let role = Matcher::open(&at, self.project.clone(), self.clock.clone())?;
-        let (role, wake) = (Arc::new(role), Arc::<Notify>::default());
-        role.finish_ending()?;
-        Ok(MatcherHere {
-            identity: identity(self.directory, Role::Matcher)?,
-            desk: role.intake(wake.clone()),
-            role,
-            wake,
-        })
-    }
-
-    fn resolver(&self, matcher: Option<&MatcherHere>) -> Result<ResolverHere, OpenError> {
-        let at = self.directory.role(Role::Resolver);
-        let remote = match matcher {
-            Some(_) => None,
-            None => Some(Arc::new(self.remote()?)),
-        };
-        let handover: Option<Arc<dyn Handover>> = match (matcher, &remote) {
-            (Some(here), _) => Some(here.role.clone()),
-            (None, Some(remote)) => Some(remote.clone()),
-            (None, None) => None,
-        };
-        let handover = handover.ok_or(SettingsError::NoMatcher)?;
-        let keys = ResolverKeys::read(&at)?;
-        let role = Resolver::open(
-            &at,
-            keys,
-            self.project.clone(),
-            handover,
-            self.clock.clone(),
-        )?;
-        let (role, wake) = (Arc::new(role), Arc::<Notify>::default());
-        role.finish_ending()?;
-        Ok(ResolverHere {
-            identity: identity(self.directory, Role::Resolver)?,
-            desk: role.intake(wake.clone()),
-            board: Arc::new(BoardDesk::new(role.clone(), wake.clone())),
-            role,
-            wake,
-            remote,
-        })
-    }
-
-    fn remote(&self) -> Result<RemoteMatcher, OpenError> {
-        remote_matcher(
-            self.directory,
-            self.settings,
-            self.project.clone(),
-            self.clock.clone(),
-        )
-    }
-}
-
-/// The matcher that another operator runs.
-pub(crate) fn remote_matcher(
-    directory: &StateDir,
-    settings: &Settings,
-    project: Arc<Project>,
-    clock: Arc<dyn Clock>,
-) -> Result<RemoteMatcher, OpenError> {
-    let address = settings.matcher.clone().ok_or(SettingsError::NoMatcher)?;
-    let RoleIdentity {
-        authority_pem,
-        certificate_pem,
-        key,
-    } = identity(directory, Role::Resolver)?;
-    let target = Target {
-        address,
-        role: Role::Matcher,
-    };
-    let identity = NodeIdentity {
-        authority_pem,
-        certificate_pem,
-        key,
-    };
-    let report = directory.role(Role::Resolver).matcher_report();
-    Ok(RemoteMatcher::new(target, identity, project, clock, report))
-}
-
-fn identity(directory: &StateDir, role: Role) -> Result<RoleIdentity, OpenError> {
-    let at = directory.role(role);
-    if !at.certificate().exists() {
-        return Err(OpenError::NoCertificate(role));
-    }
-    Ok(RoleIdentity {
-        authority_pem: read(directory.authority_certificate())?,
-        certificate_pem: read(at.certificate())?,
-        key: PrivateKeyPem::of_text(at.unlock().read_text(&at.key(), Purpose::Tls)?),
-    })
-}
-
-fn read(path: PathBuf) -> Result<String, OpenError> {
-    std::fs::read_to_string(&path).map_err(|source| OpenError::Unreadable { path, source })
 }

@@ -1,6 +1,6 @@
-//! The end of runs by the operator: batches and everything made of them are removed in the roles that are here,
-//! another operator's matcher is told, and with the project the resolver's keys are overwritten. Afterwards anybody can look whether anything is
-//! left.
+//! The end of runs by the operator: batches and everything made of them are removed in the roles that are
+//! here, another operator's matcher is told, and with the project the resolver's keys are overwritten.
+//! Afterwards anybody can look whether anything is left.
 //!
 //! What backups of this machine still hold is useless without keys that are elsewhere: handle maps
 //! need the resolver's key, which is destroyed here, and encodings mean something only under the
@@ -23,13 +23,13 @@ use service::files::LockError;
 use wire::{Handover as _, Role};
 
 use crate::context::{RoleContext, RoleError};
-use crate::coordinator::remote_matcher;
 use crate::directory::{Settings, SettingsError, StateDir};
 use crate::ending::{EndError, file_error, was_cancelled, way_out};
 use crate::handover::HandoverError;
 use crate::lifecycle::{Lifecycle, Runs};
 use crate::matcher::MatcherState;
 use crate::matcher::handover::{is_under_way, way};
+use crate::opening::remote_matcher;
 use crate::project::Project;
 use crate::remote::RemoteMatcher;
 use crate::resolver::ResolverState;

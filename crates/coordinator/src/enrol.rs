@@ -41,6 +41,12 @@ pub enum EnrolError {
         "not the public key of the log of this project's matcher; it is `matcher/log/key` there"
     )]
     LogKey,
+    /// The matcher was enrolled with another log key, which nodes may have by now.
+    #[error(
+        "the matcher was enrolled with another log key, and nodes hold it to that; a matcher that lost its log \
+         needs a new project"
+    )]
+    OtherLogKey,
     /// What is kept of the matcher cannot be written.
     #[error("the matcher's log key cannot be kept")]
     Keep(#[source] io::Error),
@@ -80,6 +86,7 @@ impl EnrolError {
                 | Self::MatcherHere
                 | Self::NoMatcher
                 | Self::LogKey
+                | Self::OtherLogKey
         )
     }
 }
@@ -146,6 +153,9 @@ pub fn enrol_matcher(
     if (key.kind, &key.name) != (KeyKind::Log, &name) {
         return Err(EnrolError::LogKey);
     }
+    if known_log_key(directory)?.is_some_and(|known| known != format!("{key}\n")) {
+        return Err(EnrolError::OtherLogKey);
+    }
     let enrolled = issue(directory, &settings, String::new(), |authority| {
         authority.issue_role_for(request_pem, Role::Matcher, Validity::days(clock, DAYS))
     })?;
@@ -192,10 +202,15 @@ fn log_keys(directory: &StateDir, settings: &Settings) -> Result<String, EnrolEr
     }
     let keys = [Role::Matcher, Role::Resolver].map(|role| match settings.role.has(role) {
         true => read(TileDir::new(&directory.role(role).log()).key_file()),
-        false if !directory.matcher_log_key().exists() => Err(EnrolError::NoMatcher),
-        false => read(directory.matcher_log_key()),
+        false => known_log_key(directory)?.ok_or(EnrolError::NoMatcher),
     });
     Ok(keys.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// The log key of another operator's matcher, once that is enrolled.
+fn known_log_key(directory: &StateDir) -> Result<Option<String>, EnrolError> {
+    let path = directory.matcher_log_key();
+    path.exists().then(|| read(path)).transpose()
 }
 
 fn read(path: PathBuf) -> Result<String, EnrolError> {

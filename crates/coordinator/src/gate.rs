@@ -1,5 +1,5 @@
-//! Whose certificates count: those of nodes, and at the matcher the resolver's, but for the ones that were revoked. Revoking works beside
-//! a running coordinator and counts from the next call on.
+//! Whose certificates count: those of nodes, and at the matcher the resolver's, but for the ones that were
+//! revoked. Revoking works beside a running coordinator and counts from the next call on.
 //!
 //! Each role logs a certificate before anything is done under it for the first time, and that it was
 //! revoked before the first call under it is refused: a certificate that somebody had issued in a party's

@@ -45,12 +45,12 @@ impl Resolver {
         Ok(due(&agreement, released, self.context.clock.unix_millis()))
     }
 
-    /// The matcher's side first, unless it cannot be reached: nothing is kept here any longer for that.
+    /// The matcher's side first; nothing is kept here any longer because it cannot be reached, or says that it
+    /// is at work: then it is told again.
     fn end(&self, run: RunNumber, state: &ResolverState, why: Due) -> Result<(), StageError> {
         let way = way_out(&self.context.project, state.run_state())?;
         let is_told = match self.handover.end(run, way.contains(&Command::Cancel)) {
-            Ok(false) => return Ok(()),
-            Ok(true) => true,
+            Ok(is_done) => is_done,
             Err(fault) => {
                 tracing::error!(%run, error = %fault, "the matcher could not be told that a run has ended");
                 false
