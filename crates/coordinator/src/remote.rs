@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(crate) struct RemoteMatcher {
     report: PathBuf,
     client: Mutex<Option<ResolverClient>>,
     seen: Mutex<Option<Seen>>,
+    /// Whether it has to be told once more that a run has ended.
+    is_owed: AtomicBool,
 }
 
 impl RemoteMatcher {
@@ -87,17 +90,21 @@ impl RemoteMatcher {
             report,
             client: Mutex::new(None),
             seen: Mutex::new(None),
+            is_owed: AtomicBool::new(false),
         }
     }
 
-    /// Looks at the matcher until the shutdown, and wakes the resolver whenever anything is new.
+    /// Looks at the matcher until the shutdown, and wakes the resolver whenever anything is new, or the matcher
+    /// is there and has not heard yet that a run has ended.
     pub(crate) async fn watch(
         self: Arc<Self>,
         wake: Arc<Notify>,
         shutdown: Shutdown,
     ) -> Result<(), std::convert::Infallible> {
         while !shutdown.is_requested() {
-            if self.look().await {
+            let is_new = self.look().await;
+            let is_there = matches!(&*lock(&self.seen), Some(Ok(_)));
+            if is_new || (is_there && self.is_owed.swap(false, Ordering::SeqCst)) {
                 wake.notify_one();
             }
             tokio::select! {
@@ -216,10 +223,14 @@ impl Handover for RemoteMatcher {
     }
 
     fn end(&self, run: RunNumber, is_cancelled: bool) -> Result<bool, Fault> {
-        self.wait(async {
+        let ended = self.wait(async {
             let client = self.client().await?;
             client.end(run, is_cancelled).await.map_err(fault)
-        })
+        });
+        if !matches!(ended, Ok(true)) {
+            self.is_owed.store(true, Ordering::SeqCst);
+        }
+        ended
     }
 }
 

@@ -38,15 +38,29 @@ fn text(status: &Status) -> String {
     ];
     if let Some(matcher) = &status.matcher {
         lines.extend(role_lines("matcher", matcher));
-        if let MatcherState::Failed { reason } = &matcher.detail
-            && status.resolver.is_none()
-        {
-            lines.push(format!("reason    {reason}"));
-        }
+        // The resolver's lines say so where it is here.
+        lines.extend(
+            status
+                .resolver
+                .is_none()
+                .then(|| outcome(&matcher.detail))
+                .flatten(),
+        );
     }
     lines.extend(status.other_matcher.as_ref().map(matcher_line));
     lines.extend(status.resolver.iter().flat_map(resolver_lines));
     lines.join("\n") + "\n"
+}
+
+/// What came of a matcher's work that the name of its state does not say.
+fn outcome(matcher: &MatcherState) -> Option<String> {
+    match matcher {
+        MatcherState::Matched { pairs, .. } => Some(format!(
+            "outcome   {pairs} comparisons, for the resolver to take"
+        )),
+        MatcherState::Failed { reason } => Some(format!("reason    {reason}")),
+        _ => None,
+    }
 }
 
 /// How the matcher of another operator was found.
