@@ -158,7 +158,7 @@ fn two_operators_link_and_the_auditor_finds_nothing_wrong() {
     assert!(!status.contains("encodings"), "{status}");
     let other = done(world.matcher("status")).out;
     assert!(
-        other.contains("comparisons, for the resolver to take") && !other.contains("resolver  "),
+        other.contains("comparisons to hand over") && !other.contains("resolver"),
         "{other}"
     );
     let ran = world.matcher("run --role resolver");

@@ -55,9 +55,9 @@ fn text(status: &Status) -> String {
 /// What came of a matcher's work that the name of its state does not say.
 fn outcome(matcher: &MatcherState) -> Option<String> {
     match matcher {
-        MatcherState::Matched { pairs, .. } => Some(format!(
-            "outcome   {pairs} comparisons, for the resolver to take"
-        )),
+        MatcherState::Matched { pairs, .. } => {
+            Some(format!("outcome   {pairs} comparisons to hand over"))
+        }
         MatcherState::Failed { reason } => Some(format!("reason    {reason}")),
         _ => None,
     }
