@@ -1,6 +1,7 @@
 //! `symbolon`, the workbench: a whole federation on one machine, rehearsals on local files, and
 //! evaluation against truth.
 
+mod apart;
 mod attacking;
 mod changes;
 mod clear;
@@ -8,6 +9,7 @@ mod cli;
 mod evaluation;
 mod federation;
 mod inputs;
+mod keys;
 mod link_report;
 mod outcome;
 mod plan;

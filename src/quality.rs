@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use service::Stopwatch;
 
+use crate::apart::{self, Compared};
 use crate::evaluation;
 use crate::inputs;
 use crate::rehearsal::{PartyFile, Rehearsal};
@@ -35,6 +36,9 @@ pub(crate) struct Manifest {
     /// The profile in place of the schemas' own.
     #[serde(skip)]
     profile: Option<Profile>,
+    /// Whether every set is linked by a federation too.
+    #[serde(skip)]
+    federated: bool,
 }
 
 /// One data set.
@@ -63,6 +67,8 @@ pub(crate) struct Measured {
     clear: Option<f64>,
     /// True pairs that met in some pass, of all.
     completeness: f64,
+    /// A federation's result beside this one, where asked for.
+    federated: Option<Compared>,
     floor: f64,
     spent: Duration,
 }
@@ -98,6 +104,11 @@ impl Manifest {
         for set in &mut self.set {
             set.floor -= POINT;
         }
+    }
+
+    /// Has all sets linked by a federation of two operators too, under whose keys the figures are then.
+    pub(crate) fn federated(&mut self) {
+        self.federated = true;
     }
 
     /// Links every set whose files are there, and says which are not.
@@ -144,11 +155,20 @@ impl Manifest {
     ) -> anyhow::Result<Measured> {
         let watch = Stopwatch::start();
         let truth = Truth::read(&files.join(&set.truth))?;
-        let mut schema = inputs::read_schema(&self.directory.join(&set.schema))?;
-        schema.profile = self.profile.unwrap_or(schema.profile);
+        let (schema, text) = self.schema(&self.directory.join(&set.schema))?;
         let parties = set.files(&schema, files)?;
         let again = clear.then(|| schema.clone());
-        let linked = Rehearsal::new(schema, SEED).run(&parties, progress)?;
+        let rehearsal = Rehearsal::new(schema, SEED);
+        // An agreement is among two custodians at least.
+        let (rehearsal, found) = match self.federated && parties.len() > 1 {
+            true => {
+                let dir = tempfile::tempdir().context("no temporary directory can be made")?;
+                let (keys, found) = apart::link(dir.path(), &text, &parties, progress)?;
+                (rehearsal.under(keys), Some(found))
+            }
+            false => (rehearsal, None),
+        };
+        let linked = rehearsal.run(&parties, progress)?;
         let spent = watch.elapsed();
         let quality = evaluation::overall(&linked.assignments(), &truth)?;
         let completeness = evaluation::completeness(&linked, &truth);
@@ -164,9 +184,27 @@ impl Manifest {
             quality,
             clear,
             completeness,
+            federated: found.map(|found| found.against(&linked)),
             floor: set.floor,
             spent,
         })
+    }
+
+    /// The schema at `path` under the profile that was asked for, and its text as a federation is to have it.
+    fn schema(&self, path: &Path) -> anyhow::Result<(LinkageSchema, String)> {
+        let (mut schema, text) = inputs::read_schema_text(path)?;
+        let Some(profile) = self.profile else {
+            return Ok((schema, text));
+        };
+        if self.federated {
+            let mut table: toml::Table = toml::from_str(&text)?;
+            table.insert("profile".to_owned(), profile.as_str().into());
+            let text = toml::to_string(&table)?;
+            return Ok((LinkageSchema::parse(&text)?, text));
+        }
+        // Without one, keys and so figures are those of the schema as it is written.
+        schema.profile = profile;
+        Ok((schema, text))
     }
 }
 
@@ -198,10 +236,15 @@ impl Measured {
         thousandths(self.quality.f1()) >= thousandths(self.floor)
     }
 
-    /// The set and its figures in words, for one that fell below its floor.
-    pub(crate) fn shortfall(&self) -> String {
+    /// The set and what is wrong in words: below its floor, or another result with a federation.
+    pub(crate) fn shortfall(&self) -> Option<String> {
         let f1 = self.quality.f1();
-        format!("{}: F1 {f1:.4} is below {:.3}", self.name, self.floor)
+        let below = || format!("F1 {f1:.4} is below {:.3}", self.floor);
+        let differs = self.federated.as_ref().filter(|found| !found.is_same());
+        let differs = differs.map(|found| format!("a federation {}", found.in_words()));
+        let all = (!self.holds()).then(below).into_iter().chain(differs);
+        let all: Vec<String> = all.collect();
+        (!all.is_empty()).then(|| format!("{}: {}", self.name, all.join("; ")))
     }
 }
 
@@ -224,6 +267,9 @@ pub(crate) fn table(measured: &[Measured]) -> String {
     ];
     if with_clear {
         header.extend(["clear F1", "cost of privacy"]);
+    }
+    if measured.iter().any(|one| one.federated.is_some()) {
+        header.push("as a federation");
     }
     table.set_header(header);
     for one in measured {
@@ -249,6 +295,7 @@ pub(crate) fn table(measured: &[Measured]) -> String {
             row.push(share(clear));
             row.push(format!("{:+.4}", clear - quality.f1()));
         }
+        row.extend(one.federated.as_ref().map(Compared::in_words));
         table.add_row(row);
     }
     table.to_string()
@@ -270,6 +317,7 @@ pub(crate) fn json(measured: &[Measured]) -> Value {
             "floor": one.floor,
             "held": one.holds(),
             "clear_f1": one.clear,
+            "federated": one.federated,
             "seconds": one.spent.as_secs_f64(),
         })
     };

@@ -9,23 +9,20 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
-use encode::{
-    ClearReader, EpochKeys, LinkageKey, NodeKeys, PrepareReport, Prepared, Preparer, UnsortedBatch,
-};
+use anyhow::{Context, bail, ensure};
+use encode::{ClearReader, EpochKeys, NodeKeys, PrepareReport, Prepared, Preparer, UnsortedBatch};
 use link::matcher::MatchReport;
 use link::{Comparer, RecordSet, Resolution, Resolver, RowBatch, Scratch, Spool};
 use model::layout::Row;
 use model::{
-    Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, ProjectName, RecordHandle,
-    RunNumber,
+    Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, RecordHandle, RunNumber,
 };
 use records::ColumnPlan;
-use secret::{Key32, SeededEntropy};
 use service::Stopwatch;
 use sources::CsvFile;
 
 use crate::clear::{self, ClearRecords, Similarities};
+use crate::keys::RehearsalKeys;
 use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
 
@@ -50,6 +47,8 @@ pub(crate) struct Rehearsal {
     similarities: Similarities,
     scratch: Scratch,
     keeps_rows: bool,
+    /// In place of keys made from the seed.
+    keys: Option<RehearsalKeys>,
 }
 
 /// One record of the result.
@@ -96,7 +95,14 @@ impl Rehearsal {
             similarities: Similarities::Encoded,
             scratch: Scratch::in_memory(),
             keeps_rows: false,
+            keys: None,
         }
+    }
+
+    /// Takes these keys in place of those made from the seed.
+    pub(crate) fn under(mut self, keys: RehearsalKeys) -> Self {
+        self.keys = Some(keys);
+        self
     }
 
     /// Sets aside what outgrows memory; the result is the same.
@@ -217,17 +223,23 @@ impl<'a> Work<'a> {
         progress: &dyn Progress,
     ) -> anyhow::Result<Vec<(String, PrepareReport)>> {
         let schema = &self.plan.schema;
-        let project: ProjectName = "rehearsal".parse()?;
-        let mut entropy = SeededEntropy::new(self.plan.seed);
-        let linkage = LinkageKey::new(Key32::generate(&mut entropy));
-        let epoch = linkage.epoch(&project, Epoch(1), schema);
-        // One for every party, whichever bring records now: a party's key must not depend on others.
-        let parties = schema.party_indices();
-        let secrets: Vec<Key32> = parties.map(|_| Key32::generate(&mut entropy)).collect();
+        let of_seed = match self.plan.keys {
+            Some(_) => None,
+            None => Some(RehearsalKeys::from_seed(schema, self.plan.seed)?),
+        };
+        let Some(RehearsalKeys {
+            project,
+            linkage,
+            secrets,
+        }) = of_seed.as_ref().or(self.plan.keys.as_ref())
+        else {
+            bail!("a rehearsal has no keys");
+        };
+        let epoch = linkage.epoch(project, Epoch(1), schema);
         let mut reports = Vec::new();
         for file in files {
             let secret = &secrets[file.party.index()];
-            let keys = NodeKeys::derive(secret, &project, Epoch(1), RunNumber(1));
+            let keys = NodeKeys::derive(secret, project, Epoch(1), RunNumber(1));
             let report = self
                 .prepare(file, &epoch, &keys, progress)
                 .with_context(|| format!("party `{}` cannot be prepared", file.label))?;

@@ -58,6 +58,9 @@ pub enum FederationError {
     /// The linkage schema is wrong.
     #[error(transparent)]
     Schema(#[from] model::schema::SchemaError),
+    /// How the run stands cannot be read.
+    #[error(transparent)]
+    Status(#[from] coordinator::StatusError),
     /// The matcher's certificate was not installed.
     #[error(transparent)]
     Install(#[from] coordinator::InstallError),
@@ -429,6 +432,17 @@ impl Federation {
             .join("1")
             .join("clusters.bin");
         Ok(decode(&std::fs::read(file)?)?)
+    }
+
+    /// How many links the resolver accepted in the open run, once it has.
+    ///
+    /// # Errors
+    /// [`FederationError`] when there are none yet.
+    pub fn links(&self) -> Result<u64, FederationError> {
+        let told = coordinator::status(&self.state())?;
+        let totals = told.resolver.as_ref().and_then(|of| of.detail.totals());
+        let totals = totals.ok_or(io::ErrorKind::NotFound);
+        Ok(totals.map_err(io::Error::from)?.links)
     }
 
     /// Stops the coordinator and waits until it has.
