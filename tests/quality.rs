@@ -44,20 +44,24 @@ fn strong_loses_at_most_a_point_against_standard() {
     assert_ne!(standard, strong);
 }
 
-/// Two operators, disclosure on demand and decoys change no link; and the figures that say so are no defaults.
+/// Two operators, disclosure on demand and decoys change no link, whatever the profile hides.
 #[test]
 fn a_federation_finds_the_sample_the_same_to_the_last_link() {
-    let output = quality(&["--set", "sample", "--federated", "--json"]);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{told}");
-    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let found = &figures["sets"][0]["federated"];
-    assert_eq!(found["records_differing"], 0);
-    assert_eq!(found["links"], found["links_without"]);
-    assert!(found["links"].as_u64().unwrap() > 1000, "{found}");
-    assert!(found["decoys"].as_u64().unwrap() > 100, "{found}");
-    let sent = found["sent"].as_f64().unwrap();
-    assert!((0.1..1.0).contains(&sent), "{found}");
+    for profile in ["standard", "strong"] {
+        let arguments = ["--set", "sample", "--profile", profile, "--federated"];
+        let output = quality(&[&arguments[..], &["--json"]].concat());
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{told}");
+        let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = &figures["sets"][0]["federated"];
+        assert_eq!(found["records_differing"], 0, "{profile}");
+        assert_eq!(found["links"], found["links_without"], "{profile}");
+        assert!(found["links"].as_u64().unwrap() > 1000, "{found}");
+        // It was on.
+        assert!(found["decoys"].as_u64().unwrap() > 100, "{found}");
+        let sent = found["sent"].as_f64().unwrap();
+        assert!((0.1..1.0).contains(&sent), "{found}");
+    }
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use link::Scratch;
+use link::{Memory, Scratch};
 
 use super::showing::ShowArguments;
 use crate::evaluation;
-use crate::inputs::{self, Bytes};
+use crate::inputs;
 use crate::outcome;
 use crate::rehearsal::Linked;
 use crate::truth::Truth;
@@ -26,7 +26,7 @@ pub(super) struct RehearsalArguments {
     /// Memory for what may grow with the registries, as 256MiB or 4GiB; the rest goes to files in
     /// --out while the program runs. The result is the same.
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
-    memory: Bytes,
+    memory: Memory,
     #[command(flatten)]
     showing: ShowArguments,
     /// How many threads to use; all cores when not given.
@@ -35,9 +35,14 @@ pub(super) struct RehearsalArguments {
 }
 
 impl RehearsalArguments {
-    /// Sets the number of threads and reads the truth, before any long work.
-    pub(super) fn begin(&self) -> anyhow::Result<Option<Truth>> {
+    /// Sets the number of threads, and says what is wrong with the truth before any long work. It is read again when it is
+    /// needed: meanwhile its memory is worth more to the linkage.
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
         inputs::use_threads(self.threads)?;
+        self.read_truth().map(drop)
+    }
+
+    fn read_truth(&self) -> anyhow::Result<Option<Truth>> {
         self.truth.as_deref().map(Truth::read).transpose()
     }
 
@@ -45,26 +50,22 @@ impl RehearsalArguments {
     pub(super) fn scratch(&self) -> anyhow::Result<Scratch> {
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("{} cannot be made", self.out.display()))?;
-        Ok(Scratch::in_directory(&self.out, self.memory.0))
+        Ok(Scratch::in_directory(&self.out, self.memory.bytes()))
     }
 
     /// Tells how the linkage went: in a few lines, with `more` after them, against the truth, and in
     /// what was asked to be shown.
-    pub(super) fn tell(
-        &self,
-        linked: &Linked,
-        more: Option<String>,
-        truth: Option<&Truth>,
-    ) -> anyhow::Result<()> {
+    pub(super) fn tell(&self, linked: &Linked, more: Option<String>) -> anyhow::Result<()> {
         println!("{}", outcome::summary(linked));
         if let Some(more) = more {
             println!("{more}");
         }
-        if let Some(truth) = truth {
+        let truth = self.read_truth()?;
+        if let Some(truth) = &truth {
             println!("{}", evaluation::table(&linked.assignments(), truth)?);
         }
         self.showing
-            .show(linked, truth.zip(self.truth.as_deref()))?;
+            .show(linked, truth.as_ref().zip(self.truth.as_deref()))?;
         println!("written to {}", self.out.display());
         Ok(())
     }

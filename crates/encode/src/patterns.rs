@@ -23,12 +23,18 @@ impl Patterns {
         *self.0.entry(presence).or_default() += 1;
     }
 
+    /// Takes note of these parts without counting anybody: what has them is shown as a record would be.
+    pub(crate) fn see(&mut self, presence: u64) {
+        self.0.entry(presence).or_default();
+    }
+
     /// What each pattern is shown as, so that none is shown by fewer than `few` records; where no pattern is
     /// common, all are shown as one that has every part any record has.
     pub(crate) fn shown(&self, few: u32) -> Shown {
         let common = self.0.iter().filter(|(_, records)| **records >= few);
         let common: Vec<(u64, u32)> = common.map(|(parts, records)| (*parts, *records)).collect();
-        let all = self.0.keys().fold(0, |all, parts| all | parts);
+        let counted = self.0.iter().filter(|(_, records)| **records > 0);
+        let all = counted.fold(0, |all, (parts, _)| all | parts);
         let as_what = |parts: u64| {
             let nearest = common.iter().min_by_key(|(other, records)| {
                 let made_up = (other & !parts).count_ones();
@@ -89,6 +95,20 @@ mod tests {
         assert_eq!(shown[&0b0001], 0b0011);
         // All others have too much to be left out.
         assert_eq!(shown[&0b1000], 0b1111);
+    }
+
+    #[test]
+    fn what_is_seen_and_not_counted_is_shown_as_others_and_changes_nothing() {
+        let mut patterns = patterns(&[(0b011, 4), (0b111, 9)]);
+        let before = patterns.shown(5).0;
+        patterns.see(0b011);
+        patterns.see(0b001);
+        let mut after = patterns.shown(5).0;
+        assert_eq!(after.remove(&0b001), Some(0b111));
+        assert_eq!(after, before);
+        let mut rare = self::patterns(&[(0b001, 1), (0b010, 1)]);
+        rare.see(0b100);
+        assert!(rare.shown(5).0.values().all(|shown| *shown == 0b011));
     }
 
     #[test]

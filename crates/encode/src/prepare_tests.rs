@@ -346,6 +346,35 @@ fn a_rare_pattern_of_missing_parts_shows_under_standard_alone() {
     assert_eq!(shown("strong"), 1);
 }
 
+/// Decoys have the gaps of those they are made of, and would otherwise make a rare one common.
+#[test]
+fn decoys_do_not_change_what_a_record_is_shown_with() {
+    let strong = Setting {
+        profile: "strong",
+        ..BASE
+    };
+    let gaps = |n| raw(n, &format!("gap{n}"), ["", "Silva", "1990-03-09"]);
+    let records = || {
+        registry(200)
+            .into_iter()
+            .chain((201..205).map(gaps))
+            .collect()
+    };
+    let plain = prepare(&strong, records()).ok().unwrap();
+    let mixed = prepare_with(&strong, 1000, records()).ok().unwrap();
+    let with_gap = decoys(&mixed);
+    assert!(with_gap.len() > 200, "{}", with_gap.len());
+    let real = mixed.rows.iter().zip(&mixed.handle_map);
+    let real = real.filter(|(_, entry)| entry.record != RecordHandle::NOBODY);
+    assert!(real.map(|(row, _)| row).eq(plain.rows.iter()));
+    // And decoys show nothing that records do not.
+    let shown = |prepared: &Prepared| {
+        let shown = rows(prepared).into_iter().map(|row| row.presence());
+        shown.collect::<std::collections::BTreeSet<u64>>()
+    };
+    assert_eq!(shown(&mixed), shown(&plain));
+}
+
 #[test]
 fn what_hides_a_gap_is_the_same_in_every_run_and_another_in_every_block() {
     let layout = Layout::of(&schema("strong"));
