@@ -19,6 +19,7 @@ mod noise;
 mod patterns;
 mod prepare;
 mod rows;
+mod served;
 mod signature;
 mod sketch;
 mod token;
@@ -48,4 +49,5 @@ pub use prepare::{
     Standing, UnsortedBatch,
 };
 pub use rows::SortedRows;
+pub use served::{Input, InputReader, MissingOutput, Outputs, UnservedKeys};
 pub use trial::{TrialKeys, TrialRows, trial_rows};

@@ -223,8 +223,8 @@ mod tests {
         draft.key_server = Some(rules());
         let text = draft.to_text(&schema).unwrap();
         let refused = |schema: &LinkageSchema| {
-            let detail = signed(&text).terms().key_server.as_ref().unwrap();
-            detail.check_fields(schema).err().map(|refusal| refusal.detail)
+            let rules = signed(&text).terms().key_server.clone().unwrap();
+            rules.check_fields(schema).err().map(|refusal| refusal.detail)
         };
         assert!(refused(&schema).unwrap().contains("no field number"));
         schema.fields[0].name = "number".parse().unwrap();
