@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "symbolon/v1/board.proto",
     "symbolon/v1/common.proto",
     "symbolon/v1/intake.proto",
+    "symbolon/v1/key_server.proto",
     "symbolon/v1/log.proto",
     "symbolon/v1/results.proto",
 ];

@@ -15,7 +15,7 @@ mod server;
 
 pub use blinding::{Blinding, Output};
 pub use model::evaluation::MAX_ELEMENTS;
-pub use server::ServerKey;
+pub use server::{ServerKey, check_batch};
 
 use voprf::Ristretto255;
 

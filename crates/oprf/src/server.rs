@@ -8,6 +8,23 @@ use crate::blinding::{Output, output_key};
 use crate::randomness::Randomness;
 use crate::{OprfError, Suite, check_size};
 
+/// Whether a batch can be evaluated: before anybody is charged for it.
+///
+/// # Errors
+/// [`OprfError`] when there are too few or too many, or one is no element.
+pub fn check_batch(blinded: &[Element]) -> Result<(), OprfError> {
+    read(blinded).map(drop)
+}
+
+fn read(blinded: &[Element]) -> Result<Vec<BlindedElement<Suite>>, OprfError> {
+    check_size(blinded.len())?;
+    let blinded = blinded.iter().enumerate().map(|(place, element)| {
+        BlindedElement::<Suite>::deserialize(element.as_bytes())
+            .map_err(|_| OprfError::NotAnElement(place))
+    });
+    blinded.collect()
+}
+
 /// The secret key of a key server. Wiped on drop.
 pub struct ServerKey(VoprfServer<Suite>);
 
@@ -40,12 +57,7 @@ impl ServerKey {
         blinded: &[Element],
         entropy: &mut dyn Entropy,
     ) -> Result<Evaluation, OprfError> {
-        check_size(blinded.len())?;
-        let blinded = blinded.iter().enumerate().map(|(place, element)| {
-            BlindedElement::<Suite>::deserialize(element.as_bytes())
-                .map_err(|_| OprfError::NotAnElement(place))
-        });
-        let blinded: Vec<_> = blinded.collect::<Result<_, _>>()?;
+        let blinded = read(blinded)?;
         let evaluated = (self.0)
             .batch_blind_evaluate(&mut Randomness(entropy), &blinded)
             .map_err(|_| OprfError::BatchSize(blinded.len()))?;

@@ -197,6 +197,8 @@ fn a_batch_has_elements_and_not_too_many() {
         OprfError::BatchSize(MAX_ELEMENTS + 1)
     );
     assert_eq!(refused(&over[..2], entropy), OprfError::NotAnElement(0));
+    assert_eq!(check_batch(&over[..2]), Err(OprfError::NotAnElement(0)));
+    assert!(check_batch(evaluated().1.elements()).is_ok());
     let inputs = vec![b"x"; MAX_ELEMENTS + 1];
     assert!(Blinding::of(&inputs, entropy).is_err());
 }

@@ -12,6 +12,7 @@ mod convert;
 mod event_mark;
 mod history;
 pub mod identity;
+mod key_server;
 pub mod limits;
 mod membership;
 mod messages;
@@ -24,10 +25,12 @@ mod status;
 
 pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
 pub use client::{
-    ClientError, MembershipAnswer, NodeClient, NodeIdentity, ResultsSink, Retry, Target,
+    ClientError, KeyServerClient, MembershipAnswer, NodeClient, NodeIdentity, Peer, ResultsSink,
+    Retry, Target,
 };
 pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
 pub use event_mark::{EVENT_MARKS_MAGIC, EventMark};
+pub use key_server::KeyServerFacts;
 pub use history::{HistoryError, LogHead, SeenHead};
 pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{
@@ -40,8 +43,8 @@ pub use review::{
     VerdictEntry, review_digest,
 };
 pub use server::{
-    Admission, Board, Everyone, Fault, Gate, Intake, Logs, Results, RoleIdentity, ServeError,
-    Services, admit_chunk, serve,
+    Admission, Board, Evaluations, Everyone, Fault, Gate, Intake, Logs, Results, RoleIdentity,
+    ServeError, Services, admit_chunk, serve, serve_key_server,
 };
 
 /// Has TLS use ring, the one provider in this workspace.

@@ -13,7 +13,9 @@ use rcgen::{
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::identity::{self, CertificateFacts, IdentityError, node_name, role_name};
+use crate::identity::{
+    self, CertificateFacts, IdentityError, KEY_SERVER_NAME, node_name, role_name,
+};
 use crate::limits::MAX_PEM_BYTES;
 use crate::messages::Role;
 
@@ -74,8 +76,20 @@ pub struct NodeRequest {
 /// # Errors
 /// [`PkiError::Signing`] when the machine has no randomness.
 pub fn request(party: &PartyName) -> Result<NodeRequest, PkiError> {
+    request_for(&node_name(party))
+}
+
+/// Makes a private key and a request for the certificate of the project's key server.
+///
+/// # Errors
+/// [`PkiError::Signing`] when the machine has no randomness.
+pub fn request_key_server() -> Result<NodeRequest, PkiError> {
+    request_for(KEY_SERVER_NAME)
+}
+
+fn request_for(name: &str) -> Result<NodeRequest, PkiError> {
     let key = KeyPair::generate()?;
-    let request = named(&node_name(party))?.serialize_request(&key)?;
+    let request = named(name)?.serialize_request(&key)?;
     Ok(NodeRequest {
         request_pem: request.pem()?,
         key: PrivateKeyPem::of(&key),
@@ -162,15 +176,38 @@ impl Authority {
         party: &PartyName,
         validity: Validity,
     ) -> Result<String, PkiError> {
+        let purpose = ExtendedKeyUsagePurpose::ClientAuth;
+        self.issue(request_pem, &node_name(party), purpose, validity)
+    }
+
+    /// Issues the certificate of the project's key server, in PEM. Of the request only the public key is
+    /// taken over.
+    ///
+    /// # Errors
+    /// As [`Self::issue_node`].
+    pub fn issue_key_server(
+        &self,
+        request_pem: &str,
+        validity: Validity,
+    ) -> Result<String, PkiError> {
+        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
+        self.issue(request_pem, KEY_SERVER_NAME, purpose, validity)
+    }
+
+    fn issue(
+        &self,
+        request_pem: &str,
+        name: &str,
+        purpose: ExtendedKeyUsagePurpose,
+        validity: Validity,
+    ) -> Result<String, PkiError> {
         if request_pem.len() > MAX_PEM_BYTES {
             return Err(PkiError::Request);
         }
         let request = CertificateSigningRequestParams::from_pem(request_pem)
             .map_err(|_| PkiError::Request)?;
-        let name = node_name(party);
-        check_name(&request.params.subject_alt_names, &name)?;
-        let purpose = ExtendedKeyUsagePurpose::ClientAuth;
-        self.sign(&name, purpose, validity, &request.public_key)
+        check_name(&request.params.subject_alt_names, name)?;
+        self.sign(name, purpose, validity, &request.public_key)
     }
 
     fn sign(

@@ -1,14 +1,16 @@
-//! The node's side: dials one role of the coordinator and speaks in domain types.
+//! The node's side: dials one role of the coordinator, or the key server, and speaks in domain types.
 
 mod board;
 mod collect;
 mod error;
+mod key_server;
 mod log;
 mod membership;
 mod retry;
 mod review;
 mod upload;
 
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -16,7 +18,9 @@ use model::{Clock, PartyName};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Response, Status, Streaming};
 
-use crate::identity::{CertificateFacts, Standing, der_of, party_of, role_name};
+use crate::identity::{
+    CertificateFacts, KEY_SERVER_NAME, Standing, der_of, party_of, role_name,
+};
 use crate::limits;
 use crate::messages::{Description, Role, RunStatus};
 use crate::pki::PrivateKeyPem;
@@ -26,6 +30,7 @@ use crate::proto::{DescribeRequest, RunStatusRequest};
 
 pub use collect::ResultsSink;
 pub use error::ClientError;
+pub use key_server::KeyServerClient;
 pub use membership::MembershipAnswer;
 pub use retry::Retry;
 
@@ -36,6 +41,50 @@ pub struct Target {
     pub address: String,
     /// The role that has to answer there; its certificate is checked for it.
     pub role: Role,
+}
+
+/// Who answers a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// One role of the coordinator.
+    Role(Role),
+    /// The project's key server.
+    KeyServer,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(role) => role.fmt(f),
+            Self::KeyServer => f.write_str("key server"),
+        }
+    }
+}
+
+/// Whom a connection is to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dialled {
+    address: String,
+    peer: Peer,
+}
+
+impl Dialled {
+    /// The name its certificate has to have.
+    fn name(&self) -> String {
+        match self.peer {
+            Peer::Role(role) => role_name(role),
+            Peer::KeyServer => KEY_SERVER_NAME.to_owned(),
+        }
+    }
+}
+
+impl From<&Target> for Dialled {
+    fn from(target: &Target) -> Self {
+        Self {
+            address: target.address.clone(),
+            peer: Peer::Role(target.role),
+        }
+    }
 }
 
 /// What a node shows and trusts.
@@ -52,7 +101,8 @@ pub struct NodeIdentity {
 #[derive(Clone)]
 pub struct NodeClient {
     channel: Channel,
-    target: Target,
+    role: Role,
+    target: Dialled,
     party: PartyName,
     retry: Retry,
 }
@@ -69,13 +119,11 @@ impl NodeClient {
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
         let party = check_own(identity, clock)?;
-        let channel = endpoint(target, identity)?
-            .connect()
-            .await
-            .map_err(|error| ClientError::connecting(target, &error))?;
+        let dialled = Dialled::from(target);
         let client = Self {
-            channel,
-            target: target.clone(),
+            channel: dial(&dialled, identity).await?,
+            role: target.role,
+            target: dialled,
             party,
             retry: Retry::default(),
         };
@@ -102,7 +150,7 @@ impl NodeClient {
         let mut intake = self.intake();
         let call = intake.describe(DescribeRequest {});
         let description = Description::try_from(self.call(limits::CALL_TIMEOUT, call).await?)?;
-        if description.role != self.target.role {
+        if description.role != self.role {
             return Err(ClientError::wrong_role(&self.target));
         }
         Ok(description)
@@ -144,12 +192,26 @@ impl NodeClient {
         limit: Duration,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, ClientError> {
-        match tokio::time::timeout(limit, call).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(ClientError::answered(&self.target, &status)),
-            Err(_) => Err(ClientError::silent(&self.target)),
-        }
+        answer(&self.target, limit, call).await
     }
+}
+
+/// The answer to a call, which has to come within `limit`.
+async fn answer<T>(
+    target: &Dialled,
+    limit: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(ClientError::answered(target, &status)),
+        Err(_) => Err(ClientError::silent(target)),
+    }
+}
+
+async fn dial(target: &Dialled, identity: &NodeIdentity) -> Result<Channel, ClientError> {
+    let connecting = endpoint(target, identity)?.connect().await;
+    connecting.map_err(|error| ClientError::connecting(target, &error))
 }
 
 /// Looks at the node's own certificate first: what is wrong with it is said clearer here than by
@@ -163,13 +225,13 @@ fn check_own(identity: &NodeIdentity, clock: &dyn Clock) -> Result<PartyName, Cl
     }
 }
 
-fn endpoint(target: &Target, identity: &NodeIdentity) -> Result<Endpoint, ClientError> {
+fn endpoint(target: &Dialled, identity: &NodeIdentity) -> Result<Endpoint, ClientError> {
     crate::use_ring();
     let bad_address = |_| ClientError::BadAddress {
         address: target.address.clone(),
     };
     let tls = ClientTlsConfig::new()
-        .domain_name(role_name(target.role))
+        .domain_name(target.name())
         .ca_certificate(Certificate::from_pem(&identity.authority_pem))
         .identity(Identity::from_pem(
             &identity.certificate_pem,

@@ -5,6 +5,7 @@ mod any;
 pub(crate) mod board;
 mod common;
 pub(crate) mod intake;
+pub(crate) mod key_server;
 pub(crate) mod log;
 mod membership;
 pub(crate) mod place;

@@ -1,9 +1,10 @@
-//! The coordinator's side: one listener for one role.
+//! The coordinator's side: one listener for one role. And that of a key server.
 
 mod board;
 mod contract;
 mod fault;
 mod intake;
+mod key_server;
 mod limited;
 mod log;
 mod results;
@@ -24,11 +25,14 @@ use crate::limits;
 use crate::pki::PrivateKeyPem;
 use crate::proto::board_server::BoardServer;
 use crate::proto::intake_server::IntakeServer;
+use crate::proto::key_server_server::KeyServerServer;
 use crate::proto::log_server::LogServer;
 use crate::proto::results_server::ResultsServer;
 use crate::status;
 
-pub use contract::{Admission, Board, Everyone, Gate, Intake, Logs, Results, admit_chunk};
+pub use contract::{
+    Admission, Board, Evaluations, Everyone, Gate, Intake, Logs, Results, admit_chunk,
+};
 pub use fault::Fault;
 
 /// What a role listens with.
@@ -78,7 +82,38 @@ pub async fn serve(
     services: Services,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let router = router(identity, services)?;
+    serve_router(listener, router(identity, services)?, shutdown).await
+}
+
+/// Serves the calls of a key server on `listener`, as [`serve`] does those of a role.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_key_server(
+    listener: TcpListener,
+    identity: &RoleIdentity,
+    evaluations: Arc<dyn Evaluations>,
+    gate: Arc<dyn Gate>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let log = LogServer::new(log::Service(Arc::clone(&evaluations) as Arc<dyn Logs>))
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
+    let service = KeyServerServer::new(key_server::Service(evaluations))
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
+    let heard = move |request: Request<()>| admitted(&gate, request);
+    let router = listening(identity)?
+        .add_service(InterceptedService::new(service, heard.clone()))
+        .add_service(InterceptedService::new(log, heard));
+    serve_router(listener, router, shutdown).await
+}
+
+async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
     let incoming = limited::incoming(listener, limits::MAX_CONNECTIONS);
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async { drop(stopped.await) };
@@ -101,7 +136,7 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         board,
         gate,
     } = services;
-    let log = LogServer::new(log::Service(Arc::clone(&intake)))
+    let log = LogServer::new(log::Service(Arc::clone(&intake) as Arc<dyn Logs>))
         .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
     let intake = IntakeServer::new(intake::Service(intake))
@@ -117,9 +152,7 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
             .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(limits::MAX_BOARD_BYTES)
     });
-    let mut server = transport()
-        .tls_config(tls(identity))
-        .map_err(|error| ServeError::Identity(status::chain(&error)))?;
+    let mut server = listening(identity)?;
     let heard = move |request: Request<()>| admitted(&gate, request);
     let results = results.map(|results| InterceptedService::new(results, heard.clone()));
     let log = InterceptedService::new(log, heard.clone());
@@ -129,6 +162,11 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         .add_service(log)
         .add_optional_service(results)
         .add_optional_service(board))
+}
+
+fn listening(identity: &RoleIdentity) -> Result<Server, ServeError> {
+    let server = transport().tls_config(tls(identity));
+    server.map_err(|error| ServeError::Identity(status::chain(&error)))
 }
 
 /// Holds a call to the gate, before anything of it is read.
