@@ -33,7 +33,9 @@ pub enum Actor {
 
 /// Text that names no actor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is `coordinator`, `matcher`, `resolver`, `operator`, `key-server` or `node:` and a party name")]
+#[error(
+    "an actor is `coordinator`, `matcher`, `resolver`, `operator`, `key-server` or `node:` and a party name"
+)]
 pub struct NotAnActor;
 
 impl fmt::Display for Actor {

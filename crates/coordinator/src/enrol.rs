@@ -77,6 +77,20 @@ pub struct Enrolled {
     pub log_keys: String,
 }
 
+/// Issues the certificate of the project's key server. Works beside a running coordinator.
+///
+/// # Errors
+/// As [`enrol`].
+pub fn enrol_key_server(
+    directory: &StateDir,
+    request_pem: &str,
+    clock: &dyn Clock,
+) -> Result<Enrolled, EnrolError> {
+    issue(directory, |authority| {
+        authority.issue_key_server(request_pem, Validity::days(clock, NODE_DAYS))
+    })
+}
+
 /// Issues the certificate of `party`'s node. Works beside a running coordinator.
 ///
 /// # Errors
@@ -88,6 +102,15 @@ pub fn enrol(
     clock: &dyn Clock,
 ) -> Result<Enrolled, EnrolError> {
     directory.load()?.1.member(party)?;
+    issue(directory, |authority| {
+        authority.issue_node(request_pem, party, Validity::days(clock, NODE_DAYS))
+    })
+}
+
+fn issue(
+    directory: &StateDir,
+    sign: impl FnOnce(&Authority) -> Result<String, PkiError>,
+) -> Result<Enrolled, EnrolError> {
     let authority_pem = read(directory.authority_certificate())?;
     let directory = &directory.clone().unlocked()?;
     let key = directory
@@ -95,8 +118,7 @@ pub fn enrol(
         .read_text(&directory.authority_key(), Purpose::Tls)?;
     let key = PrivateKeyPem::of_text(key);
     let authority = Authority::load(&authority_pem, &key)?;
-    let validity = Validity::days(clock, NODE_DAYS);
-    let certificate_pem = authority.issue_node(request_pem, party, validity)?;
+    let certificate_pem = sign(&authority)?;
     Ok(Enrolled {
         fingerprint: CertificateFacts::read(&certificate_pem)?.fingerprint,
         authority_fingerprint: CertificateFacts::read(&authority_pem)?.fingerprint,

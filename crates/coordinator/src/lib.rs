@@ -48,7 +48,7 @@ pub use coordinator::{Coordinator, Listeners, OpenError, ServeError};
 pub use destroy::{Destroy, DestroyError, Remains, destroy, verify_destroyed};
 pub use directory::{Settings, StateDir};
 pub use ending::EndError;
-pub use enrol::{EnrolError, Enrolled, enrol};
+pub use enrol::{EnrolError, Enrolled, enrol, enrol_key_server};
 pub use init::{InitError, Setup, init};
 pub use lifecycle::{OutOfTurn, StageError};
 pub use project::Project;

@@ -17,9 +17,7 @@
 //! HMAC-SHA256 and HKDF-SHA256 (RFC 5869), every label distinct; SipHash-2-4 for tokens; AES-128 for
 //! what is worked out anew in every row.
 
-use model::{
-    Epoch, KeyCheck, LinkageSchema, PassIndex, ProjectName, RecordHandle, RunNumber,
-};
+use model::{Epoch, KeyCheck, LinkageSchema, PassIndex, ProjectName, RecordHandle, RunNumber};
 use records::{LocalKey, NormalisedRecord};
 use secret::cipher::Block;
 use secret::{Cipher, Key32, Prf};

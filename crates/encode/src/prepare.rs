@@ -51,9 +51,10 @@ pub enum PrepareError {
         /// The row.
         row: u64,
     },
-    /// A value that nobody asked the key server for: the file changed while it was read.
+    /// A value that nobody asked the key server for.
     #[error(
-        "row {row} has an identifier that was not there when the key server was asked; prepare again"
+        "row {row} has an identifier that the key server was not asked for; run `symbolon-node evaluate` with \
+         this file, then prepare again"
     )]
     NotServed {
         /// The row.

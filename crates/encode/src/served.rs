@@ -134,11 +134,16 @@ impl UnservedKeys {
         for inputs in &self.fields {
             let output = outputs.key(&inputs.of_field());
             let output = output.ok_or(MissingOutput(inputs.field))?;
-            let of_field = Key32::extract(b"symbolon served tokens", &[&self.epoch, &output], "key");
+            let of_field =
+                Key32::extract(b"symbolon served tokens", &[&self.epoch, &output], "key");
             keys.serve_tokens(inputs.field, &of_field);
         }
         let served = Served {
-            by_pass: schema.passes.iter().map(|pass| self.in_pass(pass)).collect(),
+            by_pass: schema
+                .passes
+                .iter()
+                .map(|pass| self.in_pass(pass))
+                .collect(),
             fields: self.fields,
             outputs,
         };
@@ -227,7 +232,11 @@ impl Served {
             secrets.push(self.outputs.key(&input)?);
         }
         let secrets: Vec<&Key32> = secrets.iter().collect();
-        Some(seed(&Key32::extract(b"symbolon served block", &secrets, "seed")))
+        Some(seed(&Key32::extract(
+            b"symbolon served block",
+            &secrets,
+            "seed",
+        )))
     }
 }
 

@@ -79,7 +79,9 @@ pub enum KeyServerError {
     )]
     Destroyed(Epoch),
     /// There never was one.
-    #[error("there is no key of epoch {0}; make it with `symbolon-key-server key make --epoch {0}`")]
+    #[error(
+        "there is no key of epoch {0}; make it with `symbolon-key-server key make --epoch {0}`"
+    )]
     NoKey(Epoch),
     /// The key cannot be worked out from its seed.
     #[error("the key of an epoch: {0}")]

@@ -32,11 +32,7 @@ pub struct Setup {
 ///
 /// # Errors
 /// [`KeyServerError`]; nothing is left at `root` then.
-pub fn init(
-    root: &Path,
-    setup: &Setup,
-    entropy: &mut dyn Entropy,
-) -> Result<Home, KeyServerError> {
+pub fn init(root: &Path, setup: &Setup, entropy: &mut dyn Entropy) -> Result<Home, KeyServerError> {
     if root.symlink_metadata().is_ok() {
         return Err(KeyServerError::Taken(root.to_owned()));
     }
@@ -49,7 +45,9 @@ pub fn init(
     let unlock = Unlock::from_file(setup.passphrase_file.as_deref())?;
     fill(&Home::new(&draft, unlock), setup, entropy)?;
     fs::rename(&draft, root).map_err(io_error("make", root))?;
-    let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = root
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
     parent
         .map_or(Ok(()), sync_dir)
         .map_err(io_error("make", root))?;

@@ -64,7 +64,9 @@ impl Keys {
         let path = self.home.epoch_key(epoch);
         if !path.exists() {
             let seed = Key32::generate(entropy);
-            self.home.unlock().write(&path, Purpose::Evaluation, &seed)?;
+            self.home
+                .unlock()
+                .write(&path, Purpose::Evaluation, &seed)?;
         }
         let public_key = self.get(epoch)?.public();
         let event = Event::EvaluationKeyMade { epoch, public_key };

@@ -116,7 +116,10 @@ impl KeyServer {
         match &terms.key_server {
             Some(rules) if rules.run_by == settings.name => Ok(()),
             Some(rules) => {
-                let detail = format!("{} runs the key server, not {}", rules.run_by, settings.name);
+                let detail = format!(
+                    "{} runs the key server, not {}",
+                    rules.run_by, settings.name
+                );
                 Err(Clause::KeyServer.refuse(detail))
             }
             None => Err(Clause::KeyServer.refuse("there is none in it")),
@@ -145,7 +148,8 @@ impl KeyServer {
         let pinned = rules.key_of(epoch)?;
         let key = self.keys().get(epoch).map_err(fault)?;
         if key.public() != pinned {
-            let detail = format!("the agreement names {pinned} for epoch {epoch}, the key is another");
+            let detail =
+                format!("the agreement names {pinned} for epoch {epoch}, the key is another");
             return Err(Clause::KeyServer.refuse(detail).into());
         }
         Ok((agreement, rules, key))
@@ -203,7 +207,9 @@ impl KeyServer {
             let server = Arc::clone(&self);
             match tokio::task::spawn_blocking(move || server.retire()).await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::error!(%error, "cannot see whether the agreement is over"),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "cannot see whether the agreement is over")
+                }
                 Err(_) => return,
             }
             tokio::select! {

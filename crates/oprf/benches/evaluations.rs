@@ -1,7 +1,6 @@
 //! What a batch of 1,024 identifiers costs, on one core: blinding and finishing at the node, evaluating at
 //! the key server.
 
-#![expect(missing_docs, reason = "what criterion's macros make")]
 #![expect(clippy::unwrap_used, reason = "a bench that cannot be made is a bug")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -27,7 +26,11 @@ fn evaluations(bench: &mut Criterion) {
         bench.iter(|| key.evaluate(blinding.elements(), entropy).unwrap());
     });
     group.bench_function("check and finish", |bench| {
-        bench.iter(|| blinding.finish(&inputs, &evaluation, &key.public()).unwrap());
+        bench.iter(|| {
+            blinding
+                .finish(&inputs, &evaluation, &key.public())
+                .unwrap()
+        });
     });
     group.finish();
 }

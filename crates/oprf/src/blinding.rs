@@ -22,10 +22,7 @@ impl Blinding {
     ///
     /// # Errors
     /// [`OprfError`] when there are too few or too many, or one is over 65,535 bytes.
-    pub fn of<I: AsRef<[u8]>>(
-        inputs: &[I],
-        entropy: &mut dyn Entropy,
-    ) -> Result<Self, OprfError> {
+    pub fn of<I: AsRef<[u8]>>(inputs: &[I], entropy: &mut dyn Entropy) -> Result<Self, OprfError> {
         check_size(inputs.len())?;
         let mut randomness = Randomness(entropy);
         let mut blinding = Self {
@@ -74,8 +71,7 @@ impl Blinding {
         });
         let elements: Vec<_> = elements.collect::<Result<_, _>>()?;
         let proof = Proof::<Suite>::deserialize(&evaluation.proof).map_err(|_| OprfError::Proof)?;
-        let key =
-            Ristretto255::deserialize_elem(key.as_bytes()).map_err(|_| OprfError::NotAKey)?;
+        let key = Ristretto255::deserialize_elem(key.as_bytes()).map_err(|_| OprfError::NotAKey)?;
         let inputs: Vec<&[u8]> = inputs.iter().map(AsRef::as_ref).collect();
         let outputs = VoprfClient::batch_finalize(&inputs, &self.clients, &elements, &proof, key)
             .map_err(|_| OprfError::Proof)?;

@@ -30,8 +30,8 @@ pub use client::{
 };
 pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
 pub use event_mark::{EVENT_MARKS_MAGIC, EventMark};
-pub use key_server::KeyServerFacts;
 pub use history::{HistoryError, LogHead, SeenHead};
+pub use key_server::KeyServerFacts;
 pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{
     Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,

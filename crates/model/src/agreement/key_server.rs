@@ -98,9 +98,8 @@ impl Agreement {
         };
         match runs {
             Some(member) if member.name == rules.run_by && another.is_none() => {
-                let is_blind = |role: &MemberRole| {
-                    matches!(role, MemberRole::Matcher | MemberRole::Resolver)
-                };
+                let is_blind =
+                    |role: &MemberRole| matches!(role, MemberRole::Matcher | MemberRole::Resolver);
                 if member.roles.iter().any(is_blind) {
                     let problem = "who coordinates the linkage never runs its key server";
                     return wrong(place(member), problem);
@@ -196,7 +195,10 @@ mod tests {
 
     #[test]
     fn fields_quota_and_keys_are_within_their_limits() {
-        is_refused(|agreement| of(agreement).fields.clear(), "key_server.fields");
+        is_refused(
+            |agreement| of(agreement).fields.clear(),
+            "key_server.fields",
+        );
         let twice = |agreement: &mut Agreement| {
             let rules = of(agreement);
             rules.fields.push(rules.fields[0].clone());
@@ -224,7 +226,10 @@ mod tests {
         let text = draft.to_text(&schema).unwrap();
         let refused = |schema: &LinkageSchema| {
             let rules = signed(&text).terms().key_server.clone().unwrap();
-            rules.check_fields(schema).err().map(|refusal| refusal.detail)
+            rules
+                .check_fields(schema)
+                .err()
+                .map(|refusal| refusal.detail)
         };
         assert!(refused(&schema).unwrap().contains("no field number"));
         schema.fields[0].name = "number".parse().unwrap();

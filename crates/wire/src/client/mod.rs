@@ -18,9 +18,7 @@ use model::{Clock, PartyName};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Response, Status, Streaming};
 
-use crate::identity::{
-    CertificateFacts, KEY_SERVER_NAME, Standing, der_of, party_of, role_name,
-};
+use crate::identity::{CertificateFacts, KEY_SERVER_NAME, Standing, der_of, party_of, role_name};
 use crate::limits;
 use crate::messages::{Description, Role, RunStatus};
 use crate::pki::PrivateKeyPem;
