@@ -94,12 +94,17 @@ impl World {
 
     /// Makes a federation whose agreement is as `edit` has the draft.
     pub(super) fn enrolled(edit: impl FnOnce(String) -> String) -> Self {
+        Self::enrolled_under(SCHEMA, edit)
+    }
+
+    /// As [`Self::enrolled`], under this linkage schema.
+    pub(super) fn enrolled_under(schema: &str, edit: impl FnOnce(String) -> String) -> Self {
         let world = Self {
             dir: tempfile::tempdir().unwrap(),
             listen: free_addresses().unwrap(),
             coordinator: None,
         };
-        world.write("schema.toml", SCHEMA);
+        world.write("schema.toml", schema);
         let [matcher, resolver] = world.listen;
         done(world.coordinator(&format!(
             "init --project census --schema schema.toml --matcher-listen {matcher} --resolver-listen {resolver}"
