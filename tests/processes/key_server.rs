@@ -3,9 +3,15 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
+use keyserver::KeyServer;
+use model::{Epoch, SystemClock};
+use oprf::Blinding;
+use secret::SeededEntropy;
 use tempfile::TempDir;
 use testkit::processes::{Ran, Running, free_addresses, wait_for};
+use wire::Evaluations as _;
 use wire::identity::CertificateFacts;
 
 use super::world::{PARTIES, World, done, refused};
@@ -13,6 +19,8 @@ use crate::setting::{SCHEMA, programs};
 
 /// Values of the field, and one for its tokens.
 const VALUES: u64 = 41;
+/// One more than each registry needs.
+const QUOTA: u64 = VALUES + 1;
 
 /// The small project, with the date of birth written as a number too.
 fn schema() -> String {
@@ -45,14 +53,12 @@ impl Office {
             dir: tempfile::tempdir().unwrap(),
             listen,
         };
-        fs::write(
-            office.dir.path().join("passphrase"),
-            "a phrase for the office\n",
-        )
-        .unwrap();
-        set_private(&office.dir.path().join("passphrase"));
+        let passphrase = office.dir.path().join("passphrase");
+        fs::write(&passphrase, "a phrase for the office\n").unwrap();
+        set_private(&passphrase);
         done(office.run(&format!(
-            "init --project census --name dpo-office --listen {listen} --passphrase-file passphrase"
+            "init --project census --name dpo-office --listen {listen} --passphrase-file {}",
+            passphrase.display()
         )));
         let told = done(office.run("key make --epoch 1")).out;
         let mut lines = told.lines();
@@ -84,6 +90,17 @@ impl Office {
         let custodians = status["epochs"][0]["custodians"].as_array().unwrap();
         let spent = custodians.iter().map(|of| of["spent"].as_u64().unwrap());
         spent.collect()
+    }
+
+    /// What somebody does who stole a custodian's certificate, or has the office's machine.
+    fn evaluate_in_the_name_of(&self, party: &str) {
+        let directory = self.dir.path().join("key-server");
+        let entropy = Box::new(SeededEntropy::new(1));
+        let server = KeyServer::open(&directory, Arc::new(SystemClock), entropy).unwrap();
+        let blinding = Blinding::of(&[b"a guess"], &mut SeededEntropy::new(2)).unwrap();
+        let party = party.parse().unwrap();
+        let answered = server.evaluate(&party, Epoch(1), blinding.elements());
+        assert!(answered.is_ok());
     }
 
     /// Certificate, agreement and whom it may hear, as the office's operator does it.
@@ -127,7 +144,7 @@ fn set_private(path: &Path) {
 fn with_key_server(text: &str, public_key: &str) -> String {
     format!(
         "{text}\n[[member]]\nname = \"dpo-office\"\ntitle = \"The office\"\nroles = [\"key-server\"]\n\n\
-         [key_server]\nrun_by = \"dpo-office\"\nfields = [\"number\"]\nevaluations = {VALUES}\n\n\
+         [key_server]\nrun_by = \"dpo-office\"\nfields = [\"number\"]\nevaluations = {QUOTA}\n\n\
          [[key_server.key]]\nepoch = 1\npublic_key = \"{public_key}\"\n"
     )
 }
@@ -163,11 +180,12 @@ fn a_federation_links_over_a_key_server_that_is_killed_in_between() {
     done(world.node(PARTIES[1], &format!("evaluate {second}")));
     // One value more than the agreement gives.
     let text = world.read("crvs.csv");
-    world.write("more.csv", &format!("{text}k-99,Bxxo,Cxa,1990-01-01\n"));
+    let two = "k-98,Bxxo,Cxa,1990-01-01\nk-99,Bxxo,Cxa,1990-01-01\n";
+    world.write("more.csv", &format!("{text}{two}"));
     let over = world.node(PARTIES[0], "evaluate --input more.csv");
     refused(
         &over,
-        &["crvs asks for 1 evaluations in epoch 1, has had 41, and may have 41"],
+        &["crvs asks for 2 evaluations in epoch 1, has had 41, and may have 42"],
     );
     running.kill().unwrap();
     assert_eq!(office.spent(), [VALUES, VALUES]);
@@ -185,11 +203,35 @@ fn a_federation_links_over_a_key_server_that_is_killed_in_between() {
     let pseudonyms = world.read("crvs.out");
     assert_eq!(pseudonyms.lines().count(), 41);
 
+    is_told_by_an_auditor(&office, &world);
     done(office.run("key destroy --epoch 1"));
     refused(&office.run("key make --epoch 1"), &["was destroyed"]);
     let _running = office.start();
     refused(
         &world.node(PARTIES[0], "evaluate --input more.csv"),
         &["no key of epoch 1"],
+    );
+}
+
+/// What the office's log has is within the agreement and what the nodes say; a batch that somebody asked for in
+/// a custodian's name is not, though it is within the quota.
+fn is_told_by_an_auditor(office: &Office, world: &World) {
+    let directory = office.dir.path().join("key-server");
+    let verdict = |check| world.audit_with(check, Some(&directory)).out;
+    let honest = verdict("reconcile");
+    assert!(!honest.contains("WRONG"), "{honest}");
+    for party in PARTIES {
+        let line = format!("1 batches it evaluated for {party} are those that {party} sent");
+        assert!(honest.contains(&line), "{honest}");
+    }
+    let had = "crvs has had 41 evaluations in epoch 1, of 42 that were agreed on";
+    assert!(honest.contains(had), "{honest}");
+
+    office.evaluate_in_the_name_of(PARTIES[0]);
+    let forged = verdict("reconcile");
+    let line = "it evaluated 1 elements in the name of crvs that crvs never sent";
+    assert!(
+        forged.contains("WRONG") && forged.contains(line),
+        "{forged}"
     );
 }

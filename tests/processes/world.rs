@@ -235,17 +235,29 @@ impl World {
     /// Fetches everything into a bundle and runs a check of the auditor on it, with the keys that every
     /// keeper tells, and the fingerprint of one officer.
     pub(super) fn audit(&self, check: &str) -> Ran {
+        self.audit_with(check, None)
+    }
+
+    /// As [`Self::audit`], with a key server's directory.
+    pub(super) fn audit_with(&self, check: &str, key_server: Option<&Path>) -> Ran {
         drop(fs::remove_dir_all(self.path("bundle")));
-        let fetch = "fetch --out bundle --coordinator coordinator --node node-crvs --node node-sr";
-        done(self.run("symbolon-audit", fetch));
+        let mut fetch =
+            "fetch --out bundle --coordinator coordinator --node node-crvs --node node-sr"
+                .to_owned();
+        if let Some(directory) = key_server {
+            fetch += &format!(" --key-server {}", directory.display());
+        }
+        done(self.run("symbolon-audit", &fetch));
         let logs = [
             "coordinator/matcher",
             "coordinator/resolver",
             "node-crvs",
             "node-sr",
         ];
-        let keys = logs.map(|keeper| self.read(&format!("{keeper}/log/key")));
-        self.write("keys", &keys.concat());
+        let logs = logs.map(|keeper| self.path(keeper));
+        let logs = logs.iter().map(PathBuf::as_path).chain(key_server);
+        let keys = logs.map(|keeper| fs::read_to_string(keeper.join("log/key")).unwrap());
+        self.write("keys", &keys.collect::<String>());
         let officer = self.fingerprint("crvs");
         let check = format!("{check} bundle --keys keys --officer {officer}");
         self.run("symbolon-audit", &check)

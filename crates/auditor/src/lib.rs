@@ -20,6 +20,7 @@ pub mod report;
 pub mod verify;
 pub mod witness;
 
+mod evaluations;
 mod kept;
 mod releases;
 mod words;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use audit::{Entry, Event};
 use model::{BatchKind, Digest, PartyName, RunNumber};
 
+use crate::evaluations;
 use crate::finding::{Finding, Severity};
 use crate::releases;
 use crate::verify::CheckedLog;
@@ -40,6 +41,7 @@ pub fn reconcile(logs: &[CheckedLog]) -> Vec<Finding> {
     }
     findings.extend(releases::check_agreements(logs));
     findings.extend(releases::check_keys(logs));
+    findings.extend(evaluations::reconcile(logs));
     findings
 }
 

@@ -20,18 +20,36 @@ use zeroize::Zeroize as _;
 
 use crate::keys::{EpochKeys, LinkageKey};
 
+/// The least room of a map of outputs.
+const MIN_OUTPUTS: usize = 512;
+
 /// What is put to the key server, blinded, in place of a value.
 pub type Input = [u8; 16];
 
-/// What the key server turned inputs into. Wiped on drop.
+/// What the key server turned inputs into. Wiped on drop, and when it moves to make room.
 #[derive(Default)]
 pub struct Outputs(HashMap<Input, [u8; 32]>);
 
 impl Outputs {
     /// Takes an output in, and wipes where it comes from.
     pub fn insert(&mut self, input: Input, output: &mut [u8; 32]) {
+        if self.0.len() == self.0.capacity() {
+            self.make_room();
+        }
         self.0.insert(input, *output);
         output.zeroize();
+    }
+
+    /// Doubles the room; a map that grows by itself leaves what was in it behind in memory.
+    fn make_room(&mut self) {
+        let mut larger = HashMap::with_capacity(2 * self.0.capacity().max(MIN_OUTPUTS));
+        larger.extend(self.0.iter().map(|(input, output)| (*input, *output)));
+        self.wipe();
+        self.0 = larger;
+    }
+
+    fn wipe(&mut self) {
+        self.0.values_mut().for_each(|output| output.zeroize());
     }
 
     /// Whether the output of `input` is there.
@@ -57,7 +75,7 @@ impl Outputs {
 
 impl Drop for Outputs {
     fn drop(&mut self) {
-        self.0.values_mut().for_each(|output| output.zeroize());
+        self.wipe();
     }
 }
 

@@ -170,6 +170,27 @@ fn signature(row: Row<'_>, part: &model::Part) -> Vec<u8> {
 }
 
 #[test]
+fn outputs_stay_when_they_move_to_make_room() {
+    let of = |number: u32| {
+        let (mut input, mut output) = (Input::default(), [7; 32]);
+        input[..4].copy_from_slice(&number.to_le_bytes());
+        output[..4].copy_from_slice(&number.to_le_bytes());
+        (input, output)
+    };
+    let mut outputs = Outputs::default();
+    for number in 0..3 * MIN_OUTPUTS as u32 {
+        let (input, mut output) = of(number);
+        outputs.insert(input, &mut output);
+        assert_eq!(output, [0; 32]);
+    }
+    assert_eq!(outputs.len(), 3 * MIN_OUTPUTS);
+    let all = (0..3 * MIN_OUTPUTS as u32).map(of);
+    for (input, output) in all {
+        assert_eq!(outputs.0.get(&input), Some(&output));
+    }
+}
+
+#[test]
 fn a_value_nobody_asked_for_is_refused_and_not_encoded_without() {
     let refused = prepare(Some(7), &NUMBERS[..2]).err().unwrap();
     assert!(matches!(refused, PrepareError::NotServed { row: 3 }));

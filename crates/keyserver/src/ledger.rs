@@ -83,6 +83,10 @@ impl Book {
         }
     }
 
+    fn has(&self, event: &Event) -> bool {
+        self.once.contains(&bytes_of(event))
+    }
+
     fn append(&mut self, event: Event, unix_millis: u64) -> Result<(), KeyServerError> {
         self.log
             .append(event.clone(), Actor::KeyServer, unix_millis)?;
@@ -136,11 +140,15 @@ impl Ledger {
         done
     }
 
-    /// Charges a batch before it is evaluated, unless it was charged before.
+    /// Charges a batch before it is evaluated, unless it was charged before. Nothing is evaluated under a key
+    /// that was destroyed while the batch was on its way, since the log would say so.
     pub(crate) fn charge(&self, charge: &Charge<'_>) -> Result<(), ChargeError> {
         let now = self.clock.unix_millis();
         self.with(|book| {
             let of = (charge.epoch, charge.party.clone());
+            if book.has(&Event::EvaluationKeyDestroyed { epoch: of.0 }) {
+                return Ok(Err(destroyed(charge.epoch)));
+            }
             if book.batches.contains(&(of.0, of.1.clone(), charge.batch)) {
                 return Ok(Ok(()));
             }
@@ -165,7 +173,7 @@ impl Ledger {
     /// Logs `event` unless it stands there.
     pub(crate) fn record_once(&self, event: Event) -> Result<(), KeyServerError> {
         let now = self.clock.unix_millis();
-        self.with(|book| match book.once.contains(&bytes_of(&event)) {
+        self.with(|book| match book.has(&event) {
             true => Ok(()),
             false => book.append(event, now),
         })
@@ -173,7 +181,7 @@ impl Ledger {
 
     /// Whether `event` stands in the log.
     pub(crate) fn has(&self, event: &Event) -> Result<bool, KeyServerError> {
-        self.with(|book| Ok(book.once.contains(&bytes_of(event))))
+        self.with(|book| Ok(book.has(event)))
     }
 
     /// How many evaluations `party` has had in `epoch`.
@@ -193,6 +201,11 @@ impl Ledger {
     pub(crate) fn signer(&self) -> &NoteSigner {
         &self.signer
     }
+}
+
+fn destroyed(epoch: Epoch) -> Refusal {
+    let detail = format!("this key server has no key of epoch {epoch} any more");
+    Refusal::new(RefusalCode::WrongState, detail)
 }
 
 fn over_quota(charge: &Charge<'_>, spent: u64) -> Refusal {

@@ -366,6 +366,17 @@ fn a_key_that_was_destroyed_is_gone_for_good() {
     assert!(gone(&server));
     let again = server.make_key(EPOCH, &mut SeededEntropy::new(2));
     assert!(matches!(again, Err(KeyServerError::Destroyed(EPOCH))));
+    // A batch that had the key in hand when it was destroyed is not charged, whether it comes first or again.
+    let a = name("a");
+    let late = crate::ledger::Charge {
+        epoch: EPOCH,
+        party: &a,
+        batch: batch_digest(batch.elements()),
+        elements: 1,
+        quota: QUOTA,
+    };
+    assert!(server.ledger.charge(&late).is_err());
+    assert_eq!(server.ledger.spent(EPOCH, &a).unwrap(), 0);
     // Said twice, it stands once; of an epoch that never was there is nothing to destroy.
     server.destroy_key(EPOCH).unwrap();
     let event = Event::EvaluationKeyDestroyed { epoch: EPOCH };

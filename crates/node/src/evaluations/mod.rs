@@ -212,8 +212,7 @@ fn check(
         differs("agreement")
     } else if facts.public_key != public_key {
         differs("key")
-    } else if facts.spent + asked > facts.quota + MAX_ELEMENTS as u64 {
-        // A batch may have been charged before that is under way again.
+    } else if is_over(facts, asked) {
         let detail = format!(
             "{asked} values are to be evaluated, and of {} evaluations {} are spent",
             facts.quota, facts.spent
@@ -223,6 +222,13 @@ fn check(
         return Ok(());
     };
     Err(EvaluateError::Refused(refusal))
+}
+
+/// Whether more is asked for than can be left. A batch that is under way again may have been charged before.
+fn is_over(facts: &KeyServerFacts, asked: u64) -> bool {
+    // The key server may name any numbers.
+    let left = facts.quota.saturating_sub(facts.spent);
+    asked > left.saturating_add(MAX_ELEMENTS as u64)
 }
 
 /// Asking one key server in one epoch.
@@ -274,5 +280,29 @@ impl Asking<'_> {
         Ok(KeyedEntropy::new(
             self.node.secret()?.derive("blinds", &context),
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_suffices_up_to_a_batch_that_is_sent_again_whatever_the_key_server_names() {
+        let over = |quota, spent, asked| {
+            let facts = KeyServerFacts {
+                project: "p".parse().unwrap(),
+                agreement: model::Digest::new([0; 32]),
+                public_key: EvaluationKey::new([0; 32]),
+                quota,
+                spent,
+            };
+            is_over(&facts, asked)
+        };
+        let batch = MAX_ELEMENTS as u64;
+        assert!(!over(10_000, 10_000, batch) && over(10_000, 10_000, batch + 1));
+        assert!(!over(10_000, 2000, 8000 + batch) && over(10_000, 2000, 8001 + batch));
+        assert!(over(10, u64::MAX, batch + 1));
+        assert!(!over(u64::MAX, 0, u64::MAX));
     }
 }
