@@ -21,6 +21,7 @@ pub mod verify;
 pub mod witness;
 
 mod evaluations;
+mod handovers;
 mod kept;
 mod releases;
 mod words;

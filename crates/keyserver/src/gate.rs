@@ -82,4 +82,9 @@ impl Gate for LoggedGate {
             Refusal::new(RefusalCode::WrongState, detail)
         })
     }
+
+    fn admit_resolver(&self, _certificate: &Digest) -> Result<(), Refusal> {
+        let detail = "a key server hears nodes, and nobody who coordinates";
+        Err(Refusal::new(RefusalCode::NotAMember, detail))
+    }
 }

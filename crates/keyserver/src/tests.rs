@@ -438,6 +438,7 @@ fn only_admitted_certificates_are_heard_and_each_for_its_custodian() {
     gate.admitted.admit(&a, &certificate).unwrap();
     gate.admit(&a, &certificate).unwrap();
     assert!(gate.admit(&name("b"), &certificate).is_err());
+    assert!(gate.admit_resolver(&certificate).is_err());
     assert!(
         gate.admit(&a, &Digest::of(b"issued by the coordinator"))
             .is_err()

@@ -1,6 +1,7 @@
 //! The project's certificate authority: one self-signed certificate that every member trusts, kept
 //! by the coordinator's operator. A node makes its private key itself and sends only a request.
 
+mod check;
 mod key;
 mod validity;
 
@@ -19,6 +20,7 @@ use crate::identity::{
 use crate::limits::MAX_PEM_BYTES;
 use crate::messages::Role;
 
+pub use check::check_role;
 pub use key::PrivateKeyPem;
 pub use validity::Validity;
 
@@ -50,6 +52,14 @@ pub enum PkiError {
         "the certificate would outlive the authority; choose fewer days or renew the authority"
     )]
     OutlivesAuthority,
+    /// The certificate is another one's, from another authority, or not in date.
+    #[error("the certificate is not one of the {role} from this authority: {reason}")]
+    NotOfRole {
+        /// Whose it should be.
+        role: Role,
+        /// What the check said.
+        reason: String,
+    },
     /// Making a key or signing failed.
     #[error("signing failed: {0}")]
     Signing(#[from] rcgen::Error),
@@ -63,7 +73,7 @@ pub struct Issued {
     pub key: PrivateKeyPem,
 }
 
-/// A node's request for a certificate, with the private key that stays there.
+/// A request for a certificate, with the private key that stays where it was made.
 pub struct NodeRequest {
     /// The request in PEM; goes to the coordinator's operator.
     pub request_pem: String,
@@ -77,6 +87,14 @@ pub struct NodeRequest {
 /// [`PkiError::Signing`] when the machine has no randomness.
 pub fn request(party: &PartyName) -> Result<NodeRequest, PkiError> {
     request_for(&node_name(party))
+}
+
+/// Makes a private key and a request for the certificate of a role that another operator runs.
+///
+/// # Errors
+/// [`PkiError::Signing`] when the machine has no randomness.
+pub fn request_role(role: Role) -> Result<NodeRequest, PkiError> {
+    request_for(&role_name(role))
 }
 
 /// Makes a private key and a request for the certificate of the project's key server.
@@ -157,11 +175,24 @@ impl Authority {
     /// [`PkiError::OutlivesAuthority`], or [`PkiError::Signing`].
     pub fn issue_role(&self, role: Role, validity: Validity) -> Result<Issued, PkiError> {
         let key = KeyPair::generate()?;
-        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
         Ok(Issued {
-            certificate_pem: self.sign(&role_name(role), purpose, validity, &key)?,
+            certificate_pem: self.sign(&role_name(role), purposes(role), validity, &key)?,
             key: PrivateKeyPem::of(&key),
         })
+    }
+
+    /// Issues the certificate of a role that another operator runs, in PEM, as [`Self::issue_node`] does
+    /// that of a node.
+    ///
+    /// # Errors
+    /// As for [`Self::issue_node`].
+    pub fn issue_role_for(
+        &self,
+        request_pem: &str,
+        role: Role,
+        validity: Validity,
+    ) -> Result<String, PkiError> {
+        self.issue(request_pem, &role_name(role), purposes(role), validity)
     }
 
     /// Issues the certificate of `party`'s node, in PEM. Of the request only the public key is
@@ -176,8 +207,8 @@ impl Authority {
         party: &PartyName,
         validity: Validity,
     ) -> Result<String, PkiError> {
-        let purpose = ExtendedKeyUsagePurpose::ClientAuth;
-        self.issue(request_pem, &node_name(party), purpose, validity)
+        let purposes = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(request_pem, &node_name(party), purposes, validity)
     }
 
     /// Issues the certificate of the project's key server, in PEM. Of the request only the public key is
@@ -190,15 +221,15 @@ impl Authority {
         request_pem: &str,
         validity: Validity,
     ) -> Result<String, PkiError> {
-        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
-        self.issue(request_pem, KEY_SERVER_NAME, purpose, validity)
+        let purposes = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(request_pem, KEY_SERVER_NAME, purposes, validity)
     }
 
     fn issue(
         &self,
         request_pem: &str,
         name: &str,
-        purpose: ExtendedKeyUsagePurpose,
+        purposes: Vec<ExtendedKeyUsagePurpose>,
         validity: Validity,
     ) -> Result<String, PkiError> {
         if request_pem.len() > MAX_PEM_BYTES {
@@ -207,13 +238,13 @@ impl Authority {
         let request = CertificateSigningRequestParams::from_pem(request_pem)
             .map_err(|_| PkiError::Request)?;
         check_name(&request.params.subject_alt_names, name)?;
-        self.sign(name, purpose, validity, &request.public_key)
+        self.sign(name, purposes, validity, &request.public_key)
     }
 
     fn sign(
         &self,
         name: &str,
-        purpose: ExtendedKeyUsagePurpose,
+        purposes: Vec<ExtendedKeyUsagePurpose>,
         validity: Validity,
         key: &impl PublicKeyData,
     ) -> Result<String, PkiError> {
@@ -222,10 +253,21 @@ impl Authority {
         }
         let mut params = named(name)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![purpose];
+        params.extended_key_usages = purposes;
         params.use_authority_key_identifier_extension = true;
         stamp(&mut params, validity, key.der_bytes());
         Ok(params.signed_by(key, &self.issuer)?.pem())
+    }
+}
+
+/// Roles are dialled; the resolver also dials the matcher.
+fn purposes(role: Role) -> Vec<ExtendedKeyUsagePurpose> {
+    match role {
+        Role::Matcher => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Role::Resolver => vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ],
     }
 }
 

@@ -1,8 +1,10 @@
-//! The node's side: dials one role of the coordinator, or the key server, and speaks in domain types.
+//! The node's side: dials one role of the coordinator, or the key server, and speaks in domain types. So does
+//! the resolver, where it dials the matcher.
 
 mod board;
 mod collect;
 mod error;
+mod handover;
 mod key_server;
 mod log;
 mod membership;
@@ -28,6 +30,7 @@ use crate::proto::{DescribeRequest, RunStatusRequest};
 
 pub use collect::ResultsSink;
 pub use error::ClientError;
+pub use handover::ResolverClient;
 pub use key_server::KeyServerClient;
 pub use membership::MembershipAnswer;
 pub use retry::Retry;
@@ -85,11 +88,11 @@ impl From<&Target> for Dialled {
     }
 }
 
-/// What a node shows and trusts.
+/// What a node, or the resolver, shows and trusts when it dials.
 pub struct NodeIdentity {
     /// The project's authority, in PEM: whose certificates roles need.
     pub authority_pem: String,
-    /// The node's certificate, in PEM.
+    /// The dialler's certificate, in PEM.
     pub certificate_pem: String,
     /// Its private key.
     pub key: PrivateKeyPem,
@@ -216,8 +219,13 @@ async fn dial(target: &Dialled, identity: &NodeIdentity) -> Result<Channel, Clie
 /// the other side's TLS.
 fn check_own(identity: &NodeIdentity, clock: &dyn Clock) -> Result<PartyName, ClientError> {
     let party = party_of(&der_of(&identity.certificate_pem)?)?;
+    check_time(identity, clock)?;
+    Ok(party)
+}
+
+fn check_time(identity: &NodeIdentity, clock: &dyn Clock) -> Result<(), ClientError> {
     match CertificateFacts::read(&identity.certificate_pem)?.standing(clock) {
-        Standing::Valid => Ok(party),
+        Standing::Valid => Ok(()),
         Standing::Expired => Err(ClientError::OwnCertificateExpired),
         Standing::NotYet => Err(ClientError::OwnCertificateNotYetValid),
     }

@@ -4,8 +4,9 @@ use model::{BatchManifest, Evaluation};
 use prost::Message;
 
 use super::place::MessageError;
-use super::{board, intake, key_server, log, results, review};
+use super::{board, handover, intake, key_server, log, results, review};
 use crate::board::{Posting, Topic};
+use crate::handover::MatcherRun;
 use crate::history::{LogHead, SeenHead};
 use crate::key_server::KeyServerFacts;
 use crate::messages::{
@@ -80,13 +81,21 @@ const READERS: [Reader; MESSAGES] = [
     |bytes| one_way(bytes, chunk),
     |bytes| one_way(bytes, results::collect_part),
     |bytes| one_way(bytes, review::review_part),
+    |bytes| both_ways::<proto::StandingResponse, MatcherRun>(bytes, |value| value.into()),
+    |bytes| {
+        one_way(
+            bytes,
+            handover::Wanted::try_from as fn(proto::ComparisonsRequest) -> _,
+        )
+    },
+    |bytes| one_way(bytes, handover::part),
     |bytes| both_ways::<proto::FactsResponse, KeyServerFacts>(bytes, |value| value.into()),
     |bytes| both_ways::<proto::EvaluateResponse, Evaluation>(bytes, |value| value.into()),
     |bytes| one_way(bytes, |message| key_server::asked(&message)),
 ];
 
 /// How many messages [`read_any`] knows.
-pub const MESSAGES: usize = 26;
+pub const MESSAGES: usize = 29;
 
 /// Reads `bytes` as the message of this number.
 pub fn read_any(message: usize, bytes: &[u8]) -> Option<Reading> {
