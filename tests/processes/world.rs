@@ -372,7 +372,9 @@ impl World {
 
     /// Starts a coordinator whose state is in `directory`.
     pub(super) fn start_at(&self, directory: &str, listen: &[SocketAddr]) -> Running {
-        let mut run = self.command("symbolon-coordinator", &format!("run --dir {directory}"));
+        // The least memory there is: what comes of it is the same.
+        let run = format!("run --dir {directory} --memory 16MiB");
+        let mut run = self.command("symbolon-coordinator", &run);
         let words = self.path(&format!("{directory}.words"));
         let running = Running::start(&mut run, &words).unwrap();
         listen
