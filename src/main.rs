@@ -9,6 +9,7 @@ mod cli;
 mod evaluation;
 mod federation;
 mod inputs;
+mod key_server;
 mod keys;
 mod link_report;
 mod outcome;

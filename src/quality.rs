@@ -19,6 +19,7 @@ use service::Stopwatch;
 use crate::apart::{self, Compared};
 use crate::evaluation;
 use crate::inputs;
+use crate::key_server::KeyServer;
 use crate::rehearsal::{PartyFile, Rehearsal};
 use crate::truth::Truth;
 
@@ -39,6 +40,9 @@ pub(crate) struct Manifest {
     /// Whether every set is linked by a federation too.
     #[serde(skip)]
     federated: bool,
+    /// Whether tokens of identifiers take a key server.
+    #[serde(skip)]
+    key_server: bool,
 }
 
 /// One data set.
@@ -96,6 +100,11 @@ impl Manifest {
             self.set.retain(|set| names.contains(&set.name));
         }
         Ok(())
+    }
+
+    /// Has the tokens of identifiers take a key server.
+    pub(crate) fn with_key_server(&mut self) {
+        self.key_server = true;
     }
 
     /// Has all sets encoded under `profile`. Floors are of the schemas' own: up to a point below will do.
@@ -158,7 +167,11 @@ impl Manifest {
         let (schema, text) = self.schema(&self.directory.join(&set.schema))?;
         let parties = set.files(&schema, files)?;
         let again = clear.then(|| schema.clone());
-        let rehearsal = Rehearsal::new(schema, SEED);
+        let server = KeyServer::of_identifiers(&schema, SEED).filter(|_| self.key_server);
+        let mut rehearsal = Rehearsal::new(schema, SEED);
+        if let Some(server) = server {
+            rehearsal = rehearsal.with_key_server(server);
+        }
         // An agreement is among two custodians at least.
         let (rehearsal, found) = match self.federated && parties.len() > 1 {
             true => {

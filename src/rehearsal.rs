@@ -22,6 +22,7 @@ use service::Stopwatch;
 use sources::CsvFile;
 
 use crate::clear::{self, ClearRecords, Similarities};
+use crate::key_server::KeyServer;
 use crate::keys::RehearsalKeys;
 use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
@@ -49,6 +50,7 @@ pub(crate) struct Rehearsal {
     keeps_rows: bool,
     /// In place of keys made from the seed.
     keys: Option<RehearsalKeys>,
+    key_server: Option<KeyServer>,
 }
 
 /// One record of the result.
@@ -96,6 +98,7 @@ impl Rehearsal {
             scratch: Scratch::in_memory(),
             keeps_rows: false,
             keys: None,
+            key_server: None,
         }
     }
 
@@ -108,6 +111,12 @@ impl Rehearsal {
     /// Sets aside what outgrows memory; the result is the same.
     pub(crate) fn within(mut self, scratch: Scratch) -> Self {
         self.scratch = scratch;
+        self
+    }
+
+    /// Has identifiers' tokens take a key server, in this process.
+    pub(crate) fn with_key_server(mut self, key_server: KeyServer) -> Self {
+        self.key_server = Some(key_server);
         self
     }
 
@@ -235,7 +244,10 @@ impl<'a> Work<'a> {
         else {
             bail!("a rehearsal has no keys");
         };
-        let epoch = linkage.epoch(project, Epoch(1), schema);
+        let epoch = match &self.plan.key_server {
+            None => linkage.epoch(project, Epoch(1), schema),
+            Some(server) => server.keys(linkage, project, schema, files, progress)?,
+        };
         let mut reports = Vec::new();
         for file in files {
             let secret = &secrets[file.party.index()];

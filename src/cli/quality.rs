@@ -30,8 +30,11 @@ pub(crate) struct QualityArguments {
     /// Link every set by a whole federation too, over sockets and from real files: matcher and resolver of two
     /// operators, encodings sent on demand, and decoys. Fails unless it finds the same to the last link. Sets of
     /// one registry are left to themselves.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "key_server")]
     federated: bool,
+    /// Have the tokens of all identifiers take a key server, here one in this process.
+    #[arg(long)]
+    key_server: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -45,6 +48,9 @@ pub(crate) fn run(arguments: &QualityArguments) -> anyhow::Result<()> {
     }
     if arguments.federated {
         manifest.federated();
+    }
+    if arguments.key_server {
+        manifest.with_key_server();
     }
     let progress = listener();
     let tell = |line: &str| eprintln!("{line}");
