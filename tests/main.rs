@@ -40,4 +40,6 @@ mod samples;
 #[cfg(test)]
 mod setting;
 #[cfg(test)]
+mod sizes;
+#[cfg(test)]
 mod workbench;

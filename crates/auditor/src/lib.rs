@@ -22,6 +22,7 @@ pub mod witness;
 
 mod kept;
 mod releases;
+mod risk;
 mod words;
 
 pub use bundle::{Bundle, BundleError};

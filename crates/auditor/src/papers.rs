@@ -16,6 +16,7 @@ use service::AgreementFiles;
 use crate::bundle::{Bundle, BundleError, check_name, names, read_text};
 use crate::finding::{Finding, Severity};
 use crate::releases;
+use crate::risk::Uploads;
 use crate::verify::CheckedLog;
 
 /// The directory of a bundle that they are in.
@@ -63,6 +64,7 @@ pub fn check(
         papers.check_adopted(resolver);
         papers.check_releases(resolver, logs);
     }
+    papers.check_risk(logs);
     Ok(papers.findings)
 }
 
@@ -206,6 +208,31 @@ impl Papers {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What nodes uploaded they had measured the risk of, where the agreement asks for it.
+    fn check_risk(&mut self, logs: &[CheckedLog]) {
+        for log in logs {
+            let Some(party) = log.name.strip_prefix("node-") else {
+                continue;
+            };
+            let uploads = Uploads {
+                party,
+                log: &log.name,
+                entries: &log.entries,
+            };
+            let found = uploads.check(|digest| {
+                let terms = self.agreements.get(digest)?.terms();
+                terms.risk_rules()?;
+                Some(
+                    terms
+                        .custodians()
+                        .map(|member| member.name.clone())
+                        .collect(),
+                )
+            });
+            self.findings.extend(found);
         }
     }
 

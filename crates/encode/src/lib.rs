@@ -42,6 +42,7 @@ pub fn block_values(
 
 pub use calibration::{Rank, Sampled};
 pub use clear::{ClearReader, ClearRecord, Overlap};
+pub use decoys::{DecoyMaker, MadeDecoy};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
 pub use prepare::{
     HandleEntry, MAX_RECORDS, PrepareError, PrepareReport, Prepared, Preparer, ProblemCount,

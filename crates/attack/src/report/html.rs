@@ -1,6 +1,6 @@
 //! The report as one HTML page that needs nothing else: no scripts, nothing loaded, fit for printing.
 
-use super::{Attacker, Decision, Report};
+use super::{Attacker, Decision, Leaving, Report, Upload};
 use crate::page::escape;
 use crate::risk::{Light, Metric};
 
@@ -116,10 +116,36 @@ fn upload(report: &Report) -> String {
         ("Blocking passes", upload.passes.join(", ")),
         ("Rows a record", format!("{:.1}", upload.rows_a_record)),
         ("Bits of encodings a row", upload.bits_a_row.to_string()),
-        ("Decoys", upload.decoys.to_string()),
+        ("Rows that leave", leaving(upload)),
+        ("Decoys among them", decoys(upload)),
         ("Schema", upload.schema_digest.clone()),
     ];
     section("What would leave", &table(&rows))
+}
+
+/// Which rows leave, and so which were measured.
+fn leaving(upload: &Upload) -> String {
+    match upload.leaving {
+        Leaving::All => "all".to_owned(),
+        Leaving::NotSettled => {
+            "those that can meet another registry's; which they are is not settled yet, so all were measured".to_owned()
+        }
+        Leaving::Some { made, sent } => format!(
+            "{sent} of {made}, {:.1} %: those that can meet another registry's, which were measured",
+            100.0 * sent as f64 / made.max(1) as f64
+        ),
+    }
+}
+
+/// How many decoys there are beside how many records.
+fn decoys(upload: &Upload) -> String {
+    match upload.decoys {
+        0 => "none".to_owned(),
+        decoys => format!(
+            "rows of {decoys} records of nobody, {:.0} for 1,000 records; the matcher cannot tell them, the resolver is told",
+            1000.0 * decoys as f64 / upload.records.max(1) as f64
+        ),
+    }
 }
 
 fn attackers(report: &Report) -> String {
