@@ -149,10 +149,10 @@ impl Rehearsal {
         let reports = timed(&mut timings.encode, || work.prepare_all(files, progress))?;
         let batches = work.standing.batches.iter();
         let sets: Vec<RecordSet> = batches.map(|batch| batch.set.clone()).collect();
-        let mut resolver = Resolver::new(&self.schema, &self.layout, &sets, &self.scratch)?;
+        let resolver = Resolver::new(&self.schema, &self.layout, &sets, &self.scratch)?;
         let (mut standing, matched) = timed(&mut timings.compare, || match is_kept {
-            true => work.compare_in_order(&mut resolver, progress),
-            false => work.compare(&mut resolver, progress),
+            true => work.compare_in_order(&resolver, progress),
+            false => work.compare(&resolver, progress),
         })?;
         let resolution = timed(&mut timings.resolve, || {
             resolver.finish(&[], progress).map_err(anyhow::Error::from)
@@ -347,13 +347,13 @@ impl<'a> Work<'a> {
     /// Compares the records, and has the resolver take the comparisons as they come.
     fn compare(
         mut self,
-        resolver: &mut Resolver<'_>,
+        resolver: &Resolver<'_>,
         progress: &dyn Progress,
     ) -> anyhow::Result<(StandingRun, MatchReport)> {
         self.drop_gone();
         let sets = self.standing.batches.iter().map(|batch| &batch.set);
         let clear: Vec<(&RecordSet, &ClearRecords)> = sets.zip(&self.clear).collect();
-        let mut sink = |part: &[u8]| {
+        let take = |part: &[u8]| {
             let taken = match self.plan.similarities {
                 Similarities::Encoded => resolver.take(part),
                 Similarities::Clear => {
@@ -364,14 +364,14 @@ impl<'a> Work<'a> {
             };
             taken.map_err(io::Error::other)
         };
-        let matched = self.comparer.run_unordered(progress, &mut sink)?;
+        let matched = self.comparer.run_unordered(progress, &take)?;
         Ok((self.standing, matched))
     }
 
     /// Brings the comparisons to what they are with the added records, in their order, and keeps them.
     fn compare_in_order(
         mut self,
-        resolver: &mut Resolver<'_>,
+        resolver: &Resolver<'_>,
         progress: &dyn Progress,
     ) -> anyhow::Result<(StandingRun, MatchReport)> {
         self.drop_gone();

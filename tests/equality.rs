@@ -149,8 +149,24 @@ async fn decoys_change_no_cluster() {
     assert!(sent.sent < sent.made, "{sent:?}");
 }
 
+/// Matcher and resolver each with an operator, and all that protects switched on.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_operators_give_the_clusters_of_one() {
+    let terms = Terms {
+        decoys: Some(DecoyRules { permille: 100 }),
+        disclosure: Some(Disclosure::default()),
+        ..Terms::default()
+    };
+    same_clusters_of(terms, true).await.unwrap();
+}
+
 /// Runs a federation and holds its clusters to those in process; what all nodes sent, where they chose.
 async fn same_clusters(terms: Terms) -> Option<Disclosed> {
+    same_clusters_of(terms, false).await
+}
+
+/// As [`same_clusters`], with an operator for each role if `is_apart`.
+async fn same_clusters_of(terms: Terms, is_apart: bool) -> Option<Disclosed> {
     let dir = tempfile::tempdir().unwrap();
     let registries = dir.path().join("registries");
     let spec = CountrySpec {
@@ -163,16 +179,16 @@ async fn same_clusters(terms: Terms) -> Option<Disclosed> {
     let schema = LinkageSchema::parse(&fs::read_to_string(&schema_file).unwrap()).unwrap();
     let mut entropy = SeededEntropy::new(11);
     let project = "equality".parse().unwrap();
-    let federation = Federation::start_under(
-        dir.path(),
-        &project,
-        &schema_file,
-        terms,
-        Arc::new(SystemClock),
-        &mut entropy,
-    )
-    .await
-    .unwrap();
+    let (at, clock) = (dir.path(), Arc::new(SystemClock));
+    let federation = match is_apart {
+        true => {
+            Federation::start_apart(at, &project, &schema_file, terms, clock, &mut entropy).await
+        }
+        false => {
+            Federation::start_under(at, &project, &schema_file, terms, clock, &mut entropy).await
+        }
+    };
+    let federation = federation.unwrap();
     let mut members = Vec::new();
     for party in &schema.parties {
         let registry = registries.join(format!("{}.csv.gz", party.name));

@@ -379,7 +379,7 @@ async fn oversized_batches_are_refused_before_a_byte_is_sent() {
     let state = world.federation.state();
     world.federation.stop().await.unwrap();
     let coordinator = Coordinator::open(state, Arc::new(SystemClock)).unwrap();
-    let intake = coordinator.intake(Role::Matcher);
+    let intake = coordinator.intake(Role::Matcher).unwrap();
     match intake.open_batch(&member.party, &manifest) {
         Err(Fault::Refused(refusal)) => assert_too_large(&refusal),
         _ => panic!("it was not refused"),

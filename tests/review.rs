@@ -209,7 +209,14 @@ async fn what_owners_say_decides_the_next_run() {
     assert!(world.linked(2, apart));
     assert!(!world.linked(2, linked));
     let status = coordinator::status(&world.federation.state()).unwrap();
-    let review = &status.resolver.detail.totals().unwrap().review;
+    let review = &status
+        .resolver
+        .as_ref()
+        .unwrap()
+        .detail
+        .totals()
+        .unwrap()
+        .review;
     assert_eq!((review.followed, review.contradicted), (2, 0));
     // Half an answer is kept where it was given, and the pair is asked about under its old name.
     let book = world.members[half.1[0]].node.review_book().unwrap();

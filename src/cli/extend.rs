@@ -29,7 +29,7 @@ pub(crate) struct ExtendArguments {
 
 pub(crate) fn run(arguments: &ExtendArguments) -> anyhow::Result<()> {
     let common = &arguments.common;
-    let truth = common.begin()?;
+    common.begin()?;
     let kept = KeptRun::open(&arguments.kept)?;
     let Kept {
         schema_text,
@@ -53,5 +53,5 @@ pub(crate) fn run(arguments: &ExtendArguments) -> anyhow::Result<()> {
         seed,
         run,
     })?;
-    common.tell(&linked, Some(changes.summary()), truth.as_ref())
+    common.tell(&linked, Some(changes.summary()))
 }

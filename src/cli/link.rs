@@ -38,7 +38,7 @@ pub(crate) struct LinkArguments {
 
 pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     let common = &arguments.common;
-    let truth = common.begin()?;
+    common.begin()?;
     let (schema, schema_text) = inputs::read_schema_text(&arguments.schema)?;
     let files = inputs::party_files(&schema, &arguments.parties)?;
     let kept = arguments.keep.as_deref().map(KeptRun::create).transpose()?;
@@ -62,5 +62,5 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
             run,
         })?;
     }
-    common.tell(&linked, None, truth.as_ref())
+    common.tell(&linked, None)
 }

@@ -35,9 +35,14 @@ pub(super) struct RehearsalArguments {
 }
 
 impl RehearsalArguments {
-    /// Sets the number of threads and reads the truth, before any long work.
-    pub(super) fn begin(&self) -> anyhow::Result<Option<Truth>> {
+    /// Sets the number of threads, and says what is wrong with the truth before any long work. It is read again when it is
+    /// needed: meanwhile its memory is worth more to the linkage.
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
         inputs::use_threads(self.threads)?;
+        self.read_truth().map(drop)
+    }
+
+    fn read_truth(&self) -> anyhow::Result<Option<Truth>> {
         self.truth.as_deref().map(Truth::read).transpose()
     }
 
@@ -50,21 +55,17 @@ impl RehearsalArguments {
 
     /// Tells how the linkage went: in a few lines, with `more` after them, against the truth, and in
     /// what was asked to be shown.
-    pub(super) fn tell(
-        &self,
-        linked: &Linked,
-        more: Option<String>,
-        truth: Option<&Truth>,
-    ) -> anyhow::Result<()> {
+    pub(super) fn tell(&self, linked: &Linked, more: Option<String>) -> anyhow::Result<()> {
         println!("{}", outcome::summary(linked));
         if let Some(more) = more {
             println!("{more}");
         }
-        if let Some(truth) = truth {
+        let truth = self.read_truth()?;
+        if let Some(truth) = &truth {
             println!("{}", evaluation::table(&linked.assignments(), truth)?);
         }
         self.showing
-            .show(linked, truth.zip(self.truth.as_deref()))?;
+            .show(linked, truth.as_ref().zip(self.truth.as_deref()))?;
         println!("written to {}", self.out.display());
         Ok(())
     }

@@ -26,8 +26,8 @@ impl Meetings {
             ..Self::default()
         };
         let resolution = &linked.resolution;
-        for (place, pair) in resolution.scored.iter().enumerate() {
-            meetings.count(pair.passes, super::is_together(resolution, place));
+        for pair in resolution.scored.iter() {
+            meetings.count(pair.passes, super::is_together(resolution, pair.pair));
         }
         meetings
     }

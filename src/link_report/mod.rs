@@ -44,9 +44,8 @@ pub(crate) fn report_data(
     }
 }
 
-/// Whether the records of the scored pair at `place` ended in one cluster.
-fn is_together(resolution: &Resolution, place: usize) -> bool {
-    let (left, right) = resolution.scored.at(place).pair;
+/// Whether these two records ended in one cluster.
+fn is_together(resolution: &Resolution, (left, right): (u32, u32)) -> bool {
     resolution.cluster_of[left as usize] == resolution.cluster_of[right as usize]
 }
 

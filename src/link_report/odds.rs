@@ -15,11 +15,9 @@ const TRIED: i32 = 20;
 pub(super) fn histogram(linked: &Linked) -> WeightHistogram {
     let resolution = &linked.resolution;
     let bin_of = |millibits: i32| millibits.div_euclid(1000).clamp(-FARTHEST, FARTHEST - 1);
-    let all = resolution
-        .scored
-        .iter()
-        .map(|pair| bin_of(pair.odds_millibits));
-    let Some((least, most)) = all.clone().min().zip(all.clone().max()) else {
+    let all = resolution.scored.iter();
+    let bins = all.clone().map(|pair| bin_of(pair.odds_millibits));
+    let Some((least, most)) = bins.clone().min().zip(bins.max()) else {
         return WeightHistogram::default();
     };
     let empty = |bin: i32| WeightBin {
@@ -28,9 +26,9 @@ pub(super) fn histogram(linked: &Linked) -> WeightHistogram {
         ..WeightBin::default()
     };
     let mut bins: Vec<WeightBin> = (least..=most).map(empty).collect();
-    for (place, bin) in all.enumerate() {
-        let bin = &mut bins[(bin - least) as usize];
-        if super::is_together(resolution, place) {
+    for pair in all {
+        let bin = &mut bins[(bin_of(pair.odds_millibits) - least) as usize];
+        if super::is_together(resolution, pair.pair) {
             bin.linked += 1;
         } else {
             bin.not_linked += 1;

@@ -141,7 +141,7 @@ fn decision(linked: &Linked, place: usize) -> String {
     match cuts.find(|cut| cut.pair == place) {
         Some(cut) => format!("not linked: {}", cut.reason.in_words()),
         None if is_link(linked, pair) => "linked".to_owned(),
-        None if super::is_together(resolution, place) => "in one cluster through others".to_owned(),
+        None if super::is_together(resolution, pair) => "in one cluster through others".to_owned(),
         None => "not linked".to_owned(),
     }
 }

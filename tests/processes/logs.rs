@@ -107,7 +107,7 @@ fn a_forked_history_is_noticed_by_both_nodes_and_the_auditor() {
     world.readdress("fork/coordinator.toml", one, other);
     world.readdress("node-sr/node.toml", one, other);
     world.start();
-    let fork = world.start_at("fork", other);
+    let fork = world.start_at("fork", &other);
     done(world.node("crvs", "upload"));
     done(world.node("sr", "upload"));
     fork.kill().unwrap();

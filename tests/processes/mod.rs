@@ -6,6 +6,7 @@
 //! The federation is enrolled once. Every test goes on from a copy, at addresses of its own.
 
 mod agreement;
+mod apart;
 mod keys;
 mod linkage;
 mod logs;

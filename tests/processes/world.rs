@@ -13,6 +13,8 @@ use crate::setting::{SCHEMA, copy_directory, programs, registry};
 
 pub(super) const PARTIES: [&str; 2] = ["crvs", "sr"];
 const RECORDS: u32 = 40;
+/// Where each role has an operator: enough that comparisons take more than one read.
+const MANY_RECORDS: u32 = 400;
 /// The exit code of a program that a rule stopped, or that found something wrong.
 const REFUSED: i32 = 3;
 /// Rounds in which every node does what it can towards the key; each waits for the other four times.
@@ -44,6 +46,19 @@ pub(super) static PREPARED: LazyLock<Place> = LazyLock::new(|| {
     world.leave("prepared")
 });
 
+/// As [`PREPARED`], with an operator for each role: `matcher` is the directory of the one, `coordinator` that
+/// of the other.
+pub(super) static APART: LazyLock<Place> = LazyLock::new(|| {
+    LazyLock::force(&ENROLLED);
+    let mut world = World::enrolled_apart();
+    world.start();
+    world.agree_on_key();
+    for party in PARTIES {
+        done(world.node(party, &format!("prepare --input {party}.csv")));
+    }
+    world.leave("apart")
+});
+
 /// After a whole run.
 pub(super) static COLLECTED: LazyLock<Place> = LazyLock::new(|| {
     let mut world = World::at(&PREPARED);
@@ -70,6 +85,8 @@ pub(super) struct World {
     dir: TempDir,
     listen: [SocketAddr; 2],
     coordinator: Option<Running>,
+    /// Where it is a program of its own.
+    matcher: Option<Running>,
 }
 
 impl World {
@@ -79,37 +96,76 @@ impl World {
             dir: tempfile::tempdir().unwrap(),
             listen: free_addresses().unwrap(),
             coordinator: None,
+            matcher: None,
         };
         copy_directory(&place.path, world.dir.path());
         let nodes = PARTIES.map(|party| format!("node-{party}/node.toml"));
         for file in nodes
             .iter()
             .map(String::as_str)
-            .chain(["coordinator/coordinator.toml"])
+            .chain(["coordinator/coordinator.toml", "matcher/coordinator.toml"])
         {
-            world.readdress(file, place.listen, world.listen);
+            if world.path(file).exists() {
+                world.readdress(file, place.listen, world.listen);
+            }
         }
+        world
+    }
+
+    /// Nothing but a schema.
+    fn empty() -> Self {
+        let world = Self {
+            dir: tempfile::tempdir().unwrap(),
+            listen: free_addresses().unwrap(),
+            coordinator: None,
+            matcher: None,
+        };
+        world.write("schema.toml", SCHEMA);
+        world
+    }
+
+    /// Makes a federation in which each role has an operator.
+    fn enrolled_apart() -> Self {
+        let world = Self::empty();
+        let [matcher, resolver] = world.listen;
+        let about = "--project census --schema schema.toml";
+        done(world.coordinator(&format!(
+            "init --role resolver {about} --matcher {matcher} --resolver-listen {resolver}"
+        )));
+        done(world.matcher(&format!(
+            "init --role matcher {about} --matcher-listen {matcher}"
+        )));
+        fs::create_dir(world.path("handed-over")).unwrap();
+        done(world.coordinator(
+            "enrol --role matcher --request matcher/matcher/request.csr --log-key matcher/matcher/log/key \
+             --out handed-over",
+        ));
+        done(world.matcher(
+            "install --certificate handed-over/matcher.pem --authority handed-over/ca.pem",
+        ));
+        world.join_members(MANY_RECORDS, |text| text);
+        done(world.matcher("agree --agreement agreement"));
         world
     }
 
     /// Makes a federation whose agreement is as `edit` has the draft.
     pub(super) fn enrolled(edit: impl FnOnce(String) -> String) -> Self {
-        let world = Self {
-            dir: tempfile::tempdir().unwrap(),
-            listen: free_addresses().unwrap(),
-            coordinator: None,
-        };
-        world.write("schema.toml", SCHEMA);
+        let world = Self::empty();
         let [matcher, resolver] = world.listen;
         done(world.coordinator(&format!(
             "init --project census --schema schema.toml --matcher-listen {matcher} --resolver-listen {resolver}"
         )));
-        world.sign_agreement(edit);
-        for party in PARTIES {
-            world.write(&format!("{party}.csv"), &registry(RECORDS));
-            world.enrol(party);
-        }
+        world.join_members(RECORDS, edit);
         world
+    }
+
+    /// Has the officers sign an agreement and the nodes join.
+    fn join_members(&self, records: u32, edit: impl FnOnce(String) -> String) {
+        self.sign_agreement(edit);
+        for party in PARTIES {
+            self.write(&format!("{party}.csv"), &registry(records));
+            self.enrol(party);
+        }
     }
 
     fn sign_agreement(&self, edit: impl FnOnce(String) -> String) {
@@ -227,18 +283,30 @@ impl World {
         )
     }
 
+    /// Runs a command of the matcher's operator, where it has one.
+    pub(super) fn matcher(&self, arguments: &str) -> Ran {
+        self.run(
+            "symbolon-coordinator",
+            &format!("{arguments} --dir matcher"),
+        )
+    }
+
+    /// Whether each role has an operator.
+    fn is_apart(&self) -> bool {
+        self.path("matcher").exists()
+    }
+
     /// Fetches everything into a bundle and runs a check of the auditor on it, with the keys that every
     /// keeper tells, and the fingerprint of one officer.
     pub(super) fn audit(&self, check: &str) -> Ran {
         drop(fs::remove_dir_all(self.path("bundle")));
         let fetch = "fetch --out bundle --coordinator coordinator --node node-crvs --node node-sr";
-        done(self.run("symbolon-audit", fetch));
-        let logs = [
-            "coordinator/matcher",
-            "coordinator/resolver",
-            "node-crvs",
-            "node-sr",
-        ];
+        let (fetch, matcher) = match self.is_apart() {
+            true => (format!("{fetch} --coordinator matcher"), "matcher/matcher"),
+            false => (fetch.to_owned(), "coordinator/matcher"),
+        };
+        done(self.run("symbolon-audit", &fetch));
+        let logs = [matcher, "coordinator/resolver", "node-crvs", "node-sr"];
         let keys = logs.map(|keeper| self.read(&format!("{keeper}/log/key")));
         self.write("keys", &keys.concat());
         let officer = self.fingerprint("crvs");
@@ -257,19 +325,40 @@ impl World {
         command
     }
 
-    /// Starts the coordinator.
+    /// Starts the coordinator, or the programs of both operators.
     pub(super) fn start(&mut self) {
-        self.coordinator = Some(self.start_at("coordinator", self.listen));
+        match self.is_apart() {
+            false => self.coordinator = Some(self.start_at("coordinator", &self.listen)),
+            true => {
+                self.start_matcher();
+                self.start_resolver();
+            }
+        }
+    }
+
+    /// Starts the matcher's program.
+    pub(super) fn start_matcher(&mut self) {
+        self.matcher = Some(self.start_at("matcher", &self.listen[..1]));
+    }
+
+    /// Starts the resolver's program.
+    pub(super) fn start_resolver(&mut self) {
+        self.coordinator = Some(self.start_at("coordinator", &self.listen[1..]));
+    }
+
+    /// Ends the matcher's program.
+    pub(super) fn stop_matcher(&mut self) {
+        self.matcher.take().unwrap().kill().unwrap();
     }
 
     /// Starts a coordinator whose state is in `directory`.
-    pub(super) fn start_at(&self, directory: &str, listen: [SocketAddr; 2]) -> Running {
+    pub(super) fn start_at(&self, directory: &str, listen: &[SocketAddr]) -> Running {
         let mut run = self.command("symbolon-coordinator", &format!("run --dir {directory}"));
         let words = self.path(&format!("{directory}.words"));
         let running = Running::start(&mut run, &words).unwrap();
         listen
-            .into_iter()
-            .for_each(|address| wait_for(address).unwrap());
+            .iter()
+            .for_each(|address| wait_for(*address).unwrap());
         running
     }
 
@@ -285,7 +374,7 @@ impl World {
 
     /// Keeps the directories as a place.
     fn leave(mut self, name: &str) -> Place {
-        drop(self.coordinator.take());
+        drop((self.coordinator.take(), self.matcher.take()));
         let place = Place {
             path: places().join(name),
             listen: self.listen,

@@ -101,6 +101,22 @@ pub enum Event {
         /// Digest of the comparison vectors.
         comparisons_digest: Digest,
     },
+    /// The matcher hands the comparisons to the resolver; logged before the first byte leaves. How many there
+    /// are stands in no log: it would tell every member how far registries overlap.
+    ComparisonsHandedOver {
+        /// Of which run.
+        run: RunNumber,
+        /// Digest of the comparisons.
+        comparisons_digest: Digest,
+    },
+    /// The resolver has taken all comparisons, and they are those the matcher told it of; logged before what
+    /// it made of them.
+    ComparisonsTaken {
+        /// Of which run.
+        run: RunNumber,
+        /// Digest of the comparisons.
+        comparisons_digest: Digest,
+    },
     /// The resolver decided the run's links and clusters.
     RunResolved {
         /// Which run.
@@ -269,7 +285,13 @@ pub enum Event {
         /// Its fingerprint.
         certificate: Digest,
     },
-    /// The operator refuses a node's certificate from now on.
+    /// The resolver's certificate was used for the first time to ask the matcher; logged before what it was
+    /// used for.
+    ResolverAdmitted {
+        /// Its fingerprint.
+        certificate: Digest,
+    },
+    /// The operator refuses a certificate from now on.
     CertificateRevoked {
         /// Its fingerprint.
         certificate: Digest,

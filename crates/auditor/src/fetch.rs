@@ -56,14 +56,23 @@ pub enum FetchError {
     NotANode(PathBuf),
 }
 
-/// Copies the logs of both roles from a coordinator's state directory, and what it keeps of what
+/// Copies the logs of the roles that a coordinator's state directory has, and what it keeps of what
 /// members said they were shown.
 ///
 /// # Errors
 /// [`FetchError`] says what cannot be read or written.
 pub fn coordinator(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> {
-    for role in [Role::Matcher, Role::Resolver].map(Role::as_str) {
-        let from = directory.join(role).join("log");
+    let place = |role: &str| directory.join(role).join("log");
+    let roles = [Role::Matcher, Role::Resolver].map(Role::as_str);
+    let here: Vec<&str> = roles
+        .into_iter()
+        .filter(|role| place(role).exists())
+        .collect();
+    if here.is_empty() {
+        return Err(FetchError::NoLog(directory.to_owned()));
+    }
+    for role in &here {
+        let from = place(role);
         log(bundle, role, &from)?;
         let shown = from.join("shown");
         for name in names(&shown)? {
@@ -75,7 +84,12 @@ pub fn coordinator(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> 
             }
         }
     }
-    agreements(bundle, COORDINATOR, &directory.join("agreements"))?;
+    // The operator of the resolver alone, or of both, keeps them as the coordinator.
+    let keeper = match here.contains(&Role::Resolver.as_str()) {
+        true => COORDINATOR,
+        false => Role::Matcher.as_str(),
+    };
+    agreements(bundle, keeper, &directory.join("agreements"))?;
     let board = directory.join("resolver/board");
     for topic in names(&board)? {
         if topic

@@ -1,6 +1,7 @@
 //! Reconciling: what one party's log says it gave, another's must say it took, and the other way
 //! round. Uploads are held to acceptances, sealed inputs to acceptances, collected results to results
-//! received, a party's preparations to its uploads, and releases to approvals (`releases.rs`).
+//! received, a party's preparations to its uploads, releases to approvals (`releases.rs`), and comparisons taken to
+//! those handed over (`handovers.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,6 +9,7 @@ use audit::{Entry, Event};
 use model::{BatchKind, Digest, PartyName, RunNumber};
 
 use crate::finding::{Finding, Severity};
+use crate::handovers;
 use crate::releases;
 use crate::verify::CheckedLog;
 
@@ -36,6 +38,8 @@ pub fn reconcile(logs: &[CheckedLog]) -> Vec<Finding> {
     if let Some(resolver) = books.roles.get("resolver") {
         findings.extend(books.check_collected(resolver));
         findings.extend(check_order(resolver));
+        let matcher = books.roles.get("matcher").copied();
+        findings.extend(handovers::check(resolver, matcher));
         findings.extend(releases::check(resolver, &books));
     }
     findings.extend(releases::check_agreements(logs));

@@ -33,6 +33,12 @@ pub(crate) fn of(entry: &Entry) -> String {
             format!("sealed run {run} with {} batches", manifest_digests.len())
         }
         Event::RunMatched { run, .. } => format!("compared the pairs of run {run}"),
+        Event::ComparisonsHandedOver { run, .. } => {
+            format!("handed the comparisons of run {run} to the resolver")
+        }
+        Event::ComparisonsTaken { run, .. } => {
+            format!("took the comparisons of run {run} from the matcher")
+        }
         Event::RunResolved { run, .. } => format!("linked run {run}"),
         Event::ResultsCollected {
             run, party, rows, ..
@@ -115,6 +121,9 @@ fn of_government(event: &Event) -> String {
         Event::KeyDestroyed { epoch } => format!("destroyed its keys of epoch {epoch}"),
         Event::CertificateAdmitted { party, .. } => {
             format!("let {party} in by a certificate it had not seen before")
+        }
+        Event::ResolverAdmitted { .. } => {
+            "let the resolver in by a certificate it had not seen before".to_owned()
         }
         Event::CertificateRevoked { .. } => "refused a certificate that was revoked".to_owned(),
         Event::CertificateInstalled { .. } => "installed a certificate to dial with".to_owned(),

@@ -1,122 +1,54 @@
-//! The coordinator as one value: both roles opened from a state directory, and served until a
-//! shutdown. Nothing here is specific to the command line; a federation in one process uses it too.
+//! The coordinator as one value: the roles of a state directory opened, and served until a shutdown.
+//! Nothing here is specific to the command line; a federation in one process uses it too.
 
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use model::{Clock, Epoch, RunNumber};
-use secret::key_file::{KeyFileError, Purpose};
-use service::files::LockError;
 use service::{DirLock, Shutdown, TaskError, Tasks};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use wire::pki::PrivateKeyPem;
-use wire::{Board, Gate, Intake, Results, Role, RoleIdentity, Services};
+use wire::{Board, Gate, Handover, Intake, Results, Role, RoleIdentity, Services};
 
-use crate::context::RoleError;
-use crate::directory::{Listen, Settings, SettingsError, StateDir};
-use crate::ending::EndError;
+use crate::directory::{Settings, StateDir};
 use crate::gate::LoggedGate;
 use crate::lifecycle::StageError;
+use crate::listeners::Listeners;
 use crate::matcher::Matcher;
-use crate::project::Project;
-use crate::resolver::{BoardDesk, Resolver, ResolverKeys};
+use crate::opening::{OpenError, Opening};
+use crate::remote::RemoteMatcher;
+use crate::resolver::Resolver;
 use crate::worker::{Stages, Worker};
-
-/// Why a coordinator did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Settings or schema are wrong.
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    /// Another program works in the directory.
-    #[error(transparent)]
-    Lock(#[from] LockError),
-    /// A role cannot use its store or log.
-    #[error(transparent)]
-    Role(#[from] RoleError),
-    /// What is left of a destroyed run cannot be removed.
-    #[error(transparent)]
-    End(#[from] EndError),
-    /// A key of the resolver cannot be used.
-    #[error(transparent)]
-    Key(#[from] KeyFileError),
-    /// A certificate or its key cannot be read.
-    #[error("cannot read {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 /// Why serving ended.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ServeError(#[from] TaskError);
 
-/// Both roles' listeners, bound.
-#[derive(Debug)]
-pub struct Listeners {
-    matcher: TcpListener,
-    resolver: TcpListener,
+/// The matcher with what it is served by.
+pub(crate) struct MatcherHere {
+    pub(crate) role: Arc<Matcher>,
+    pub(crate) desk: Arc<dyn Intake>,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) identity: RoleIdentity,
 }
 
-impl Listeners {
-    /// Binds both; port 0 has the system choose.
-    ///
-    /// # Errors
-    /// The system's, with the address.
-    pub async fn bind(listen: &Listen) -> io::Result<Self> {
-        Ok(Self {
-            matcher: bind(listen.matcher).await?,
-            resolver: bind(listen.resolver).await?,
-        })
-    }
-
-    /// Where they listen.
-    ///
-    /// # Errors
-    /// The system's.
-    pub fn addresses(&self) -> io::Result<Listen> {
-        Ok(Listen {
-            matcher: self.matcher.local_addr()?,
-            resolver: self.resolver.local_addr()?,
-        })
-    }
+/// The resolver with what it is served by.
+pub(crate) struct ResolverHere {
+    pub(crate) role: Arc<Resolver>,
+    pub(crate) desk: Arc<dyn Intake>,
+    pub(crate) board: Arc<dyn Board>,
+    pub(crate) wake: Arc<Notify>,
+    pub(crate) identity: RoleIdentity,
+    /// The matcher, where another operator runs it.
+    pub(crate) remote: Option<Arc<RemoteMatcher>>,
 }
 
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
-}
-
-/// What the roles' workers wait for.
-#[derive(Default)]
-struct Wakes {
-    matcher: Arc<Notify>,
-    resolver: Arc<Notify>,
-}
-
-/// What takes the roles' batches.
-struct Desks {
-    matcher: Arc<dyn Intake>,
-    resolver: Arc<dyn Intake>,
-}
-
-/// Matcher and resolver of one project.
+/// Matcher and resolver of one project, or one of the two.
 pub struct Coordinator {
     directory: StateDir,
     settings: Settings,
-    matcher: Arc<Matcher>,
-    resolver: Arc<Resolver>,
-    desks: Desks,
-    board: Arc<dyn Board>,
-    wakes: Wakes,
-    identities: [RoleIdentity; 2],
+    matcher: Option<MatcherHere>,
+    resolver: Option<ResolverHere>,
     lock: DirLock,
 }
 
@@ -129,25 +61,25 @@ impl Coordinator {
         let (settings, project) = directory.load()?;
         let directory = directory.unlocked()?;
         let lock = DirLock::acquire(directory.path())?;
-        let project = Arc::new(project);
-        let at = directory.role(Role::Matcher);
-        let matcher = Arc::new(Matcher::open(&at, project.clone(), clock.clone())?);
-        let resolver = Arc::new(open_resolver(&directory, project, matcher.clone(), clock)?);
-        matcher.finish_ending()?;
-        resolver.finish_ending()?;
-        let wakes = Wakes::default();
-        let identity = |role| identity(&directory, role);
+        let opening = Opening {
+            directory: &directory,
+            settings: &settings,
+            project: Arc::new(project),
+            clock,
+        };
+        let roles = settings.role;
+        let matcher = roles
+            .has(Role::Matcher)
+            .then(|| opening.matcher())
+            .transpose()?;
+        let resolver = roles
+            .has(Role::Resolver)
+            .then(|| opening.resolver(matcher.as_ref()))
+            .transpose()?;
         Ok(Self {
-            identities: [identity(Role::Matcher)?, identity(Role::Resolver)?],
-            desks: Desks {
-                matcher: matcher.intake(wakes.matcher.clone()),
-                resolver: resolver.intake(wakes.resolver.clone()),
-            },
-            board: Arc::new(BoardDesk::new(resolver.clone(), wakes.resolver.clone())),
             settings,
             matcher,
             resolver,
-            wakes,
             directory,
             lock,
         })
@@ -168,32 +100,33 @@ impl Coordinator {
         (self.settings.epoch, self.settings.run)
     }
 
-    /// What takes a role's batches, for calls without a connection.
-    pub fn intake(&self, role: Role) -> Arc<dyn Intake> {
+    /// What takes a role's batches, for calls without a connection; none of a role that is not here.
+    pub fn intake(&self, role: Role) -> Option<Arc<dyn Intake>> {
         match role {
-            Role::Matcher => self.desks.matcher.clone(),
-            Role::Resolver => self.desks.resolver.clone(),
+            Role::Matcher => self.matcher.as_ref().map(|here| here.desk.clone()),
+            Role::Resolver => self.resolver.as_ref().map(|here| here.desk.clone()),
         }
     }
 
-    /// What serves results, for calls without a connection.
-    pub fn results(&self) -> Arc<dyn Results> {
-        self.resolver.clone()
+    /// What serves results, for calls without a connection, where the resolver is here.
+    pub fn results(&self) -> Option<Arc<dyn Results>> {
+        let resolver = self.resolver.as_ref()?.role.clone();
+        Some(resolver)
     }
 
-    /// What relays documents, for calls without a connection.
-    pub fn board(&self) -> Arc<dyn Board> {
-        self.board.clone()
+    /// What relays documents, for calls without a connection, where the resolver is here.
+    pub fn board(&self) -> Option<Arc<dyn Board>> {
+        Some(self.resolver.as_ref()?.board.clone())
     }
 
     #[cfg(test)]
     pub(crate) fn matcher(&self) -> &Matcher {
-        &self.matcher
+        &self.matcher.as_ref().unwrap().role
     }
 
     #[cfg(test)]
     pub(crate) fn resolver(&self) -> &Resolver {
-        &self.resolver
+        &self.resolver.as_ref().unwrap().role
     }
 
     /// Takes the run as many steps further as it can go now. [`Coordinator::serve`] does so by
@@ -202,85 +135,120 @@ impl Coordinator {
     /// # Errors
     /// [`StageError`] when a step should be tried again.
     pub fn advance(&self, shutdown: &Shutdown) -> Result<(), StageError> {
-        while self.matcher.advance(shutdown)? || self.resolver.advance(shutdown)? {}
-        Ok(())
+        let matcher = self
+            .matcher
+            .iter()
+            .map(|here| -> &dyn Stages { &*here.role });
+        let resolver = self
+            .resolver
+            .iter()
+            .map(|here| -> &dyn Stages { &*here.role });
+        let roles: Vec<&dyn Stages> = matcher.chain(resolver).collect();
+        loop {
+            let mut has_moved = false;
+            for role in &roles {
+                has_moved |= role.advance(shutdown)?;
+            }
+            if !has_moved {
+                return Ok(());
+            }
+        }
     }
 
-    /// Serves both roles and takes the run from stage to stage, until the shutdown.
+    /// Serves the roles that are here and takes the run from stage to stage, until the shutdown.
     ///
     /// # Errors
     /// [`ServeError`] names the part that failed.
     pub async fn serve(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), ServeError> {
-        let (matcher_desk, resolver_desk) =
-            (self.intake(Role::Matcher), self.intake(Role::Resolver));
-        let results = self.results();
-        let board = self.board();
-        let gate =
-            |log| -> Arc<dyn Gate> { Arc::new(LoggedGate::new(self.directory.revoked(), log)) };
-        let gates = [gate(self.matcher.record()), gate(self.resolver.record())];
-        let [matcher_gate, resolver_gate] = gates;
-        let [matcher, resolver] = self.identities;
         let mut tasks = Tasks::new(shutdown.clone());
-        let stop = shutdown.requested();
-        let services = Services {
-            intake: matcher_desk,
-            results: None,
-            board: None,
-            gate: matcher_gate,
-        };
-        tasks.spawn("the matcher's listener", async move {
-            wire::serve(listeners.matcher, &matcher, services, stop).await
-        });
-        let stop = shutdown.requested();
-        let services = Services {
-            intake: resolver_desk,
-            results: Some(results),
-            board: Some(board),
-            gate: resolver_gate,
-        };
-        tasks.spawn("the resolver's listener", async move {
-            wire::serve(listeners.resolver, &resolver, services, stop).await
-        });
-        let worker = Worker {
-            role: self.matcher,
-            wake: self.wakes.matcher,
-            next: Some(self.wakes.resolver.clone()),
-            shutdown: shutdown.clone(),
-        };
-        tasks.spawn("the matcher's worker", worker.run());
-        let worker = Worker {
-            role: self.resolver,
-            wake: self.wakes.resolver,
-            next: None,
-            shutdown,
-        };
-        tasks.spawn("the resolver's worker", worker.run());
+        let revoked = self.directory.revoked();
+        let next = self.resolver.as_ref().map(|here| here.wake.clone());
+        let hands_over = self.resolver.is_none();
+        if let Some((here, listener)) = self.matcher.zip(listeners.matcher) {
+            let gate = LoggedGate::new(revoked.clone(), here.role.record());
+            here.serve(
+                listener,
+                Arc::new(gate),
+                hands_over,
+                next,
+                &mut tasks,
+                &shutdown,
+            );
+        }
+        if let Some((here, listener)) = self.resolver.zip(listeners.resolver) {
+            let gate = LoggedGate::new(revoked, here.role.record());
+            here.serve(listener, Arc::new(gate), &mut tasks, &shutdown);
+        }
         let served = tasks.run().await;
         drop(self.lock);
         Ok(served?)
     }
 }
 
-fn open_resolver(
-    directory: &StateDir,
-    project: Arc<Project>,
-    matcher: Arc<Matcher>,
-    clock: Arc<dyn Clock>,
-) -> Result<Resolver, OpenError> {
-    let at = directory.role(Role::Resolver);
-    let keys = ResolverKeys::read(&at)?;
-    Ok(Resolver::open(&at, keys, project, matcher, clock)?)
+impl MatcherHere {
+    /// Has the matcher listened and worked. It hands comparisons over the network if `hands_over`, and tells
+    /// `next` of every step otherwise.
+    fn serve(
+        self,
+        listener: TcpListener,
+        gate: Arc<dyn Gate>,
+        hands_over: bool,
+        next: Option<Arc<Notify>>,
+        tasks: &mut Tasks,
+        shutdown: &Shutdown,
+    ) {
+        let handover: Arc<dyn Handover> = self.role.clone();
+        let services = Services {
+            intake: self.desk,
+            results: None,
+            board: Some(self.role.board(self.wake.clone())),
+            handover: hands_over.then_some(handover),
+            gate,
+        };
+        let (identity, stop) = (self.identity, shutdown.requested());
+        tasks.spawn("the matcher's listener", async move {
+            wire::serve(listener, &identity, services, stop).await
+        });
+        let worker = Worker {
+            role: self.role,
+            wake: self.wake,
+            next,
+            shutdown: shutdown.clone(),
+        };
+        tasks.spawn("the matcher's worker", worker.run());
+    }
 }
 
-fn identity(directory: &StateDir, role: Role) -> Result<RoleIdentity, OpenError> {
-    let at = directory.role(role);
-    Ok(RoleIdentity {
-        authority_pem: read(directory.authority_certificate())?,
-        certificate_pem: read(at.certificate())?,
-        key: PrivateKeyPem::of_text(at.unlock().read_text(&at.key(), Purpose::Tls)?),
-    })
-}
-
-fn read(path: PathBuf) -> Result<String, OpenError> {
-    std::fs::read_to_string(&path).map_err(|source| OpenError::Unreadable { path, source })
+impl ResolverHere {
+    fn serve(
+        self,
+        listener: TcpListener,
+        gate: Arc<dyn Gate>,
+        tasks: &mut Tasks,
+        shutdown: &Shutdown,
+    ) {
+        let results: Arc<dyn Results> = self.role.clone();
+        let services = Services {
+            intake: self.desk,
+            results: Some(results),
+            board: Some(self.board),
+            handover: None,
+            gate,
+        };
+        let (identity, stop) = (self.identity, shutdown.requested());
+        tasks.spawn("the resolver's listener", async move {
+            wire::serve(listener, &identity, services, stop).await
+        });
+        if let Some(remote) = self.remote {
+            let watch = remote.watch(self.wake.clone(), shutdown.clone());
+            tasks.spawn("the look at the matcher", watch);
+        }
+        let worker = Worker {
+            role: self.role,
+            wake: self.wake,
+            next: None,
+            shutdown: shutdown.clone(),
+        };
+        tasks.spawn("the resolver's worker", worker.run());
+    }
 }

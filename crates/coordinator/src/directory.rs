@@ -1,13 +1,15 @@
-//! The state directory: what lies where, and the settings file in it.
+//! The state directory: what lies where, and the settings file in it. Where each role has an operator of its
+//! own, each has a state directory, with what belongs to that role; the resolver's has the authority.
 //!
 //! ```text
-//! coordinator.toml     project, epoch, open run, listen addresses, schema file
+//! coordinator.toml     project, epoch, open run, role, listen addresses, schema file
 //! schema.toml          the linkage schema
 //! agreements/          the linkage agreements, by number
-//! authority/           ca.pem ca.key
+//! authority/           ca.pem ca.key; with the matcher alone no key
+//! peers/               the log key of a matcher that another operator runs
 //! revoked/             fingerprints of certificates that count no more
-//! matcher/             cert.pem key.pem log.key matcher.db batches/ runs/ log/
-//! resolver/            the same, and handle-map.key pseudonym.key board/
+//! matcher/             cert.pem key.pem log.key matcher.db batches/ runs/ log/; by itself request.csr too
+//! resolver/            the same, and handle-map.key pseudonym.key board/; by itself matcher.json too
 //! ```
 
 use std::io::{self, Read as _};
@@ -24,6 +26,7 @@ use wire::Role;
 
 use crate::gate::RevokedCertificates;
 use crate::project::Project;
+use crate::roles::Roles;
 
 /// What stands in `coordinator.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +38,12 @@ pub struct Settings {
     pub epoch: Epoch,
     /// The open run. A higher number opens the next one when the program starts again.
     pub run: RunNumber,
+    /// Which roles are here.
+    #[serde(default, skip_serializing_if = "Roles::is_both")]
+    pub role: Roles,
+    /// Host and port of the matcher, where only the resolver is here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matcher: Option<String>,
     /// The linkage schema, seen from this file.
     pub schema: PathBuf,
     /// The file with the passphrase under which all keys are sealed here, as a service manager hands it to the
@@ -45,14 +54,40 @@ pub struct Settings {
     pub listen: Listen,
 }
 
-/// Where the roles listen.
+impl Settings {
+    /// Whether they have what the roles here need.
+    fn check(&self) -> Result<(), SettingsError> {
+        let listens = |role| self.listen.of(role).is_some();
+        if let Some(role) = self.role.all().iter().find(|role| !listens(**role)) {
+            return Err(SettingsError::NoAddress(*role));
+        }
+        match self.role == Roles::Resolver && self.matcher.is_none() {
+            true => Err(SettingsError::NoMatcher),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Where the roles that are here listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
     /// For encodings.
-    pub matcher: SocketAddr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matcher: Option<SocketAddr>,
     /// For handle maps and results.
-    pub resolver: SocketAddr,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<SocketAddr>,
+}
+
+impl Listen {
+    /// Where `role` listens, if it is here.
+    pub fn of(&self, role: Role) -> Option<SocketAddr> {
+        match role {
+            Role::Matcher => self.matcher,
+            Role::Resolver => self.resolver,
+        }
+    }
 }
 
 /// Why the project's settings cannot be used.
@@ -61,6 +96,12 @@ pub enum SettingsError {
     /// `coordinator.toml` is missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A role has no address to listen at.
+    #[error("the settings have no `listen.{0}`, and the {0} is here")]
+    NoAddress(Role),
+    /// The resolver does not know where the matcher is.
+    #[error("the settings have no `matcher`: host and port of the matcher, which is not here")]
+    NoMatcher,
     /// The schema file cannot be read.
     #[error("cannot read the linkage schema {}", path.display())]
     Unreadable {
@@ -153,6 +194,11 @@ impl StateDir {
         self.authority().join("ca.key")
     }
 
+    /// The key of the log of a matcher that another operator runs.
+    pub fn matcher_log_key(&self) -> PathBuf {
+        self.path.join("peers").join("matcher.log-key")
+    }
+
     /// What belongs to one role.
     pub fn role(&self, role: Role) -> RoleDir {
         RoleDir {
@@ -168,6 +214,7 @@ impl StateDir {
     /// [`SettingsError`] names the file, and what is wrong with it.
     pub fn load(&self) -> Result<(Settings, Project), SettingsError> {
         let config = ConfigFile::<Settings>::load(&self.settings())?;
+        config.settings.check()?;
         let schema = read_schema(&config.resolve(&config.settings.schema))?.0;
         let settings = config.settings;
         let project = Project::new(
@@ -212,6 +259,16 @@ impl RoleDir {
     /// The certificate's private key.
     pub fn key(&self) -> PathBuf {
         self.path.join("key.pem")
+    }
+
+    /// The request for a certificate from another operator's authority.
+    pub fn certificate_request(&self) -> PathBuf {
+        self.path.join("request.csr")
+    }
+
+    /// How the resolver last found the matcher, where another operator runs that.
+    pub fn matcher_report(&self) -> PathBuf {
+        self.path.join("matcher.json")
     }
 
     /// What the role knows of batches and runs.

@@ -75,6 +75,15 @@ pub(crate) fn way_out(project: &Project, state: Phase) -> Result<Vec<Command>, N
     Ok(way)
 }
 
+/// Whether people gave `run` up before it was over, as the role's log has it.
+pub(crate) fn was_cancelled<L: Lifecycle>(
+    role: &RoleContext<L>,
+    run: RunNumber,
+) -> Result<bool, LogError> {
+    let is_it = |event: &Event| matches!(event, Event::RunCancelled { run: of } if *of == run);
+    Ok(role.journal.time_of(is_it)?.is_some())
+}
+
 impl<L: Lifecycle> RoleContext<L> {
     /// Ends a run by this way. Repeating it changes nothing.
     pub(crate) fn end(&self, run: RunNumber, way: &[Command]) -> Result<(), EndError> {

@@ -1,5 +1,5 @@
-//! Whose certificates count: those of nodes, but for the ones that were revoked. Revoking works beside
-//! a running coordinator and counts from the next call on.
+//! Whose certificates count: those of nodes, and at the matcher the resolver's, but for the ones that were
+//! revoked. Revoking works beside a running coordinator and counts from the next call on.
 //!
 //! Each role logs a certificate before anything is done under it for the first time, and that it was
 //! revoked before the first call under it is refused: a certificate that somebody had issued in a party's
@@ -42,6 +42,15 @@ impl RevokedCertificates {
         self.path(certificate).try_exists().unwrap_or(true)
     }
 
+    fn check(&self, holder: &str, certificate: &Digest) -> Result<(), Refusal> {
+        if !self.is_revoked(certificate) {
+            return Ok(());
+        }
+        tracing::warn!(%holder, %certificate, "a revoked certificate was used");
+        let detail = format!("the certificate {certificate} of {holder} was revoked");
+        Err(Refusal::new(RefusalCode::CertificateRevoked, detail))
+    }
+
     fn path(&self, certificate: &Digest) -> PathBuf {
         self.0.join(certificate.to_string())
     }
@@ -75,15 +84,30 @@ impl LoggedGate {
         }
     }
 
-    fn log(&self, party: &PartyName, certificate: &Digest, is_revoked: bool) -> bool {
+    /// Logs what was said of a certificate, by `event` if it was admitted, and says so then.
+    fn logged(
+        &self,
+        certificate: &Digest,
+        admitted: Result<(), Refusal>,
+        event: impl FnOnce() -> Event,
+    ) -> Result<(), Refusal> {
+        match self.log(*certificate, admitted.is_err(), event) {
+            true => admitted,
+            false => {
+                let detail = "the call cannot be logged now; try again later";
+                Err(Refusal::new(RefusalCode::WrongState, detail))
+            }
+        }
+    }
+
+    fn log(&self, certificate: Digest, is_revoked: bool, event: impl FnOnce() -> Event) -> bool {
         let mut known = lock(&self.known);
-        if known.contains(&(*certificate, is_revoked)) {
+        if known.contains(&(certificate, is_revoked)) {
             return true;
         }
-        let (party, certificate) = (party.clone(), *certificate);
         let event = match is_revoked {
             true => Event::CertificateRevoked { certificate },
-            false => Event::CertificateAdmitted { party, certificate },
+            false => event(),
         };
         let is_logged = self.log.record(event);
         if is_logged {
@@ -96,24 +120,27 @@ impl LoggedGate {
 impl Gate for LoggedGate {
     fn admit(&self, party: &PartyName, certificate: &Digest) -> Result<(), Refusal> {
         let admitted = self.revoked.admit(party, certificate);
-        match self.log(party, certificate, admitted.is_err()) {
-            true => admitted,
-            false => {
-                let detail = "the call cannot be logged now; try again later";
-                Err(Refusal::new(RefusalCode::WrongState, detail))
-            }
-        }
+        self.logged(certificate, admitted, || Event::CertificateAdmitted {
+            party: party.clone(),
+            certificate: *certificate,
+        })
+    }
+
+    fn admit_resolver(&self, certificate: &Digest) -> Result<(), Refusal> {
+        let admitted = self.revoked.admit_resolver(certificate);
+        self.logged(certificate, admitted, || Event::ResolverAdmitted {
+            certificate: *certificate,
+        })
     }
 }
 
 impl Gate for RevokedCertificates {
     fn admit(&self, party: &PartyName, certificate: &Digest) -> Result<(), Refusal> {
-        if !self.is_revoked(certificate) {
-            return Ok(());
-        }
-        tracing::warn!(%party, %certificate, "a revoked certificate was used");
-        let detail = format!("the certificate {certificate} of {party} was revoked");
-        Err(Refusal::new(RefusalCode::CertificateRevoked, detail))
+        self.check(party.as_str(), certificate)
+    }
+
+    fn admit_resolver(&self, certificate: &Digest) -> Result<(), Refusal> {
+        self.check("the resolver", certificate)
     }
 }
 
@@ -174,9 +201,15 @@ mod tests {
             let refusal = gate.admit(&party, &certificate).unwrap_err();
             assert_eq!(refusal.code, RefusalCode::CertificateRevoked);
         }
+        let own = Digest::of(b"resolver");
+        gate.admit_resolver(&own).unwrap();
+        revoked.revoke(&own, "stolen").unwrap();
+        assert!(gate.admit_resolver(&own).is_err());
         let expected = [
             Event::CertificateAdmitted { party, certificate },
             Event::CertificateRevoked { certificate },
+            Event::ResolverAdmitted { certificate: own },
+            Event::CertificateRevoked { certificate: own },
         ];
         assert_eq!(*lock(&events.all), expected);
     }

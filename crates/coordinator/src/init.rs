@@ -1,4 +1,5 @@
-//! Making a state directory: keys, certificates, databases and logs, all or nothing.
+//! Making a state directory: keys, certificates, databases and logs, all or nothing. Where each role has an
+//! operator of its own, the resolver's has the authority, and the matcher's asks it for a certificate.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,12 +11,13 @@ use secret::key_file::{self, KeyFileError, Purpose};
 use secret::{Entropy, Key32};
 use service::files::{create_dir_private, sync_dir, write_atomic, write_atomic_private};
 use wire::Role;
-use wire::pki::{Authority, PkiError, Validity};
+use wire::pki::{self, Authority, PkiError, Validity};
 
 use crate::context::RoleError;
 use crate::directory::{Listen, RoleDir, Settings, SettingsError, StateDir, read_schema};
 use crate::journal::Journal;
 use crate::log_key;
+use crate::roles::Roles;
 use crate::store::SqliteStore;
 
 /// How long the authority's certificate holds.
@@ -30,7 +32,11 @@ pub struct Setup {
     pub project: ProjectName,
     /// The linkage schema, copied into the state directory.
     pub schema: PathBuf,
-    /// Where the roles will listen.
+    /// Which roles are here.
+    pub roles: Roles,
+    /// Host and port of the matcher, where only the resolver is here.
+    pub matcher: Option<String>,
+    /// Where the roles here will listen.
     pub listen: Listen,
 }
 
@@ -127,17 +133,27 @@ fn fill(
 ) -> Result<(), InitError> {
     write_atomic(&at.schema(), schema_text.as_bytes())?;
     write_atomic(&at.settings(), settings(setup)?.as_bytes())?;
-    let authority = authority(at, &setup.project, clock.as_ref())?;
-    for role in [Role::Matcher, Role::Resolver] {
+    // The matcher's operator could otherwise issue a node's certificate and fetch that node's results.
+    let authority = match setup.roles.has(Role::Resolver) {
+        true => Some(authority(at, &setup.project, clock.as_ref())?),
+        false => None,
+    };
+    for role in setup.roles.all().iter().copied() {
         let directory = at.role(role);
         create_dir_private(directory.path())?;
         create_dir_private(&directory.runs())?;
-        certify(&authority, role, &directory, clock.as_ref())?;
+        match &authority {
+            Some(authority) => certify(authority, role, &directory, clock.as_ref())?,
+            None => request_certificate(role, &directory)?,
+        }
         SqliteStore::open(&directory).map_err(|source| RoleError::Store { role, source })?;
         log_key::make(&directory, entropy)?;
         start_log(&directory, role, setup, schema, clock.clone())?;
     }
-    resolver_keys(&at.role(Role::Resolver), entropy)
+    match setup.roles.has(Role::Resolver) {
+        true => resolver_keys(&at.role(Role::Resolver), entropy),
+        false => Ok(()),
+    }
 }
 
 fn settings(setup: &Setup) -> io::Result<String> {
@@ -145,6 +161,8 @@ fn settings(setup: &Setup) -> io::Result<String> {
         project: setup.project.clone(),
         epoch: Epoch(1),
         run: RunNumber(1),
+        role: setup.roles,
+        matcher: setup.matcher.clone(),
         schema: "schema.toml".into(),
         passphrase_file: None,
         listen: setup.listen,
@@ -176,6 +194,15 @@ fn certify(
     let issued = authority.issue_role(role, Validity::days(clock, ROLE_DAYS))?;
     write_atomic(&directory.certificate(), issued.certificate_pem.as_bytes())?;
     write_atomic_private(&directory.key(), issued.key.expose().as_bytes())?;
+    Ok(())
+}
+
+/// Makes the role's private key, and the request that goes to whoever has the authority.
+fn request_certificate(role: Role, directory: &RoleDir) -> Result<(), InitError> {
+    let request = pki::request_role(role)?;
+    let text = request.request_pem.as_bytes();
+    write_atomic(&directory.certificate_request(), text)?;
+    write_atomic_private(&directory.key(), request.key.expose().as_bytes())?;
     Ok(())
 }
 

@@ -41,9 +41,13 @@ pub fn seal_keys(directory: &StateDir, file: &Path) -> Result<(), SealError> {
     let mut settings = directory.load()?.0;
     let _lock = DirLock::acquire(directory.path())?;
     let passphrase = Passphrase::read(file)?;
-    let mut keys = vec![(directory.authority_key(), Purpose::Tls)];
-    for role in [Role::Matcher, Role::Resolver] {
-        let of = directory.role(role);
+    // A matcher by itself has no authority.
+    let mut keys = match settings.role.has(Role::Resolver) {
+        true => vec![(directory.authority_key(), Purpose::Tls)],
+        false => Vec::new(),
+    };
+    for role in settings.role.all() {
+        let of = directory.role(*role);
         keys.push((of.log_key(), Purpose::Signing));
         keys.push((of.key(), Purpose::Tls));
         keys.push((of.handle_map_key(), Purpose::HandleMap));

@@ -11,6 +11,7 @@ use crate::directory::{SettingsError, StateDir};
 use crate::lifecycle::{Lifecycle, Runs};
 use crate::matcher::MatcherState;
 use crate::project::Project;
+use crate::remote::MatcherReport;
 use crate::resolver::ResolverState;
 use crate::store::{BatchStore as _, SqliteStore, StoreError, StoredBatch};
 
@@ -20,6 +21,9 @@ pub enum StatusError {
     /// Settings or schema are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// How the matcher was found cannot be read.
+    #[error("cannot read how the matcher was last found")]
+    Report(#[source] std::io::Error),
     /// A role's store cannot be read.
     #[error("cannot read the store of the {role}")]
     Store {
@@ -41,10 +45,15 @@ pub struct Status {
     pub run: RunNumber,
     /// Digest of the linkage schema.
     pub schema_digest: Digest,
-    /// The matcher's side.
-    pub matcher: RoleStatus<MatcherState>,
-    /// The resolver's side.
-    pub resolver: RoleStatus<ResolverState>,
+    /// The matcher's side, where it is here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matcher: Option<RoleStatus<MatcherState>>,
+    /// The resolver's side, where it is here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resolver: Option<RoleStatus<ResolverState>>,
+    /// How the resolver last found the matcher, where another operator runs that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other_matcher: Option<MatcherReport>,
 }
 
 /// One role's side of a run.
@@ -92,9 +101,18 @@ pub struct Chunks {
 /// [`StatusError`] when the directory is none or cannot be read.
 pub fn status(directory: &StateDir) -> Result<Status, StatusError> {
     let (settings, project) = directory.load()?;
+    let roles = settings.role;
+    let matcher = roles
+        .has(Role::Matcher)
+        .then(|| role_status(directory, Role::Matcher, &project));
+    let resolver = roles
+        .has(Role::Resolver)
+        .then(|| role_status(directory, Role::Resolver, &project));
+    let report = directory.role(Role::Resolver).matcher_report();
     Ok(Status {
-        matcher: role_status(directory, Role::Matcher, &project)?,
-        resolver: role_status(directory, Role::Resolver, &project)?,
+        matcher: matcher.transpose()?,
+        resolver: resolver.transpose()?,
+        other_matcher: MatcherReport::read(&report).map_err(StatusError::Report)?,
         schema_digest: project.schema.digest(),
         project: settings.project,
         epoch: settings.epoch,

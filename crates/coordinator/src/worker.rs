@@ -69,7 +69,7 @@ impl Worker {
 }
 
 /// An error and its causes in one line; causes that their effect names already are left out.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

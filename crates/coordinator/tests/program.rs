@@ -241,7 +241,7 @@ fn batch(state: &StateDir) -> (BatchManifest, Vec<u8>) {
 /// How far the upload of `a` is.
 fn durable(state: &StateDir) -> Chunks {
     let status = coordinator::status(state).unwrap();
-    status.matcher.batches[0].chunks.unwrap()
+    status.matcher.unwrap().batches[0].chunks.unwrap()
 }
 
 async fn dial(running: &Running, identity: &NodeIdentity) -> NodeClient {

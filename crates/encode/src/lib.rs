@@ -7,6 +7,7 @@
 //!
 //! This crate owns the linkage key; `tests/architecture.rs` keeps it out of the coordinator's reach.
 
+mod batch;
 mod block;
 mod calibration;
 mod clear;
@@ -18,6 +19,7 @@ mod keys;
 mod noise;
 mod patterns;
 mod prepare;
+mod prepare_report;
 mod rows;
 mod signature;
 mod sketch;
@@ -40,13 +42,12 @@ pub fn block_values(
     values
 }
 
+pub use batch::UnsortedBatch;
 pub use calibration::{Rank, Sampled};
 pub use clear::{ClearReader, ClearRecord, Overlap};
 pub use decoys::{DecoyMaker, MadeDecoy};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
-pub use prepare::{
-    HandleEntry, MAX_RECORDS, PrepareError, PrepareReport, Prepared, Preparer, ProblemCount,
-    Standing, UnsortedBatch,
-};
+pub use prepare::{HandleEntry, MAX_RECORDS, PrepareError, Prepared, Preparer, Standing};
+pub use prepare_report::{PrepareReport, ProblemCount};
 pub use rows::SortedRows;
 pub use trial::{TrialKeys, TrialRows, trial_rows};

@@ -1,24 +1,22 @@
 //! Prepare: a registry's raw records become rows for the matcher, a handle map for the resolver and
 //! a vault for the node, with a report of what could not be used.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
-use model::layout::Row;
 use model::manifest::MAX_BATCH_BYTES;
 use model::{Layout, LifeEvent, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
-use records::{ColumnPlan, LocalKey, Normaliser, Problem, ProblemKind, RawRecord};
+use records::{ColumnPlan, LocalKey, Normaliser, Problem, RawRecord};
 
-use crate::calibration::{self, CalibrationRow, Rank, Sample, Sampled};
+use crate::batch::UnsortedBatch;
+use crate::calibration::{CalibrationRow, Rank, Sample, Sampled};
 use crate::decoys::{Decoy, Decoys, Donor};
 use crate::encoder::{Desk, Encoder, RecordIds};
 use crate::keys::{EpochKeys, NodeKeys};
-use crate::patterns::Patterns;
+use crate::prepare_report::PrepareReport;
 use crate::rows::SortedRows;
 
-/// Rows remembered as examples of a problem.
-const EXAMPLES: usize = 5;
 /// Records encoded in one go: enough that what a go sets up costs nothing, few enough to go round.
 const GROUP: usize = 128;
 /// Rows of a record that room is made for: as many as most have, so that they seldom have to be moved.
@@ -73,77 +71,6 @@ pub struct HandleEntry {
     pub record: RecordHandle,
 }
 
-/// How often one problem occurred in one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProblemCount {
-    /// The field of the schema, as an index.
-    pub field: usize,
-    /// What was wrong.
-    pub kind: ProblemKind,
-    /// In how many rows.
-    pub rows: u64,
-    /// The first few of these rows.
-    pub examples: Vec<u64>,
-}
-
-/// What went in, and what could not be used.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PrepareReport {
-    /// Records read.
-    pub records: u64,
-    /// Records without any block, which can meet nobody.
-    pub set_aside: u64,
-    /// The first few rows set aside.
-    pub set_aside_examples: Vec<u64>,
-    /// Rows made.
-    pub rows: u64,
-    /// How many of them calibrate: records sampled to show how alike strangers are.
-    pub calibration_rows: u64,
-    /// Decoys made: records of nobody, of which rows are sent like those of others.
-    pub decoys: u64,
-    /// Values that could not be used as they stood, by field and kind.
-    pub problems: Vec<ProblemCount>,
-    /// Values present, by field.
-    pub present: Vec<u64>,
-}
-
-impl PrepareReport {
-    /// Counts calibration rows out that records which came later took the place of.
-    pub fn forget_rows(&mut self, calibration: u64) {
-        self.rows -= calibration;
-        self.calibration_rows -= calibration;
-    }
-
-    /// Adds what another batch of the same party tells.
-    pub fn join(&mut self, other: Self) {
-        self.records += other.records;
-        self.set_aside += other.set_aside;
-        self.set_aside_examples.extend(other.set_aside_examples);
-        self.set_aside_examples.truncate(EXAMPLES);
-        self.rows += other.rows;
-        self.calibration_rows += other.calibration_rows;
-        self.decoys += other.decoys;
-        self.present
-            .resize(self.present.len().max(other.present.len()), 0);
-        for (own, other) in self.present.iter_mut().zip(other.present) {
-            *own += other;
-        }
-        for problem in other.problems {
-            let same =
-                |own: &&mut ProblemCount| (own.field, own.kind) == (problem.field, problem.kind);
-            if let Some(own) = self.problems.iter_mut().find(same) {
-                own.rows += problem.rows;
-                own.examples.extend(problem.examples);
-                own.examples.truncate(EXAMPLES);
-            } else {
-                self.problems.push(problem);
-            }
-        }
-        self.problems
-            .sort_by_key(|problem| (problem.field, problem.kind));
-    }
-}
-
 /// What the earlier batches of a run leave behind for one that is added to them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -183,22 +110,6 @@ pub struct Preparer<'a> {
     batch: UnsortedBatch,
 }
 
-/// A batch whose rows stand in the order of the registry yet.
-pub struct UnsortedBatch {
-    row_bytes: usize,
-    /// The rows of one group after the other.
-    rows: Vec<Vec<u8>>,
-    /// Whose each row is, with its group and its place there.
-    handles: Vec<(HandleEntry, u32, u32)>,
-    vault: Vec<(RecordHandle, LocalKey)>,
-    events: Vec<(RecordHandle, LifeEvent)>,
-    /// The groups with the rows of decoys.
-    decoys: Range<u32>,
-    gone: Vec<PassHandle>,
-    report: PrepareReport,
-    problems: BTreeMap<(usize, ProblemKind), ProblemCount>,
-}
-
 /// Records that one thread encodes in one go.
 struct Group {
     records: Vec<(EncodedRecord, LocalKey)>,
@@ -207,16 +118,17 @@ struct Group {
     handles: Vec<PassHandle>,
 }
 
-struct EncodedRecord {
-    row: u64,
-    handle: RecordHandle,
+/// What encoding made of one record.
+pub(crate) struct EncodedRecord {
+    pub(crate) row: u64,
+    pub(crate) handle: RecordHandle,
     event: Option<LifeEvent>,
     /// Its rows within its group.
-    rows: Range<usize>,
+    pub(crate) rows: Range<usize>,
     calibration: Option<CalibrationRow>,
     donor: Option<Donor>,
-    problems: Vec<Problem>,
-    present: u64,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) present: u64,
 }
 
 impl<'a> Preparer<'a> {
@@ -418,139 +330,6 @@ impl<'a> Preparer<'a> {
             records: self.known,
             sample: self.sample.sampled(),
         }
-    }
-}
-
-impl UnsortedBatch {
-    fn new(row_bytes: usize, fields: usize) -> Self {
-        Self {
-            row_bytes,
-            rows: Vec::new(),
-            handles: Vec::new(),
-            vault: Vec::new(),
-            events: Vec::new(),
-            decoys: 0..0,
-            gone: Vec::new(),
-            report: PrepareReport {
-                present: vec![0; fields],
-                ..PrepareReport::default()
-            },
-            problems: BTreeMap::new(),
-        }
-    }
-
-    /// Takes in whose rows those of `record` are, in the group that is pushed next.
-    fn keep(&mut self, record: &EncodedRecord, handles: &[PassHandle]) -> Result<(), PrepareError> {
-        if self.report.records == MAX_RECORDS {
-            return Err(PrepareError::TooManyRecords);
-        }
-        let rows = self.handles.len() + record.rows.len() + calibration::MAX_RECORDS;
-        if (rows * self.row_bytes) as u64 > MAX_BATCH_BYTES {
-            return Err(PrepareError::BatchTooLarge { row: record.row });
-        }
-        self.count(record);
-        let group = self.rows.len() as u32;
-        let placed = |place: usize| {
-            let (pass, record) = (handles[place], record.handle);
-            (HandleEntry { pass, record }, group, place as u32)
-        };
-        self.handles.extend(record.rows.clone().map(placed));
-        Ok(())
-    }
-
-    fn count(&mut self, record: &EncodedRecord) {
-        self.report.records += 1;
-        if record.rows.is_empty() {
-            self.report.set_aside += 1;
-            push_example(&mut self.report.set_aside_examples, record.row);
-        }
-        for (field, count) in self.report.present.iter_mut().enumerate() {
-            *count += record.present >> field & 1;
-        }
-        for Problem { field, kind } in &record.problems {
-            let count = self
-                .problems
-                .entry((*field, *kind))
-                .or_insert_with(|| ProblemCount {
-                    field: *field,
-                    kind: *kind,
-                    rows: 0,
-                    examples: Vec::new(),
-                });
-            count.rows += 1;
-            push_example(&mut count.examples, record.row);
-        }
-    }
-
-    fn add_decoys(&mut self, rows: Vec<u8>, handles: &[PassHandle], mut owners: Vec<RecordHandle>) {
-        let group = self.rows.len() as u32;
-        for (place, (pass, record)) in (0..).zip(handles.iter().zip(&owners)) {
-            let (pass, record) = (*pass, *record);
-            self.handles
-                .push((HandleEntry { pass, record }, group, place));
-        }
-        self.rows.push(rows);
-        owners.dedup();
-        self.report.decoys += owners.len() as u64;
-    }
-
-    /// Says of the rows of decoys that they are nobody's.
-    fn make_nobodys(&mut self) {
-        for (entry, group, _) in &mut self.handles {
-            if self.decoys.contains(group) {
-                entry.record = RecordHandle::NOBODY;
-            }
-        }
-    }
-
-    /// Which parts each record has, before calibration rows tell it again.
-    fn patterns(&self) -> Patterns {
-        let (mut patterns, mut last) = (Patterns::default(), None);
-        for (HandleEntry { record, .. }, group, place) in &self.handles {
-            if last != Some(record) {
-                let start = *place as usize * self.row_bytes;
-                let row = &self.rows[*group as usize][start..start + self.row_bytes];
-                patterns.count(Row::new(row).presence());
-                last = Some(record);
-            }
-        }
-        patterns
-    }
-
-    /// Adds the calibration rows, which no record that comes later can take the place of any more.
-    fn calibrate(&mut self, of_sample: Vec<(Vec<u8>, HandleEntry)>, gone: Vec<PassHandle>) {
-        let (group, mut rows) = (self.rows.len() as u32, Vec::new());
-        for (place, (row, entry)) in (0..).zip(of_sample) {
-            rows.extend_from_slice(&row);
-            self.handles.push((entry, group, place));
-            self.report.calibration_rows += 1;
-        }
-        self.rows.push(rows);
-        self.gone = gone;
-    }
-
-    /// Shuffles: rows leave in the order of their random handles, which says nothing about the
-    /// registry's.
-    pub fn sort(mut self) -> Prepared {
-        let mut handles = self.handles;
-        handles.par_sort_unstable_by_key(|(entry, ..)| entry.pass);
-        self.report.rows = handles.len() as u64;
-        self.report.problems = self.problems.into_values().collect();
-        let order = handles.iter().map(|(_, group, place)| (*group, *place));
-        Prepared {
-            rows: SortedRows::new(self.row_bytes, self.rows, order.collect()),
-            handle_map: handles.into_iter().map(|(entry, ..)| entry).collect(),
-            vault: self.vault,
-            events: self.events,
-            gone: self.gone,
-            report: self.report,
-        }
-    }
-}
-
-fn push_example(examples: &mut Vec<u64>, row: u64) {
-    if examples.len() < EXAMPLES {
-        examples.push(row);
     }
 }
 

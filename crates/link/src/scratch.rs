@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Bytes read from a file at once.
 const BUFFER: usize = 1 << 20;
@@ -92,12 +93,12 @@ impl Write for Spool {
     }
 }
 
-/// Byte records sorted into buckets.
+/// Byte records sorted into buckets, by several threads at once.
 pub(crate) struct Buckets<'a> {
     scratch: &'a Scratch,
     /// Bytes that one bucket may hold before it is written out.
     limit: usize,
-    buckets: Vec<Bucket>,
+    buckets: Vec<Mutex<Bucket>>,
 }
 
 /// One of them.
@@ -113,13 +114,14 @@ impl<'a> Buckets<'a> {
         Self {
             scratch,
             limit: limit / count,
-            buckets: (0..count).map(|_| Bucket::default()).collect(),
+            buckets: (0..count).map(|_| Mutex::default()).collect(),
         }
     }
 
     /// Adds to a bucket what these parts are one after the other.
-    pub(crate) fn push(&mut self, bucket: usize, parts: &[&[u8]]) -> io::Result<()> {
-        let bucket = &mut self.buckets[bucket];
+    pub(crate) fn push(&self, bucket: usize, parts: &[&[u8]]) -> io::Result<()> {
+        let bucket = self.buckets[bucket].lock();
+        let mut bucket = bucket.unwrap_or_else(PoisonError::into_inner);
         let length = parts.iter().map(|part| part.len()).sum();
         if bucket.held.len() + length > self.limit && !bucket.held.is_empty() {
             bucket.write_out(self.scratch)?;
@@ -133,7 +135,11 @@ impl<'a> Buckets<'a> {
 
     /// The buckets in order, each to be read where there is room for it.
     pub(crate) fn into_buckets(self) -> Vec<Bucket> {
-        self.buckets
+        let buckets = self.buckets.into_iter();
+        let buckets = buckets.map(|bucket| bucket.into_inner());
+        buckets
+            .map(|bucket| bucket.unwrap_or_else(PoisonError::into_inner))
+            .collect()
     }
 }
 
@@ -179,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn filled(scratch: &Scratch, limit: usize, records: &[(usize, [u8; 3])]) -> Vec<Vec<u8>> {
-        let mut buckets = Buckets::new(scratch, 5, limit);
+        let buckets = Buckets::new(scratch, 5, limit);
         for (bucket, bytes) in records {
             buckets.push(*bucket, &[&bytes[..1], &bytes[1..]]).unwrap();
         }

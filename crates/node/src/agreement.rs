@@ -8,7 +8,7 @@ use model::agreement::Clause;
 use model::{Digest, Refusal, RunNumber, SignedAgreement};
 use secret::signing;
 use service::{AgreementStore, Said};
-use wire::{NodeClient, Posting, Topic};
+use wire::{NodeClient, Posting, Role, Topic};
 
 use crate::error::NodeError;
 use crate::open::Node;
@@ -65,22 +65,21 @@ impl Node {
         Err(service::AgreementFault::from(refusal).into())
     }
 
-    /// Hands what this custodian's officer says of the agreement to the resolver, and takes up what other
-    /// officers say: a suspension reaches everybody by the next call of each, whoever heard of it first.
+    /// Hands what this custodian's officer says of the agreement to the resolver and the matcher, and takes up
+    /// what other officers say: a suspension reaches everybody by the next call of each, whoever heard of
+    /// it first.
     pub(crate) async fn share_statements(&self, client: &NodeClient) -> Result<(), NodeError> {
         if self.agreements().is_empty()? {
             return Ok(());
         }
         let topic = Topic::Statements(self.agreement()?.terms().number);
         let own = |said: &Said| said.statement.party == self.config.party;
-        for said in self.agreements().said()?.into_iter().filter(own) {
-            let posting = Posting {
-                party: said.statement.party,
-                document: said.document,
-                signature: said.signature,
-            };
-            client.post(topic, &posting).await?;
+        let said = self.agreements().said()?.into_iter().filter(own);
+        let own: Vec<Posting> = said.map(posting).collect();
+        for posting in &own {
+            client.post(topic, posting).await?;
         }
+        self.tell_matcher(topic, &own).await;
         let mut is_news = false;
         for posting in client.read(topic).await? {
             is_news |= self
@@ -91,6 +90,24 @@ impl Node {
             self.record_agreement(&self.agreement()?)?;
         }
         Ok(())
+    }
+
+    /// Tells the matcher too, which another operator may run and which hears nothing from the resolver. One that
+    /// is away hears of it at the next call.
+    async fn tell_matcher(&self, topic: Topic, own: &[Posting]) {
+        if own.is_empty() {
+            return;
+        }
+        let told = async {
+            let matcher = self.connect(Role::Matcher).await?;
+            for posting in own {
+                matcher.post(topic, posting).await?;
+            }
+            Ok::<(), NodeError>(())
+        };
+        if let Err(error) = told.await {
+            tracing::warn!(%error, "the matcher has not heard yet what this custodian's officer says");
+        }
     }
 
     fn agreements(&self) -> AgreementStore {
@@ -133,6 +150,14 @@ impl Node {
             self.home.record(&event, &self.config.party, &*self.clock)?;
         }
         Ok(())
+    }
+}
+
+fn posting(said: Said) -> Posting {
+    Posting {
+        party: said.statement.party,
+        document: said.document,
+        signature: said.signature,
     }
 }
 

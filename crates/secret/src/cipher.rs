@@ -42,7 +42,19 @@ impl Cipher {
     /// Writes the images of `blocks` into `images`, which is as long.
     pub fn images(&self, mask: &Block, blocks: &[Block], images: &mut [Block]) {
         debug_assert_eq!(blocks.len(), images.len());
-        for (image, block) in images.iter_mut().zip(blocks) {
+        let (four, rest) = blocks.as_chunks::<4>();
+        let (four_images, rest_images) = images.as_chunks_mut::<4>();
+        // Four masks in a row are as long as the processor's widest registers.
+        let masks = [*mask; 4];
+        let masks = masks.as_flattened();
+        for (images, blocks) in four_images.iter_mut().zip(four) {
+            let bytes = blocks.as_flattened().iter().zip(masks);
+            let images = images.as_flattened_mut().iter_mut();
+            images
+                .zip(bytes)
+                .for_each(|(image, (byte, mask))| *image = byte ^ mask);
+        }
+        for (image, block) in rest_images.iter_mut().zip(rest) {
             *image = masked(mask, block);
         }
         self.0

@@ -1,5 +1,5 @@
-//! A whole federation in one process: a coordinator with both roles and any number of nodes, over
-//! real sockets with mutual TLS, real stores and real files.
+//! A whole federation in one process: a coordinator with both roles, or one for each role as two institutions
+//! have, and any number of nodes, over real sockets with mutual TLS, real stores and real files.
 //!
 //! Only three things differ from programs on several machines: the certificate requests and the
 //! linkage key are handed over by function call, entropy may be seeded, and the clock is passed in.
@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use coordinator::directory::Listen;
 use coordinator::resolver::clusters::{ClusterRow, NotClusters, decode};
-use coordinator::{Coordinator, Listeners, Setup, StateDir};
+use coordinator::{Coordinator, Listeners, Roles, Setup, StateDir};
 use encode::NodeKeys;
 use model::lifecycle::Phase;
 use model::{
@@ -26,6 +27,7 @@ use tokio::task::JoinHandle;
 use wire::Role;
 
 use crate::dpos::{Dpos, Terms};
+use crate::processes::free_addresses;
 
 /// How often is looked whether a run is linked.
 const LOOKS: u32 = 36_000;
@@ -56,6 +58,9 @@ pub enum FederationError {
     /// The linkage schema is wrong.
     #[error(transparent)]
     Schema(#[from] model::schema::SchemaError),
+    /// The matcher's certificate was not installed.
+    #[error(transparent)]
+    Install(#[from] coordinator::InstallError),
     /// A node was not enrolled.
     #[error(transparent)]
     Enrol(#[from] coordinator::EnrolError),
@@ -101,8 +106,29 @@ pub struct Federation {
     project: ProjectName,
     clock: Arc<dyn Clock>,
     addresses: Addresses,
+    /// One program, or one for each role.
+    served: Vec<Served>,
+}
+
+/// A coordinator that serves.
+struct Served {
+    listen: Listen,
     shutdown: Shutdown,
-    served: JoinHandle<Result<(), coordinator::ServeError>>,
+    task: JoinHandle<Result<(), coordinator::ServeError>>,
+}
+
+impl Served {
+    async fn start(directory: StateDir, clock: Arc<dyn Clock>) -> Result<Self, FederationError> {
+        let coordinator = Coordinator::open(directory, clock)?;
+        let listeners = Listeners::bind(&coordinator.settings().listen).await?;
+        let (listen, shutdown) = (listeners.addresses()?, Shutdown::new());
+        let task = tokio::spawn(coordinator.serve(listeners, shutdown.clone()));
+        Ok(Self {
+            listen,
+            shutdown,
+            task,
+        })
+    }
 }
 
 /// A node that has joined, and its registry.
@@ -146,9 +172,11 @@ impl Federation {
         let setup = Setup {
             project: project.clone(),
             schema: schema.to_owned(),
-            listen: coordinator::directory::Listen {
-                matcher: any,
-                resolver: any,
+            roles: Roles::Both,
+            matcher: None,
+            listen: Listen {
+                matcher: Some(any),
+                resolver: Some(any),
             },
         };
         let state = StateDir::new(dir.join("coordinator"));
@@ -157,6 +185,48 @@ impl Federation {
         key_file::write(&dir.join("linkage.key"), Purpose::Linkage, &key)?;
         agree(dir, project, schema, terms.into(), &*clock, entropy)?;
         coordinator::adopt(&state, &Dpos::open(&officers(dir)).agreement())?;
+        Self::serve(dir, project, schema, clock).await
+    }
+
+    /// As [`Self::start_under`], but with an operator for each role, who has a state directory of its own: the
+    /// matcher's is [`Self::matcher_state`].
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_apart(
+        dir: &Path,
+        project: &ProjectName,
+        schema: &Path,
+        terms: impl Into<Terms>,
+        clock: Arc<dyn Clock>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, FederationError> {
+        let [matcher, resolver] = free_addresses()?;
+        let setup = |roles: Roles| Setup {
+            project: project.clone(),
+            schema: schema.to_owned(),
+            roles,
+            matcher: (roles == Roles::Resolver).then(|| matcher.to_string()),
+            listen: Listen {
+                matcher: roles.has(Role::Matcher).then_some(matcher),
+                resolver: roles.has(Role::Resolver).then_some(resolver),
+            },
+        };
+        let (state, other) = (StateDir::new(dir.join("coordinator")), matcher_state(dir));
+        coordinator::init(&state, &setup(Roles::Resolver), clock.clone(), entropy)?;
+        coordinator::init(&other, &setup(Roles::Matcher), clock.clone(), entropy)?;
+        let at = other.role(Role::Matcher);
+        let request = std::fs::read_to_string(at.certificate_request())?;
+        let log_key = std::fs::read_to_string(at.log().join("key"))?;
+        let issued = coordinator::enrol_matcher(&state, &request, &log_key, &*clock)?;
+        let (certificate, authority) = (&issued.certificate_pem, &issued.authority_pem);
+        coordinator::install(&other, certificate, authority, &*clock)?;
+        let key = Key32::generate(entropy);
+        key_file::write(&dir.join("linkage.key"), Purpose::Linkage, &key)?;
+        agree(dir, project, schema, terms.into(), &*clock, entropy)?;
+        for state in [&state, &other] {
+            coordinator::adopt(state, &Dpos::open(&officers(dir)).agreement())?;
+        }
         Self::serve(dir, project, schema, clock).await
     }
 
@@ -170,28 +240,37 @@ impl Federation {
         schema: &Path,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, FederationError> {
-        let coordinator = Coordinator::open(StateDir::new(dir.join("coordinator")), clock.clone())?;
-        let listeners = Listeners::bind(&coordinator.settings().listen).await?;
-        let bound = listeners.addresses()?;
-        let shutdown = Shutdown::new();
-        let served = tokio::spawn(coordinator.serve(listeners, shutdown.clone()));
+        let all = [matcher_state(dir), StateDir::new(dir.join("coordinator"))];
+        let mut served = Vec::new();
+        for state in all.into_iter().filter(|state| state.settings().exists()) {
+            served.push(Served::start(state, clock.clone()).await?);
+        }
+        let address = |role| {
+            let address = served.iter().find_map(|served| served.listen.of(role));
+            address.ok_or(io::ErrorKind::AddrNotAvailable)
+        };
+        let addresses = Addresses {
+            matcher: address(Role::Matcher).map_err(io::Error::from)?,
+            resolver: address(Role::Resolver).map_err(io::Error::from)?,
+        };
         Ok(Self {
             dir: dir.to_owned(),
             schema: schema.to_owned(),
             project: project.clone(),
             clock,
-            addresses: Addresses {
-                matcher: bound.matcher,
-                resolver: bound.resolver,
-            },
-            shutdown,
+            addresses,
             served,
         })
     }
 
-    /// The coordinator's state directory.
+    /// The coordinator's state directory; the resolver's, where each role has one.
     pub fn state(&self) -> StateDir {
         StateDir::new(self.dir.join("coordinator"))
+    }
+
+    /// The matcher's state directory, where each role has one.
+    pub fn matcher_state(&self) -> StateDir {
+        matcher_state(&self.dir)
     }
 
     /// Where the coordinator really listens.
@@ -357,8 +436,13 @@ impl Federation {
     /// # Errors
     /// [`FederationError::Serve`] when it had failed.
     pub async fn stop(self) -> Result<(), FederationError> {
-        self.shutdown.request();
-        Ok(self.served.await??)
+        self.served
+            .iter()
+            .for_each(|served| served.shutdown.request());
+        for served in self.served {
+            served.task.await??;
+        }
+        Ok(())
     }
 }
 
@@ -368,6 +452,10 @@ fn is_on_its_way(error: &node::NodeError) -> bool {
         return false;
     };
     matches!(state, Phase::Open | Phase::Sealed | Phase::Linking)
+}
+
+fn matcher_state(dir: &Path) -> StateDir {
+    StateDir::new(dir.join("matcher-operator"))
 }
 
 fn officers(dir: &Path) -> PathBuf {

@@ -60,6 +60,17 @@ pub fn party_of(certificate: &[u8]) -> Result<PartyName, IdentityError> {
     }
 }
 
+/// The role that the certificate (in DER) was issued to, if it holds a role's name and no other.
+pub fn role_of(certificate: &[u8]) -> Option<Role> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    match dns_names(&certificate).as_slice() {
+        [Some(name)] => [Role::Matcher, Role::Resolver]
+            .into_iter()
+            .find(|role| *name == role_name(*role)),
+        _ => None,
+    }
+}
+
 /// Every alternative name of the certificate; `None` for one that is no DNS name.
 fn dns_names(certificate: &X509Certificate<'_>) -> Vec<Option<String>> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else {

@@ -1,7 +1,8 @@
 //! Protobuf at the edge: mutual TLS identity, typed client and server.
 //!
 //! Nodes only dial out. The coordinator's two roles each listen under a certificate of their own
-//! and serve [`Intake`] and their logs; the resolver serves [`Results`] too. A [`NodeClient`] checks the role's
+//! and serve [`Intake`] and their logs; the resolver serves [`Results`] too. Where each role is a program of
+//! its own, the matcher serves [`Handover`] to the resolver, which dials it as a [`ResolverClient`]. A [`NodeClient`] checks the role's
 //! name in the certificate, whatever host it dials, so roles cannot be swapped; the server takes
 //! the calling party from the client's certificate and nothing else. Generated protobuf types stay
 //! inside this crate, and so does everything about gRPC.
@@ -10,6 +11,7 @@ mod board;
 mod client;
 mod convert;
 mod event_mark;
+mod handover;
 mod history;
 pub mod identity;
 pub mod limits;
@@ -24,10 +26,12 @@ mod status;
 
 pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
 pub use client::{
-    ClientError, MembershipAnswer, NodeClient, NodeIdentity, ResultsSink, Retry, Target,
+    ClientError, MembershipAnswer, NodeClient, NodeIdentity, ResolverClient, ResultsSink, Retry,
+    Target,
 };
 pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
 pub use event_mark::{EVENT_MARKS_MAGIC, EventMark};
+pub use handover::{Comparisons, MatcherOutcome, MatcherRun};
 pub use history::{HistoryError, LogHead, SeenHead};
 pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{
@@ -40,8 +44,8 @@ pub use review::{
     VerdictEntry, review_digest,
 };
 pub use server::{
-    Admission, Board, Everyone, Fault, Gate, Intake, Logs, Results, RoleIdentity, ServeError,
-    Services, admit_chunk, serve,
+    Admission, Board, Everyone, Fault, Gate, Handover, Intake, Logs, Results, RoleIdentity,
+    ServeError, Services, admit_chunk, serve,
 };
 
 /// Has TLS use ring, the one provider in this workspace.

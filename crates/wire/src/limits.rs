@@ -18,6 +18,10 @@ pub const MAX_ENTRIES_BYTES: usize = 1 << 20;
 pub const MAX_MEMBERSHIP_BYTES: usize = 1 << 30;
 /// The most bytes of it in one message.
 pub const MAX_MEMBERSHIP_PART: usize = 1 << 20;
+/// The most bytes of all comparisons of a run.
+pub const MAX_COMPARISONS_BYTES: u64 = 1 << 44;
+/// The most bytes of them in one message.
+pub const MAX_COMPARISONS_PART: usize = 1 << 20;
 /// The most rows of results in one page.
 pub const MAX_PAGE_ROWS: usize = 8192;
 /// The most rows of results one party may have in one run.

@@ -1,6 +1,7 @@
 //! The project's certificate authority: one self-signed certificate that every member trusts, kept
 //! by the coordinator's operator. A node makes its private key itself and sends only a request.
 
+mod check;
 mod key;
 mod validity;
 
@@ -17,6 +18,7 @@ use crate::identity::{self, CertificateFacts, IdentityError, node_name, role_nam
 use crate::limits::MAX_PEM_BYTES;
 use crate::messages::Role;
 
+pub use check::check_role;
 pub use key::PrivateKeyPem;
 pub use validity::Validity;
 
@@ -48,6 +50,14 @@ pub enum PkiError {
         "the certificate would outlive the authority; choose fewer days or renew the authority"
     )]
     OutlivesAuthority,
+    /// The certificate is another one's, from another authority, or not in date.
+    #[error("the certificate is not one of the {role} from this authority: {reason}")]
+    NotOfRole {
+        /// Whose it should be.
+        role: Role,
+        /// What the check said.
+        reason: String,
+    },
     /// Making a key or signing failed.
     #[error("signing failed: {0}")]
     Signing(#[from] rcgen::Error),
@@ -61,7 +71,7 @@ pub struct Issued {
     pub key: PrivateKeyPem,
 }
 
-/// A node's request for a certificate, with the private key that stays there.
+/// A request for a certificate, with the private key that stays where it was made.
 pub struct NodeRequest {
     /// The request in PEM; goes to the coordinator's operator.
     pub request_pem: String,
@@ -74,8 +84,20 @@ pub struct NodeRequest {
 /// # Errors
 /// [`PkiError::Signing`] when the machine has no randomness.
 pub fn request(party: &PartyName) -> Result<NodeRequest, PkiError> {
+    request_for(&node_name(party))
+}
+
+/// Makes a private key and a request for the certificate of a role that another operator runs.
+///
+/// # Errors
+/// [`PkiError::Signing`] when the machine has no randomness.
+pub fn request_role(role: Role) -> Result<NodeRequest, PkiError> {
+    request_for(&role_name(role))
+}
+
+fn request_for(name: &str) -> Result<NodeRequest, PkiError> {
     let key = KeyPair::generate()?;
-    let request = named(&node_name(party))?.serialize_request(&key)?;
+    let request = named(name)?.serialize_request(&key)?;
     Ok(NodeRequest {
         request_pem: request.pem()?,
         key: PrivateKeyPem::of(&key),
@@ -143,11 +165,24 @@ impl Authority {
     /// [`PkiError::OutlivesAuthority`], or [`PkiError::Signing`].
     pub fn issue_role(&self, role: Role, validity: Validity) -> Result<Issued, PkiError> {
         let key = KeyPair::generate()?;
-        let purpose = ExtendedKeyUsagePurpose::ServerAuth;
         Ok(Issued {
-            certificate_pem: self.sign(&role_name(role), purpose, validity, &key)?,
+            certificate_pem: self.sign(&role_name(role), purposes(role), validity, &key)?,
             key: PrivateKeyPem::of(&key),
         })
+    }
+
+    /// Issues the certificate of a role that another operator runs, in PEM, as [`Self::issue_node`] does
+    /// that of a node.
+    ///
+    /// # Errors
+    /// As for [`Self::issue_node`].
+    pub fn issue_role_for(
+        &self,
+        request_pem: &str,
+        role: Role,
+        validity: Validity,
+    ) -> Result<String, PkiError> {
+        self.issue(request_pem, &role_name(role), purposes(role), validity)
     }
 
     /// Issues the certificate of `party`'s node, in PEM. Of the request only the public key is
@@ -162,21 +197,30 @@ impl Authority {
         party: &PartyName,
         validity: Validity,
     ) -> Result<String, PkiError> {
+        let purposes = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        self.issue(request_pem, &node_name(party), purposes, validity)
+    }
+
+    fn issue(
+        &self,
+        request_pem: &str,
+        name: &str,
+        purposes: Vec<ExtendedKeyUsagePurpose>,
+        validity: Validity,
+    ) -> Result<String, PkiError> {
         if request_pem.len() > MAX_PEM_BYTES {
             return Err(PkiError::Request);
         }
         let request = CertificateSigningRequestParams::from_pem(request_pem)
             .map_err(|_| PkiError::Request)?;
-        let name = node_name(party);
-        check_name(&request.params.subject_alt_names, &name)?;
-        let purpose = ExtendedKeyUsagePurpose::ClientAuth;
-        self.sign(&name, purpose, validity, &request.public_key)
+        check_name(&request.params.subject_alt_names, name)?;
+        self.sign(name, purposes, validity, &request.public_key)
     }
 
     fn sign(
         &self,
         name: &str,
-        purpose: ExtendedKeyUsagePurpose,
+        purposes: Vec<ExtendedKeyUsagePurpose>,
         validity: Validity,
         key: &impl PublicKeyData,
     ) -> Result<String, PkiError> {
@@ -185,10 +229,21 @@ impl Authority {
         }
         let mut params = named(name)?;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![purpose];
+        params.extended_key_usages = purposes;
         params.use_authority_key_identifier_extension = true;
         stamp(&mut params, validity, key.der_bytes());
         Ok(params.signed_by(key, &self.issuer)?.pem())
+    }
+}
+
+/// Roles are dialled; the resolver also dials the matcher.
+fn purposes(role: Role) -> Vec<ExtendedKeyUsagePurpose> {
+    match role {
+        Role::Matcher => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Role::Resolver => vec![
+            ExtendedKeyUsagePurpose::ServerAuth,
+            ExtendedKeyUsagePurpose::ClientAuth,
+        ],
     }
 }
 

@@ -32,9 +32,9 @@ pub(super) struct CheckArgs {
 pub(super) struct ReplayArgs {
     #[command(flatten)]
     check: CheckArgs,
-    /// The coordinator's state directory, or a copy of it.
-    #[arg(long, value_name = "DIR")]
-    coordinator: PathBuf,
+    /// The coordinator's state directory, or a copy of it. Twice where matcher and resolver have one each.
+    #[arg(long, value_name = "DIR", required = true)]
+    coordinator: Vec<PathBuf>,
     /// The file with the passphrase under which the coordinator's keys are sealed, if they are.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,

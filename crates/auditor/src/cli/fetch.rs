@@ -15,9 +15,9 @@ pub(super) struct Args {
     /// The bundle: a directory, made if it is not there.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// A coordinator's state directory, or a copy of it.
+    /// A coordinator's state directory, or a copy of it. Twice where matcher and resolver have one each.
     #[arg(long, value_name = "DIR")]
-    coordinator: Option<PathBuf>,
+    coordinator: Vec<PathBuf>,
     /// A node's directory, or a copy of it. May be given for several nodes.
     #[arg(long, value_name = "DIR")]
     node: Vec<PathBuf>,
@@ -83,7 +83,7 @@ impl Wire {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let bundle = Bundle::create(&args.out)?;
-    if let Some(directory) = &args.coordinator {
+    for directory in &args.coordinator {
         fetch::coordinator(&bundle, directory)?;
     }
     for directory in &args.node {

@@ -1,4 +1,4 @@
-//! The coordinator's state directory as replay reads it.
+//! The coordinator's state directory as replay reads it; two of them, where each role has its own.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -61,9 +61,9 @@ impl ReplayError {
     }
 }
 
-/// A state directory, and what all runs need of it.
+/// State directories, and what all runs need of them.
 pub(super) struct Inputs {
-    directory: PathBuf,
+    directories: Vec<PathBuf>,
     unlock: Unlock,
     pub(super) schema: LinkageSchema,
     pub(super) layout: Layout,
@@ -76,20 +76,39 @@ pub(super) struct Batch {
 }
 
 impl Inputs {
-    pub(super) fn open(directory: &Path, unlock: Unlock) -> Result<Self, ReplayError> {
-        let text = read_text(&directory.join("schema.toml"), MAX_SCHEMA_BYTES as u64)?;
+    pub(super) fn open<P: AsRef<Path>>(
+        directories: &[P],
+        unlock: Unlock,
+    ) -> Result<Self, ReplayError> {
+        let directories: Vec<PathBuf> = directories
+            .iter()
+            .map(|directory| directory.as_ref().to_owned())
+            .collect();
+        let first = directories.first().ok_or(ReplayError::NoLogs)?;
+        let text = read_text(&first.join("schema.toml"), MAX_SCHEMA_BYTES as u64)?;
         let schema = LinkageSchema::parse(&text)?;
         Ok(Self {
-            directory: directory.to_owned(),
+            directories,
             unlock,
             layout: Layout::of(&schema),
             schema,
         })
     }
 
+    /// What belongs to a role: in the first directory that has anything of it.
+    fn role(&self, role: &str) -> PathBuf {
+        let mut places = self
+            .directories
+            .iter()
+            .map(|directory| directory.join(role));
+        let there = places.find(|place| place.exists());
+        // Where none has any, what is looked for is missing there.
+        there.unwrap_or_else(|| PathBuf::from(role))
+    }
+
     /// The resolver's key, to which handle maps are sealed.
     pub(super) fn handle_map_key(&self) -> Result<RecipientSecret, KeyFileError> {
-        let path = self.directory.join("resolver/handle-map.key");
+        let path = self.role("resolver").join("handle-map.key");
         let key = self.unlock.read(&path, Purpose::HandleMap)?;
         Ok(RecipientSecret::from_key(&key))
     }
@@ -100,7 +119,7 @@ impl Inputs {
         role: &str,
         digest: &Digest,
     ) -> Result<Result<Batch, (Severity, String)>, ReplayError> {
-        let at = self.directory.join(role).join("batches");
+        let at = self.role(role).join("batches");
         let (path, about) = (
             at.join(format!("{digest}.batch")),
             at.join(format!("{digest}.manifest")),
@@ -127,7 +146,7 @@ impl Inputs {
 
     /// The rows that `party` was given, if they are there.
     pub(super) fn release(&self, run: RunNumber, party: &PartyName) -> Option<Vec<u8>> {
-        let runs = self.directory.join("resolver/runs").join(run.to_string());
+        let runs = self.role("resolver").join("runs").join(run.to_string());
         std::fs::read(runs.join(format!("release/{party}.rows"))).ok()
     }
 
@@ -136,7 +155,9 @@ impl Inputs {
     /// # Errors
     /// Why it cannot be used, for people.
     pub(super) fn agreement(&self, digest: Digest) -> Result<Agreement, String> {
-        let at = self.directory.join("agreements");
+        // Both operators have the same.
+        let first = self.directories.first();
+        let at = first.map_or_else(PathBuf::new, |directory| directory.join("agreements"));
         let numbers =
             std::fs::read_dir(&at).map_err(|error| format!("{}: {error}", at.display()))?;
         for number in numbers.flatten().take(MAX_AGREEMENTS) {
@@ -153,7 +174,7 @@ impl Inputs {
 
     /// The digest of a file that a role made of `run`, if it is there.
     pub(super) fn output(&self, role: &str, run: RunNumber, file: &str) -> Option<Digest> {
-        let runs = self.directory.join(role).join("runs");
+        let runs = self.role(role).join("runs");
         digest_of(&runs.join(run.to_string()).join(file))
     }
 }

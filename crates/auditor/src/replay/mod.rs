@@ -39,16 +39,17 @@ const MEMORY: usize = 512 << 20;
 /// # Errors
 /// [`ReplayError`] when it cannot be done; what differs is a finding.
 pub fn replay(logs: &[CheckedLog], coordinator: &Path) -> Result<Vec<Finding>, ReplayError> {
-    replay_unlocked(logs, coordinator, Unlock::default())
+    replay_unlocked(logs, &[coordinator], Unlock::default())
 }
 
-/// As [`replay`], with what opens the coordinator's key files where they are sealed.
+/// As [`replay`], from the state directories of both roles' operators where each has one, and with what opens
+/// the resolver's key files where they are sealed.
 ///
 /// # Errors
 /// As for [`replay`].
 pub fn replay_unlocked(
     logs: &[CheckedLog],
-    coordinator: &Path,
+    coordinator: &[impl AsRef<Path>],
     unlock: Unlock,
 ) -> Result<Vec<Finding>, ReplayError> {
     let of = |name: &str| logs.iter().find(|log| log.name == name);

@@ -35,17 +35,29 @@ impl DestroyArgs {
 }
 
 pub(super) fn run(args: &DestroyArgs) -> anyhow::Result<()> {
-    for run in destroy(&args.dir.open(), args.what(), Arc::new(SystemClock))? {
+    let destroyed = destroy(&args.dir.open(), args.what(), Arc::new(SystemClock))?;
+    for run in destroyed.runs {
         println!("destroyed  run {run}");
     }
     if args.keys {
         println!("destroyed  the resolver's keys");
+    }
+    if let Some(reason) = destroyed.untold {
+        return Err(Untold(reason).into());
     }
     println!(
         "next       look with `symbolon-coordinator verify-destroyed`; the custodians destroy the epoch's keys"
     );
     Ok(())
 }
+
+/// The matcher of another operator still has its part.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the matcher's operator still has the encodings and comparisons: it could not be told ({0}); repeat this \
+     when the matcher runs, or have its operator run `symbolon-coordinator destroy` there"
+)]
+pub(super) struct Untold(String);
 
 /// What `verify-destroyed` takes.
 #[derive(clap::Args)]

@@ -4,6 +4,7 @@ mod agree;
 mod destroy;
 mod enrol;
 mod init;
+mod install;
 mod revoke;
 mod run;
 mod seal;
@@ -13,12 +14,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use coordinator::{AdoptError, DestroyError, EnrolError, InitError};
+use coordinator::{AdoptError, DestroyError, EnrolError, InitError, InstallError};
 use service::Exit;
 use service::logs::LogFormat;
 
 /// Links the records of one person across registries, in the two roles of the linkage unit: the
-/// matcher compares encodings, the resolver links records and serves pseudonyms.
+/// matcher compares encodings, the resolver links records and serves pseudonyms. Both in one program, or each in
+/// one of its own at an institution of its own.
 ///
 /// Exit codes: 0 done, 1 failed, 2 usage, 3 refused.
 #[derive(Parser)]
@@ -38,19 +40,22 @@ struct Cli {
 enum Command {
     /// Make the state directory of a new project: keys, certificates, databases and logs.
     Init(init::Args),
-    /// Issue the certificate of a party's node from its request.
+    /// Issue the certificate of a party's node, or of another operator's matcher, from its request.
     Enrol(enrol::Args),
-    /// Refuse a node's certificate from now on, as when it was stolen.
+    /// Install the certificate of a matcher that the resolver's operator enrolled.
+    Install(install::Args),
+    /// Refuse a certificate from now on, as when it was stolen.
     Revoke(revoke::Args),
     /// Take up a linkage agreement, its amendment, or what was stated of it.
     Agree(agree::Args),
-    /// Remove the batches and results of a run in both roles. The program must not run.
+    /// Remove the batches and results of a run in the roles here, and have another operator's matcher do so.
+    /// The program must not run.
     Destroy(destroy::DestroyArgs),
     /// Show what of any run can still be read; refused while anything can.
     VerifyDestroyed(destroy::VerifyArgs),
     /// Seal every key in the state directory under a passphrase. The program must not run.
     SealKeys(seal::Args),
-    /// Serve both roles until SIGTERM or ctrl-c.
+    /// Serve the roles that are here until SIGTERM or ctrl-c.
     Run(run::Args),
     /// Show what has come and where the run stands.
     Status(status::Args),
@@ -96,6 +101,7 @@ impl Cli {
         match self.command {
             Command::Init(args) => init::run(&args),
             Command::Enrol(args) => enrol::run(&args),
+            Command::Install(args) => install::run(&args),
             Command::Revoke(args) => revoke::run(&args),
             Command::Agree(args) => agree::run(&args),
             Command::Destroy(args) => destroy::run(&args),
@@ -122,7 +128,12 @@ fn exit_of(error: &anyhow::Error) -> Exit {
         || error
             .downcast_ref()
             .is_some_and(|error: &EnrolError| error.is_refusal())
+        || error
+            .downcast_ref()
+            .is_some_and(|error: &InstallError| error.is_refusal())
         || error.is::<run::NotAllowed>()
+        || error.is::<run::OtherRole>()
+        || error.is::<init::MatcherIsHere>()
         || error
             .downcast_ref()
             .is_some_and(|error: &AdoptError| error.is_refusal())

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use coordinator::anonlink::{self, Permission};
-use coordinator::{Coordinator, Listeners, StateDir};
+use coordinator::{Coordinator, Listeners, Roles, StateDir};
 use gateway::anonlink::{Anonlink, Limits};
 use model::SystemClock;
 use service::{Shutdown, Tasks};
@@ -19,6 +19,10 @@ pub(super) struct Args {
     /// and is made where there is none.
     #[arg(long, value_name = "DIR", default_value = "symbolon-coordinator")]
     dir: PathBuf,
+    /// The role that is meant to be here: matcher, resolver or both. Refused when the directory was made for
+    /// another one.
+    #[arg(long, value_name = "ROLE")]
+    role: Option<Roles>,
     #[command(flatten)]
     anonlink: AnonlinkArgs,
 }
@@ -48,6 +52,17 @@ struct AnonlinkArgs {
 )]
 pub(super) struct NotAllowed(SocketAddr);
 
+/// The directory is another role's.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "this directory was made by `init --role {here}`, not for --role {meant}; what one operator has seen is not \
+     divided afterwards, so begin a new project with a directory for each role"
+)]
+pub(super) struct OtherRole {
+    here: Roles,
+    meant: Roles,
+}
+
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     let served = runtime.block_on(serve(args));
@@ -67,7 +82,7 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     }
     // A directory with settings has a project; one without is for the anonlink service.
     if args.anonlink.anonlink_listen.is_none() || directory.settings().exists() {
-        let (coordinator, listeners) = open_coordinator(directory).await?;
+        let (coordinator, listeners) = open_coordinator(directory, args.role).await?;
         let served = coordinator.serve(listeners, shutdown.clone());
         tasks.spawn("the coordinator", served);
     }
@@ -76,7 +91,14 @@ async fn serve(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open_coordinator(directory: StateDir) -> anyhow::Result<(Coordinator, Listeners)> {
+async fn open_coordinator(
+    directory: StateDir,
+    meant: Option<Roles>,
+) -> anyhow::Result<(Coordinator, Listeners)> {
+    let here = directory.load()?.0.role;
+    if let Some(meant) = meant.filter(|meant| *meant != here) {
+        return Err(OtherRole { here, meant }.into());
+    }
     let coordinator = Coordinator::open(directory, Arc::new(SystemClock))?;
     let listeners = Listeners::bind(&coordinator.settings().listen)
         .await
@@ -84,7 +106,11 @@ async fn open_coordinator(directory: StateDir) -> anyhow::Result<(Coordinator, L
     let at = listeners.addresses().context("cannot listen")?;
     let settings = coordinator.settings();
     let (project, run) = (&settings.project, settings.run);
-    tracing::info!(%project, %run, matcher = %at.matcher, resolver = %at.resolver, "listening");
+    let told = |address: Option<SocketAddr>| {
+        address.map_or_else(|| "elsewhere".to_owned(), |address| address.to_string())
+    };
+    let (matcher, resolver) = (told(at.matcher), told(at.resolver));
+    tracing::info!(%project, %run, matcher, resolver, "listening");
     Ok((coordinator, listeners))
 }
 

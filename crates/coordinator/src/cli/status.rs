@@ -1,8 +1,10 @@
 //! `symbolon-coordinator status`.
 
-use coordinator::resolver::ReviewTotals;
+use coordinator::matcher::MatcherState;
+use coordinator::resolver::{ResolverState, ReviewTotals};
 use coordinator::status::{PartyBatch, RoleStatus};
-use coordinator::{Status, status};
+use coordinator::{MatcherReport, Status, status};
+use model::Day;
 
 use super::Dir;
 
@@ -34,19 +36,55 @@ fn text(status: &Status) -> String {
         ),
         format!("schema    {}", status.schema_digest),
     ];
-    lines.extend(role_lines("matcher", &status.matcher));
-    lines.extend(role_lines("resolver", &status.resolver));
-    if let coordinator::resolver::ResolverState::Failed { reason } = &status.resolver.detail {
+    if let Some(matcher) = &status.matcher {
+        lines.extend(role_lines("matcher", matcher));
+        // The resolver's lines say so where it is here.
+        lines.extend(
+            status
+                .resolver
+                .is_none()
+                .then(|| outcome(&matcher.detail))
+                .flatten(),
+        );
+    }
+    lines.extend(status.other_matcher.as_ref().map(matcher_line));
+    lines.extend(status.resolver.iter().flat_map(resolver_lines));
+    lines.join("\n") + "\n"
+}
+
+/// What came of a matcher's work that the name of its state does not say.
+fn outcome(matcher: &MatcherState) -> Option<String> {
+    match matcher {
+        MatcherState::Matched { pairs, .. } => {
+            Some(format!("outcome   {pairs} comparisons to hand over"))
+        }
+        MatcherState::Failed { reason } => Some(format!("reason    {reason}")),
+        _ => None,
+    }
+}
+
+/// How the matcher of another operator was found.
+fn matcher_line(found: &MatcherReport) -> String {
+    let since = Day::of_millis(found.since_unix_millis);
+    match &found.reason {
+        None => format!("matcher   at {}, answers since {since}", found.address),
+        Some(reason) => format!("matcher   DOES NOT ANSWER since {since}: {reason}"),
+    }
+}
+
+fn resolver_lines(resolver: &RoleStatus<ResolverState>) -> Vec<String> {
+    let mut lines = role_lines("resolver", resolver);
+    if let ResolverState::Failed { reason } = &resolver.detail {
         lines.push(format!("reason    {reason}"));
     }
-    if let Some(totals) = status.resolver.detail.totals() {
+    if let Some(totals) = resolver.detail.totals() {
         lines.push(format!(
             "outcome   {} records, {} pairs, {} links, {} clusters",
             totals.records, totals.pairs, totals.links, totals.clusters
         ));
         lines.extend(review_lines(&totals.review));
     }
-    lines.join("\n") + "\n"
+    lines
 }
 
 /// Of the resolver's operator's business only: members are told floored counts, and never the shift.

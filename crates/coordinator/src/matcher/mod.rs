@@ -3,19 +3,18 @@
 //! first, and says which encodings can meet any.
 
 mod compare;
+pub(crate) mod handover;
 pub(crate) mod membership;
 mod state;
 
-use std::fs::File;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use audit::Event;
-use model::lifecycle::Command;
-use model::{Clock, PartyName, RunNumber};
+use model::{Clock, RunNumber};
 use service::Shutdown;
 use tokio::sync::Notify;
-use wire::{Intake, Role};
+use wire::{Board, Intake, Role};
 
 pub use state::{MatcherState, MatcherStep};
 
@@ -23,10 +22,10 @@ use crate::context::{RoleContext, RoleError};
 use crate::directory::RoleDir;
 use crate::ending::EndError;
 use crate::gate::Record;
-use crate::handover::{Comparisons, Handover, HandoverError, Outcome};
 use crate::intake::Desk;
 use crate::lifecycle::StageError;
 use crate::project::Project;
+use crate::statements::StatementsDesk;
 use crate::sync::lock;
 use crate::worker::Stages;
 
@@ -77,6 +76,11 @@ impl Matcher {
         Arc::new(Desk::new(self.context.clone(), None, wake))
     }
 
+    /// What hears officers; `wake` is told of all that is new.
+    pub fn board(&self, wake: Arc<Notify>) -> Arc<dyn Board> {
+        Arc::new(StatementsDesk::new(self.context.clone(), wake))
+    }
+
     fn seal(&self) -> Result<Option<MatcherStep>, StageError> {
         let Some(batches) = self.context.complete()? else {
             return Ok(None);
@@ -93,6 +97,7 @@ impl Matcher {
 impl Stages for Matcher {
     fn advance(&self, shutdown: &Shutdown) -> Result<bool, StageError> {
         let _working = lock(&self.working);
+        self.retire()?;
         let state = self.context.state()?;
         let step = match &state {
             MatcherState::Open => match self.answer_tokens() {
@@ -119,55 +124,4 @@ impl Stages for Matcher {
         state.tell();
         Ok(true)
     }
-}
-
-impl Handover for Matcher {
-    fn delivered(&self, run: RunNumber) -> Result<Vec<PartyName>, HandoverError> {
-        let batches = self.context.batches.list(run).map_err(no_answer)?;
-        let kind = self.context.role.batch_kind();
-        let accepted = batches
-            .into_iter()
-            .filter(|batch| batch.is_accepted() && batch.manifest.kind == kind);
-        Ok(accepted.map(|batch| batch.manifest.party).collect())
-    }
-
-    fn outcome(&self, run: RunNumber) -> Result<Outcome, HandoverError> {
-        Ok(match self.context.runs.state(run).map_err(no_answer)? {
-            MatcherState::Open | MatcherState::Sealed { .. } => Outcome::Pending,
-            MatcherState::Failed { reason } => Outcome::Failed(reason),
-            MatcherState::Destroyed => Outcome::Failed("the run was destroyed".to_owned()),
-            MatcherState::Matched {
-                comparisons,
-                pairs,
-                handles,
-                ..
-            } => Outcome::Ready(Comparisons {
-                pairs,
-                handles,
-                digest: comparisons,
-                bytes: Box::new(File::open(self.comparisons(run)).map_err(no_answer)?),
-            }),
-        })
-    }
-
-    fn end(&self, run: RunNumber, way: &[Command]) -> Result<bool, HandoverError> {
-        let Some(_idle) = idle(&self.working) else {
-            return Ok(false);
-        };
-        self.context.end(run, way).map_err(no_answer)?;
-        Ok(true)
-    }
-}
-
-/// Whether nobody is at work, to be held while a run is ended.
-fn idle(working: &Mutex<()>) -> Option<MutexGuard<'_, ()>> {
-    match working.try_lock() {
-        Ok(idle) => Some(idle),
-        Err(TryLockError::Poisoned(idle)) => Some(idle.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
-
-fn no_answer(error: impl std::error::Error + Send + Sync + 'static) -> HandoverError {
-    HandoverError(Box::new(error))
 }

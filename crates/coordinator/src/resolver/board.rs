@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use audit::Event;
-use model::agreement::{Clause, Statement};
+use model::agreement::Clause;
 use model::approval::Approval;
 use model::signature::PublicKey;
 use model::{Digest, Epoch, PartyName, RefusalCode, RunNumber, Signature, SignedAgreement};
@@ -118,25 +118,9 @@ impl BoardDesk {
         Ok(())
     }
 
-    /// Takes up a statement about the agreement in force, at once and for both roles.
+    /// Takes up a statement about the agreement in force, at once.
     fn hear(&self, number: u32, posting: &Posting) -> Result<(), Fault> {
-        let context = &self.resolver.context;
-        let agreement = context.agreement()?;
-        if agreement.terms().number != number {
-            let detail = format!("in force is number {}", agreement.terms().number);
-            return Err(Clause::Agreement.refuse(detail).into());
-        }
-        let Ok(statement) = Statement::parse(&posting.document) else {
-            let detail = "not a statement about an agreement";
-            return Err(Fault::refused(RefusalCode::BadMessage, detail));
-        };
-        if statement.party != posting.party {
-            let detail = "the statement is another party's";
-            return Err(Fault::refused(RefusalCode::WrongParty, detail));
-        }
-        if context.hear(&posting.document, &posting.signature)? {
-            let (party, act) = (&statement.party, statement.act.as_str());
-            tracing::warn!(%party, act, "an officer said something of the agreement");
+        if self.resolver.context.hear_posting(number, posting)? {
             self.wake.notify_one();
         }
         Ok(())

@@ -8,7 +8,7 @@ use link::Resolution;
 use link::resolve::RecordSet;
 use model::{Digest, PartyIndex, PartyName};
 use serde::Serialize;
-use wire::EventMark;
+use wire::{Comparisons, EventMark};
 
 use super::handle_map::HandleMap;
 use super::review::{self, ReviewIds};
@@ -16,7 +16,7 @@ use super::state::{ReviewTotals, Totals};
 use super::verdicts::Halves;
 use super::{Resolver, ResolverStep, clusters, handle_map};
 use crate::digesting::Digesting;
-use crate::handover::Comparisons;
+use crate::handover::Taking;
 use crate::lifecycle::StageError;
 use crate::outputs::{self, OutputFile};
 use crate::progress::Logged;
@@ -39,15 +39,16 @@ impl Resolver {
     pub(super) fn link(
         &self,
         manifests: &[Digest],
-        comparisons: Comparisons,
+        comparisons: &Comparisons,
     ) -> Result<ResolverStep, StageError> {
         self.context.agreed(self.context.project.run)?;
         let batches = self.context.sealed(manifests)?;
         let (sets, halves) = self.record_sets(&batches)?;
         check_handles(&batches, &sets, &comparisons.handles)?;
         let comparisons_digest = comparisons.digest;
-        let mut bytes = Digesting::new(comparisons.bytes);
         let project = &self.context.project;
+        let taking = Taking::begin(self.handover.clone(), project.run, comparisons)?;
+        let mut bytes = Digesting::new(Box::new(taking));
         let directory = self.context.outputs(project.run);
         outputs::prepare(&directory)?;
         let progress = Logged::new(self.context.role);
@@ -64,6 +65,10 @@ impl Resolver {
         if read != comparisons_digest {
             return Err(damaged());
         }
+        self.context.journal.record_once(Event::ComparisonsTaken {
+            run: project.run,
+            comparisons_digest,
+        })?;
         let resolution = linked.map_err(stage_error)?;
         let totals = self.write(&resolution, &halves, comparisons_digest)?;
         self.context.journal.record_once(Event::RunResolved {

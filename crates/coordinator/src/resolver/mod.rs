@@ -16,16 +16,17 @@ mod review;
 mod state;
 mod verdicts;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
 
 use audit::Event;
 use model::lifecycle::{self, Command, NotNow, RunLife};
-use model::{Clock, Digest, RunNumber, approval};
+use model::{Clock, Digest, PartyName, RunNumber, approval};
 use secret::key_file::{KeyFileError, Purpose};
 use secret::{Key32, RecipientSecret};
 use service::Shutdown;
 use tokio::sync::Notify;
-use wire::{Intake, Role};
+use wire::{Handover, Intake, MatcherOutcome, Role};
 
 pub(crate) use board::BoardDesk;
 pub(crate) use counts::FILE as NOISE_FILE;
@@ -38,7 +39,7 @@ use crate::context::{RoleContext, RoleError};
 use crate::directory::RoleDir;
 use crate::ending::EndError;
 use crate::gate::Record;
-use crate::handover::{Handover, Outcome};
+use crate::handover::HandoverError;
 use crate::intake::Desk;
 use crate::lifecycle::StageError;
 use crate::project::Project;
@@ -71,6 +72,10 @@ pub struct Resolver {
     keys: ResolverKeys,
     handover: Arc<dyn Handover>,
     board: BoardFiles,
+    /// Whose encodings the matcher had when it last said so.
+    delivered: Mutex<Vec<PartyName>>,
+    /// Runs that the matcher knows have ended.
+    told: Mutex<HashSet<RunNumber>>,
 }
 
 impl Resolver {
@@ -91,6 +96,8 @@ impl Resolver {
             keys,
             handover,
             board: BoardFiles::new(directory.board()),
+            delivered: Mutex::default(),
+            told: Mutex::default(),
         })
     }
 
@@ -120,14 +127,15 @@ impl Resolver {
 
     fn next_step(&self, state: &ResolverState) -> Result<Option<ResolverStep>, StageError> {
         match state {
-            ResolverState::Open => match self.outcome()? {
-                Outcome::Failed(reason) => Err(StageError::Input(reason)),
-                Outcome::Pending | Outcome::Ready(_) => self.seal(),
+            ResolverState::Open => match self.outcome() {
+                Ok(MatcherOutcome::Failed(reason)) => Err(StageError::Input(reason)),
+                // Handle maps can be complete while the matcher is away.
+                _ => self.seal(),
             },
             ResolverState::Sealed { manifests } => match self.outcome()? {
-                Outcome::Failed(reason) => Err(StageError::Input(reason)),
-                Outcome::Pending => Ok(None),
-                Outcome::Ready(comparisons) => self.link(manifests, comparisons).map(Some),
+                MatcherOutcome::Failed(reason) => Err(StageError::Input(reason)),
+                MatcherOutcome::Pending => Ok(None),
+                MatcherOutcome::Ready(comparisons) => self.link(manifests, &comparisons).map(Some),
             },
             ResolverState::Linked { manifests, totals } => match self.may_release(state)? {
                 true => self.release(manifests, totals).map(Some),
@@ -198,8 +206,8 @@ impl Resolver {
     }
 
     /// What became of the matcher's part.
-    fn outcome(&self) -> Result<Outcome, StageError> {
-        Ok(self.handover.outcome(self.context.project.run)?)
+    fn outcome(&self) -> Result<MatcherOutcome, HandoverError> {
+        Ok(self.handover.standing(self.context.project.run)?.outcome)
     }
 
     fn seal(&self) -> Result<Option<ResolverStep>, StageError> {

@@ -22,12 +22,14 @@ use super::{Resolver, ResolverState, Totals};
 use crate::intake::failed;
 use crate::lifecycle::{Lifecycle as _, StageError};
 use crate::store::StoredBatch;
+use crate::sync::lock;
 
 impl Results for Resolver {
     fn run_status(&self, party: &PartyName) -> Result<RunStatus, Fault> {
         self.context.project.member(party)?;
         let state = self.context.state().map_err(failed)?;
-        let parties = self.progress(&state)?;
+        let (encodings, is_away) = self.delivered();
+        let parties = self.progress(&state, encodings)?;
         let shown = shown(&state, &parties);
         let outcome = self.outcome_of(self.context.project.run, &state);
         let mut detail = detail(&state, &parties);
@@ -35,6 +37,9 @@ impl Results for Resolver {
             self.context.agreed(self.context.project.run)
         {
             detail = refusal.detail;
+        }
+        if is_away && matches!(state, ResolverState::Open | ResolverState::Sealed { .. }) {
+            detail += "; the matcher does not answer the resolver";
         }
         detail.truncate(detail.floor_char_boundary(MAX_TEXT));
         Ok(RunStatus {
@@ -170,9 +175,24 @@ impl Resolver {
         }
     }
 
-    fn progress(&self, state: &ResolverState) -> Result<Vec<PartyProgress>, Fault> {
+    /// Whose encodings the matcher has; while it does not answer, whose it had when it last did. And whether
+    /// it does not.
+    fn delivered(&self) -> (Vec<PartyName>, bool) {
+        let told = self.handover.standing(self.context.project.run);
+        let mut known = lock(&self.delivered);
+        let is_away = told.is_err();
+        if let Ok(told) = told {
+            *known = told.delivered;
+        }
+        (known.clone(), is_away)
+    }
+
+    fn progress(
+        &self,
+        state: &ResolverState,
+        encodings: Vec<PartyName>,
+    ) -> Result<Vec<PartyProgress>, Fault> {
         let project = &self.context.project;
-        let encodings = self.handover.delivered(project.run).map_err(failed)?;
         let encodings: HashSet<PartyName> = encodings.into_iter().collect();
         let batches = self.context.batches.list(project.run).map_err(failed)?;
         let handle_maps: HashSet<PartyName> = batches

@@ -1,14 +1,15 @@
 //! The end of runs by themselves, when the agreement says so: the resolver, which knows when a run was
-//! released, ends it on both sides.
+//! released, ends it on both sides. A matcher that cannot be reached then is told as soon as it can.
 
 use audit::Event;
 use model::RunNumber;
-use model::lifecycle::Phase;
+use model::lifecycle::{Command, Phase};
 
 use super::{Resolver, ResolverState};
-use crate::ending::way_out;
+use crate::ending::{was_cancelled, way_out};
 use crate::lifecycle::{Lifecycle as _, StageError};
 use crate::retention::{Due, due};
+use crate::sync::lock;
 
 impl Resolver {
     /// Ends every run that has to go. Without an agreement nothing says when that is.
@@ -17,7 +18,9 @@ impl Resolver {
             let Some(state) = self.context.runs.find(run)? else {
                 continue;
             };
-            if let Some(why) = self.due(run, &state)? {
+            if state.run_state() == Phase::Destroyed {
+                self.tell_end(run)?;
+            } else if let Some(why) = self.due(run, &state)? {
                 self.end(run, &state, why)?;
             }
         }
@@ -42,12 +45,41 @@ impl Resolver {
         Ok(due(&agreement, released, self.context.clock.unix_millis()))
     }
 
-    /// The matcher's side first: by the resolver's state is seen whether all is done.
+    /// The matcher's side first; nothing is kept here any longer because it cannot be reached, or says that it
+    /// is at work: then it is told again.
     fn end(&self, run: RunNumber, state: &ResolverState, why: Due) -> Result<(), StageError> {
         let way = way_out(&self.context.project, state.run_state())?;
-        if self.handover.end(run, &way)? {
-            self.context.end(run, &way)?;
-            tracing::warn!(%run, %why, "batches and results were destroyed");
+        let is_told = match self.handover.end(run, way.contains(&Command::Cancel)) {
+            Ok(is_done) => is_done,
+            Err(fault) => {
+                tracing::error!(%run, error = %fault, "the matcher could not be told that a run has ended");
+                false
+            }
+        };
+        self.context.end(run, &way)?;
+        if is_told {
+            lock(&self.told).insert(run);
+        }
+        tracing::warn!(%run, %why, "batches and results were destroyed");
+        Ok(())
+    }
+
+    /// Tells the matcher of a run that has ended here, once in the life of the program. It may have heard so
+    /// before: then nothing changes.
+    fn tell_end(&self, run: RunNumber) -> Result<(), StageError> {
+        if lock(&self.told).contains(&run) {
+            return Ok(());
+        }
+        let is_cancelled = was_cancelled(&self.context, run)?;
+        let is_told = match self.handover.end(run, is_cancelled) {
+            Ok(is_done) => is_done,
+            Err(fault) => {
+                tracing::warn!(%run, error = %fault, "the matcher cannot be told yet that a run has ended");
+                false
+            }
+        };
+        if is_told {
+            lock(&self.told).insert(run);
         }
         Ok(())
     }

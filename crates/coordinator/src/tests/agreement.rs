@@ -42,6 +42,7 @@ fn say(world: &World, party: &str, number: u32, act: Act) {
 fn header(coordinator: &Coordinator, party: &str) -> Result<wire::ResultsHeader, Fault> {
     coordinator
         .results()
+        .unwrap()
         .results_header(&name(party), RunNumber(1))
 }
 
@@ -51,7 +52,7 @@ fn no_batch_is_taken_without_an_agreement() {
     std::fs::remove_dir_all(world.directory().agreements()).unwrap();
     let coordinator = world.open();
     let (manifest, _) = REGISTRIES[0].encodings();
-    let intake = coordinator.intake(Role::Matcher);
+    let intake = coordinator.intake(Role::Matcher).unwrap();
     assert_eq!(intake.describe(&name("a")).unwrap().agreement, None);
     names(Clause::Agreement, intake.open_batch(&name("a"), &manifest));
 }
@@ -62,7 +63,7 @@ fn a_batch_prepared_under_another_agreement_is_refused() {
     let coordinator = world.open();
     let (mut manifest, _) = REGISTRIES[0].encodings();
     manifest.agreement = model::Digest::of(b"another");
-    let intake = coordinator.intake(Role::Matcher);
+    let intake = coordinator.intake(Role::Matcher).unwrap();
     names(Clause::Agreement, intake.open_batch(&name("a"), &manifest));
 }
 
@@ -83,7 +84,11 @@ fn a_run_stops_where_it_is_when_an_officer_suspends_and_goes_on_when_he_resumes(
             .detail
             .starts_with("clause `suspension`: b suspended it")
     );
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert_eq!((told.state, told.detail), (Phase::Open, refusal.detail));
     say(&world, "b", 2, Act::Resume);
     world.finish(&coordinator);
@@ -97,7 +102,7 @@ fn nothing_is_given_out_after_a_revocation() {
     header(&coordinator, "a").unwrap();
     say(&world, "a", 1, Act::Revoke);
     names(Clause::Revocation, header(&coordinator, "a"));
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     names(
         Clause::Revocation,
         results.results_rows(&name("b"), RunNumber(1), 0, 7),
@@ -113,7 +118,7 @@ fn nothing_is_linked_or_given_out_after_the_last_day() {
     let late = Coordinator::open(world.directory(), Arc::new(Noon("2100-01-01"))).unwrap();
     names(Clause::Expires, header(&late, "a"));
     let (manifest, _) = REGISTRIES[0].encodings();
-    let intake = late.intake(Role::Matcher);
+    let intake = late.intake(Role::Matcher).unwrap();
     names(Clause::Expires, intake.open_batch(&name("a"), &manifest));
 }
 
@@ -124,7 +129,10 @@ fn a_party_gets_what_its_outputs_allow() {
     let coordinator = run_with(&world, &agreed.with_outputs("a", "outputs = []"));
     names(Clause::Outputs, header(&coordinator, "a"));
     // Nor what is told of single records for review.
-    let review = coordinator.results().review(&name("a"), RunNumber(1));
+    let review = coordinator
+        .results()
+        .unwrap()
+        .review(&name("a"), RunNumber(1));
     names(Clause::Outputs, review);
     header(&coordinator, "b").unwrap();
     assert_eq!(rows(&coordinator, "b").len(), 60);
@@ -215,7 +223,7 @@ fn an_amendment_holds_for_what_was_released_before() {
         Agreed { text }
     });
     names(Clause::Outputs, header(&coordinator, "a"));
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     let page = results.results_rows(&name("a"), RunNumber(1), 0, 7);
     names(Clause::Outputs, page);
     header(&coordinator, "b").unwrap();
@@ -228,8 +236,12 @@ fn event_marks_that_were_not_agreed_on_fail_the_run() {
     let coordinator = world.open();
     world.deliver(&coordinator, &REGISTRIES[0]);
     let (manifest, rows) = REGISTRIES[1].encodings();
-    fixture::upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
-    let intake = coordinator.intake(Role::Resolver);
+    fixture::upload(
+        &*coordinator.intake(Role::Matcher).unwrap(),
+        &manifest,
+        &rows,
+    );
+    let intake = coordinator.intake(Role::Resolver).unwrap();
     let key = intake.describe(&name("b")).unwrap().resolver_key.unwrap();
     let mark = EventMark {
         record: REGISTRIES[1].record(30),
@@ -244,7 +256,11 @@ fn event_marks_that_were_not_agreed_on_fail_the_run() {
     manifest.payload_digest = model::Digest::of(&sealed);
     fixture::upload(&*intake, &manifest, &sealed);
     coordinator.advance(&Shutdown::new()).unwrap();
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert_eq!(told.state, Phase::Failed);
     assert!(
         told.detail.contains("the handle map of b marks each death"),
@@ -295,6 +311,7 @@ fn both_roles_log_the_agreement_and_what_was_said_of_it_before_it_counts() {
     drop(
         coordinator
             .intake(Role::Matcher)
+            .unwrap()
             .open_batch(&name("a"), &manifest),
     );
     say(&world, "b", 2, Act::Resume);
@@ -322,7 +339,7 @@ fn a_suspension_stops_an_upload_under_way() {
     let world = World::new();
     let coordinator = world.open();
     let (manifest, rows) = REGISTRIES[0].encodings();
-    let intake = coordinator.intake(Role::Matcher);
+    let intake = coordinator.intake(Role::Matcher).unwrap();
     intake.open_batch(&name("a"), &manifest).unwrap();
     let chunk = |index: usize| {
         let size = manifest.chunk_bytes as usize;
@@ -348,7 +365,11 @@ fn batches_prepared_under_different_agreements_are_not_linked_with_one_another()
     adopt(&world.directory(), &offer).unwrap();
     world.deliver_under(&coordinator, &REGISTRIES[1], amended.digest());
     coordinator.advance(&Shutdown::new()).unwrap();
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert_eq!(told.state, Phase::Failed);
     assert!(
         told.detail

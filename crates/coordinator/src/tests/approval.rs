@@ -24,7 +24,11 @@ fn linked(world: &World) -> Coordinator {
 }
 
 fn told(coordinator: &Coordinator) -> RunStatus {
-    coordinator.results().run_status(&name("a")).unwrap()
+    coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap()
 }
 
 fn code(outcome: Result<(), Fault>) -> RefusalCode {
@@ -39,7 +43,11 @@ fn the_resolver_waits_for_every_officer() {
     let world = World::new();
     let coordinator = linked(&world);
     let approval = |party: &str| Agreed::new().approval(party, &told(&coordinator));
-    coordinator.board().post(RUN, &approval("a")).unwrap();
+    coordinator
+        .board()
+        .unwrap()
+        .post(RUN, &approval("a"))
+        .unwrap();
     coordinator.advance(&Shutdown::new()).unwrap();
     assert_eq!(told(&coordinator).detail, "waits for the approval of b");
     let approved: Vec<bool> = told(&coordinator)
@@ -50,9 +58,14 @@ fn the_resolver_waits_for_every_officer() {
     assert_eq!(approved, [true, false]);
     let early = coordinator
         .results()
+        .unwrap()
         .results_header(&name("a"), RunNumber(1));
     assert_eq!(code(early.map(drop)), RefusalCode::WrongState);
-    coordinator.board().post(RUN, &approval("b")).unwrap();
+    coordinator
+        .board()
+        .unwrap()
+        .post(RUN, &approval("b"))
+        .unwrap();
     coordinator.advance(&Shutdown::new()).unwrap();
     assert_eq!(told(&coordinator).state, Phase::Released);
 }
@@ -62,7 +75,7 @@ fn approvals_of_something_else_are_refused() {
     let world = World::new();
     let coordinator = linked(&world);
     let told = told(&coordinator);
-    let post = |posting: &Posting| code(coordinator.board().post(RUN, posting));
+    let post = |posting: &Posting| code(coordinator.board().unwrap().post(RUN, posting));
     let other_outcome = RunStatus {
         outcome: Some(model::Digest::of(b"another")),
         ..told.clone()
@@ -85,7 +98,7 @@ fn approvals_of_something_else_are_refused() {
     let later = Topic::Approval(RunNumber(2));
     let approval = Agreed::new().approval("a", &told);
     assert_eq!(
-        code(coordinator.board().post(later, &approval)),
+        code(coordinator.board().unwrap().post(later, &approval)),
         RefusalCode::WrongRun
     );
     coordinator.advance(&Shutdown::new()).unwrap();
@@ -102,7 +115,7 @@ fn a_run_is_approved_when_it_is_linked_and_not_before() {
     };
     let approval = Agreed::new().approval("a", &told);
     assert_eq!(
-        code(coordinator.board().post(RUN, &approval)),
+        code(coordinator.board().unwrap().post(RUN, &approval)),
         RefusalCode::WrongState
     );
 }
@@ -131,6 +144,7 @@ fn approvals_from_before_an_amendment_count_no_more_and_are_given_anew() {
     let before = Agreed::new();
     coordinator
         .board()
+        .unwrap()
         .post(RUN, &before.approval("a", &told(&coordinator)))
         .unwrap();
     let amended = before.amended();
@@ -147,12 +161,12 @@ fn approvals_from_before_an_amendment_count_no_more_and_are_given_anew() {
     assert_eq!(approved(&coordinator), [false, false]);
     let stale = before.approval("b", &told(&coordinator));
     assert_eq!(
-        code(coordinator.board().post(RUN, &stale)),
+        code(coordinator.board().unwrap().post(RUN, &stale)),
         RefusalCode::DigestDiffers
     );
     for party in ["a", "b"] {
         let approval = amended.approval(party, &told(&coordinator));
-        coordinator.board().post(RUN, &approval).unwrap();
+        coordinator.board().unwrap().post(RUN, &approval).unwrap();
     }
     coordinator.advance(&Shutdown::new()).unwrap();
     assert_eq!(told(&coordinator).state, Phase::Released);
@@ -186,11 +200,12 @@ fn a_card_that_the_officer_did_not_sign_is_not_put_up() {
     };
     let card = Topic::Card(model::Epoch(1));
     assert_eq!(
-        code(coordinator.board().post(card, &forged)),
+        code(coordinator.board().unwrap().post(card, &forged)),
         RefusalCode::OutsideAgreement
     );
     coordinator
         .board()
+        .unwrap()
         .post(card, &Agreed::posting("a", b"a card".to_vec()))
         .unwrap();
 }
@@ -201,7 +216,7 @@ fn a_commitment_that_the_key_of_the_card_did_not_sign_is_not_put_up() {
     let world = World::new();
     let coordinator = world.open();
     let epoch = model::Epoch(1);
-    let post = |topic, posting: &Posting| coordinator.board().post(topic, posting);
+    let post = |topic, posting: &Posting| coordinator.board().unwrap().post(topic, posting);
     let node = SigningKey::from_seed(&Key32::from_bytes(&mut [3; 32]));
     let signed = |document: &[u8]| Posting {
         party: name("a"),
@@ -232,7 +247,7 @@ fn a_statement_that_is_relayed_suspends_and_is_told_to_the_others() {
         toml::to_string(&statement).unwrap().into_bytes()
     };
     let topic = Topic::Statements(1);
-    let board = coordinator.board();
+    let board = coordinator.board().unwrap();
     let suspend = said("a", 1, Act::Suspend);
     // Another officer's, or in another's name.
     let forged = Posting {
@@ -252,7 +267,7 @@ fn a_statement_that_is_relayed_suspends_and_is_told_to_the_others() {
     }
     assert_eq!(board.read(&name("b"), topic).unwrap(), [posting]);
     let (manifest, _) = REGISTRIES[1].encodings();
-    let intake = coordinator.intake(wire::Role::Matcher);
+    let intake = coordinator.intake(wire::Role::Matcher).unwrap();
     let Err(Fault::Refused(refusal)) = intake.open_batch(&name("b"), &manifest) else {
         panic!("taken during a suspension");
     };

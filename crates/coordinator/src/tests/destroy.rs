@@ -66,15 +66,21 @@ fn a_destroyed_run_is_told_so_and_takes_and_gives_nothing() {
     destroy(&world.directory(), Destroy::Open, fixture::clock()).unwrap();
     let coordinator = world.open();
     coordinator.advance(&Shutdown::new()).unwrap();
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert_eq!(told.state, Phase::Destroyed);
     let refused = coordinator
         .results()
+        .unwrap()
         .results_header(&name("a"), RunNumber(1));
     assert!(matches!(refused, Err(Fault::Refused(no)) if no.code == RefusalCode::WrongState));
     let (manifest, _) = REGISTRIES[0].encodings();
     let refused = coordinator
         .intake(Role::Matcher)
+        .unwrap()
         .open_batch(&name("a"), &manifest);
     assert!(matches!(refused, Err(Fault::Refused(no)) if no.code == RefusalCode::WrongState));
     drop(coordinator);
@@ -210,6 +216,7 @@ fn a_run_that_was_kept_long_enough_is_destroyed_by_itself() {
     coordinator.advance(&Shutdown::new()).unwrap();
     coordinator
         .results()
+        .unwrap()
         .results_header(&name("a"), RunNumber(1))
         .unwrap();
     drop(coordinator);
@@ -217,6 +224,7 @@ fn a_run_that_was_kept_long_enough_is_destroyed_by_itself() {
     // Not even until the program has got round to it.
     let refused = coordinator
         .results()
+        .unwrap()
         .results_header(&name("a"), RunNumber(1));
     let Err(Fault::Refused(refusal)) = refused else {
         panic!("not refused");

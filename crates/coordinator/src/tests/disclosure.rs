@@ -54,7 +54,7 @@ fn refusal<T>(answer: Result<T, Fault>) -> (RefusalCode, String) {
 }
 
 fn answer(coordinator: &Coordinator, party: &str) -> MembershipPart {
-    let intake = coordinator.intake(Role::Matcher);
+    let intake = coordinator.intake(Role::Matcher).unwrap();
     intake.membership(&name(party), RUN, 0, 1 << 20).unwrap()
 }
 
@@ -62,7 +62,7 @@ fn answer(coordinator: &Coordinator, party: &str) -> MembershipPart {
 fn each_party_is_told_which_of_its_blocks_the_other_has() {
     let (world, agreement) = world();
     let coordinator = world.open();
-    let matcher = coordinator.intake(Role::Matcher);
+    let matcher = coordinator.intake(Role::Matcher).unwrap();
     for (place, registry) in REGISTRIES.iter().enumerate() {
         let (manifest, payload) = tokens(registry, agreement);
         upload(&*matcher, &manifest, &payload);
@@ -107,7 +107,7 @@ fn each_party_is_told_which_of_its_blocks_the_other_has() {
     drop((matcher, coordinator));
     let coordinator = world.open();
     coordinator.advance(&Shutdown::new()).unwrap();
-    let matcher = coordinator.intake(Role::Matcher);
+    let matcher = coordinator.intake(Role::Matcher).unwrap();
     match matcher.membership(&name("a"), RUN, 3, 5).unwrap() {
         MembershipPart::Bytes { bytes: piece, .. } => assert_eq!(piece, bytes[3..8]),
         waiting => panic!("{waiting:?}"),
@@ -118,7 +118,7 @@ fn each_party_is_told_which_of_its_blocks_the_other_has() {
 fn encodings_wait_for_the_tokens_of_all() {
     let (world, agreement) = world();
     let coordinator = world.open();
-    let matcher = coordinator.intake(Role::Matcher);
+    let matcher = coordinator.intake(Role::Matcher).unwrap();
     let (mut encodings, _) = REGISTRIES[0].encodings();
     encodings.agreement = agreement;
     let early = |encodings| refusal(matcher.open_batch(&name("a"), encodings));
@@ -138,7 +138,11 @@ fn a_run_with_tokens_ends_as_one_without() {
     let coordinator = world.open();
     for registry in &REGISTRIES {
         let (manifest, payload) = tokens(registry, agreement);
-        upload(&*coordinator.intake(Role::Matcher), &manifest, &payload);
+        upload(
+            &*coordinator.intake(Role::Matcher).unwrap(),
+            &manifest,
+            &payload,
+        );
     }
     coordinator.advance(&Shutdown::new()).unwrap();
     for registry in &REGISTRIES {
@@ -147,6 +151,7 @@ fn a_run_with_tokens_ends_as_one_without() {
     world.finish(&coordinator);
     let header = coordinator
         .results()
+        .unwrap()
         .results_header(&name("a"), RUN)
         .unwrap();
     assert_eq!((header.rows, header.records), (60, 60));
@@ -157,11 +162,11 @@ fn tokens_are_taken_only_where_the_agreement_asks_for_them() {
     let world = World::new();
     let coordinator = world.open();
     let (manifest, _) = tokens(&REGISTRIES[0], Agreed::new().digest());
-    let matcher = coordinator.intake(Role::Matcher);
+    let matcher = coordinator.intake(Role::Matcher).unwrap();
     let (code, detail) = refusal(matcher.open_batch(&name("a"), &manifest));
     assert_eq!(code, RefusalCode::OutsideAgreement);
     assert!(detail.contains("clause `disclosure`"), "{detail}");
-    let resolver = coordinator.intake(Role::Resolver);
+    let resolver = coordinator.intake(Role::Resolver).unwrap();
     let (code, _) = refusal(resolver.open_batch(&name("a"), &manifest));
     assert_eq!(code, RefusalCode::BadManifest);
     assert_eq!(
@@ -174,14 +179,18 @@ fn tokens_are_taken_only_where_the_agreement_asks_for_them() {
 fn tokens_out_of_order_fail_the_run() {
     let (world, agreement) = world();
     let coordinator = world.open();
-    let matcher = coordinator.intake(Role::Matcher);
+    let matcher = coordinator.intake(Role::Matcher).unwrap();
     for registry in &REGISTRIES {
         let (manifest, mut payload) = tokens(registry, agreement);
         payload[..32].rotate_left(16);
         upload(&*matcher, &batch(manifest, agreement, &payload), &payload);
     }
     coordinator.advance(&Shutdown::new()).unwrap();
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert!(
         told.detail.contains("block tokens of a are not in order"),
         "{}",

@@ -1,6 +1,7 @@
 //! Tests of the roles together: a run from batches to results, cut off and taken up again.
 
 mod agreement;
+mod apart;
 mod approval;
 mod destroy;
 mod disclosure;

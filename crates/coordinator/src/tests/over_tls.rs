@@ -39,11 +39,7 @@ impl Node {
     }
 
     async fn dial(&self, role: Role) -> NodeClient {
-        let address = match role {
-            Role::Matcher => self.at.matcher,
-            Role::Resolver => self.at.resolver,
-        };
-        let address = address.to_string();
+        let address = self.at.of(role).unwrap().to_string();
         let target = Target { address, role };
         NodeClient::connect(&target, &self.identity, &SystemClock)
             .await

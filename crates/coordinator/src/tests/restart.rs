@@ -115,7 +115,7 @@ fn a_shutdown_stops_a_stage_and_leaves_it_to_be_done_again() {
     assert!(matches!(stopped, Err(StageError::Stopped)));
     assert!(!world.output(Role::Matcher, "comparisons.bin").exists());
     world.finish(&coordinator);
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     assert_eq!(
         results
             .results_header(&name("b"), RunNumber(1))
@@ -138,7 +138,11 @@ fn damaged_comparisons_fail_the_run() {
     bytes[40] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     coordinator.advance(&Shutdown::new()).unwrap();
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert!(told.detail.contains("not those the matcher made"));
 }
 
@@ -189,7 +193,7 @@ fn a_coordinator_whose_keys_are_sealed_works_by_its_passphrase_and_not_without()
     assert_eq!(in_clear(directory.path()), Vec::<PathBuf>::new());
     world.open_run(2);
     let coordinator = world.open();
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     results
         .results_header(&name("a"), model::RunNumber(1))
         .unwrap();

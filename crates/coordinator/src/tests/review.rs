@@ -115,8 +115,12 @@ impl Runs {
         let coordinator = self.open(run);
         for registry in &REGISTRIES {
             let (manifest, rows) = self.encodings(registry, run);
-            upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
-            let intake = coordinator.intake(Role::Resolver);
+            upload(
+                &*coordinator.intake(Role::Matcher).unwrap(),
+                &manifest,
+                &rows,
+            );
+            let intake = coordinator.intake(Role::Resolver).unwrap();
             let key = intake.describe(&manifest.party).unwrap().resolver_key;
             let entries = self.entries(registry.party, run, said);
             let (manifest, sealed) = self.handle_map(registry, run, key.unwrap(), &entries);
@@ -203,7 +207,7 @@ fn handle_in(run: u32, first: RecordHandle) -> RecordHandle {
 }
 
 fn pairs(coordinator: &Coordinator, party: &str, run: u32) -> Vec<ReviewPair> {
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     results.review(&name(party), RunNumber(run)).unwrap().pairs
 }
 
@@ -261,7 +265,10 @@ fn what_both_call_the_same_is_linked_and_what_one_calls_different_is_not() {
     // One owner is enough to keep two records apart.
     let coordinator = runs.run(2, &said(&[*pair], &[(None, Some(Different))]));
     assert!(!runs.linked(2, *pair));
-    let review = coordinator.results().review(&name("a"), RunNumber(2));
+    let review = coordinator
+        .results()
+        .unwrap()
+        .review(&name("a"), RunNumber(2));
     assert_eq!(review.unwrap().header.followed, Count::FewerThan(5));
     let again = pairs(&coordinator, "a", 2);
     assert!(again.iter().all(|other| other.id != *pair));
@@ -303,7 +310,14 @@ fn the_operator_is_told_what_became_of_verdicts() {
     let different = vec![(Some(Different), Some(Different)); ids.len()];
     drop(runs.run(2, &said(&ids, &different)));
     let status = status(&runs.world.directory()).unwrap();
-    let review = &status.resolver.detail.totals().unwrap().review;
+    let review = &status
+        .resolver
+        .as_ref()
+        .unwrap()
+        .detail
+        .totals()
+        .unwrap()
+        .review;
     assert_eq!(review.followed, ids.len() as u64);
     assert!(review.shift_millibits < 0, "{review:?}");
     assert!(ids.iter().all(|id| !runs.linked(2, *id)));
@@ -351,8 +365,12 @@ fn verdicts_that_are_none_fail_the_run_and_name_the_party() {
     let coordinator = runs.open(2);
     for registry in &REGISTRIES {
         let (manifest, rows) = runs.encodings(registry, 2);
-        upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
-        let intake = coordinator.intake(Role::Resolver);
+        upload(
+            &*coordinator.intake(Role::Matcher).unwrap(),
+            &manifest,
+            &rows,
+        );
+        let intake = coordinator.intake(Role::Resolver).unwrap();
         let key = intake.describe(&manifest.party).unwrap().resolver_key;
         let half = VerdictEntry {
             record: runs.halves[&("b", ids[0])],
@@ -365,7 +383,11 @@ fn verdicts_that_are_none_fail_the_run_and_name_the_party() {
         upload(&*intake, &manifest, &sealed);
     }
     coordinator.advance(&Shutdown::new()).unwrap();
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert_eq!(told.state, Phase::Failed);
     assert!(told.detail.contains("handle map of b"), "{}", told.detail);
     assert!(told.detail.contains("twice"), "{}", told.detail);

@@ -18,6 +18,7 @@ fn persons_in_both_registries_are_found() {
     let coordinator = world.run();
     let header = coordinator
         .results()
+        .unwrap()
         .results_header(&name("a"), RunNumber(1))
         .unwrap();
     assert_eq!((header.rows, header.records), (60, 60));
@@ -49,7 +50,13 @@ fn recipients_share_no_pseudonym() {
 fn states_and_waits_are_told() {
     let world = World::new();
     let coordinator = world.open();
-    let told = || coordinator.results().run_status(&name("b")).unwrap();
+    let told = || {
+        coordinator
+            .results()
+            .unwrap()
+            .run_status(&name("b"))
+            .unwrap()
+    };
     let waits = "waits for encodings of a, b and the handle map of a, b";
     assert_eq!((told().state, told().detail.as_str()), (Phase::Open, waits));
     world.deliver(&coordinator, &REGISTRIES[0]);
@@ -75,7 +82,11 @@ fn states_and_waits_are_told() {
 fn results_are_refused_before_release_and_to_strangers() {
     let world = World::new();
     let coordinator = world.open();
-    let code = |party: &str, run| match coordinator.results().results_header(&name(party), run) {
+    let code = |party: &str, run| match coordinator
+        .results()
+        .unwrap()
+        .results_header(&name(party), run)
+    {
         Err(Fault::Refused(refusal)) => refusal.code,
         other => panic!("not refused: {other:?}"),
     };
@@ -88,7 +99,7 @@ fn results_are_refused_before_release_and_to_strangers() {
 fn everything_that_counts_stands_in_the_logs_in_order() {
     let world = World::new();
     let coordinator = world.run();
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     results.results_header(&name("a"), RunNumber(1)).unwrap();
     drop((results, coordinator));
     let kinds = |role: Role| -> Vec<&'static str> {
@@ -101,7 +112,7 @@ fn everything_that_counts_stands_in_the_logs_in_order() {
     assert_eq!(
         kinds(Role::Matcher),
         [
-            "opened", "agreed", "accepted", "accepted", "sealed", "matched"
+            "opened", "agreed", "accepted", "accepted", "sealed", "matched", "handed"
         ]
     );
     assert_eq!(
@@ -112,6 +123,7 @@ fn everything_that_counts_stands_in_the_logs_in_order() {
             "accepted",
             "accepted",
             "sealed",
+            "taken",
             "resolved",
             "approved",
             "approved",
@@ -130,6 +142,8 @@ fn kind(event: &Event) -> &'static str {
         Event::BatchAccepted { .. } => "accepted",
         Event::RunSealed { .. } => "sealed",
         Event::RunMatched { .. } => "matched",
+        Event::ComparisonsHandedOver { .. } => "handed",
+        Event::ComparisonsTaken { .. } => "taken",
         Event::RunResolved { .. } => "resolved",
         Event::ResultsCollected { .. } => "collected",
         _ => "other",
@@ -143,8 +157,12 @@ fn a_run_that_cannot_be_linked_fails_and_says_why() {
     let coordinator = world.open();
     world.deliver(&coordinator, &REGISTRIES[0]);
     let (manifest, rows) = REGISTRIES[1].encodings();
-    upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
-    let intake = coordinator.intake(Role::Resolver);
+    upload(
+        &*coordinator.intake(Role::Matcher).unwrap(),
+        &manifest,
+        &rows,
+    );
+    let intake = coordinator.intake(Role::Resolver).unwrap();
     let key = intake.describe(&name("b")).unwrap().resolver_key.unwrap();
     let other = fixture::Registry {
         party: "b",
@@ -154,7 +172,11 @@ fn a_run_that_cannot_be_linked_fails_and_says_why() {
     upload(&*intake, &manifest, &sealed);
     for _ in 0..2 {
         coordinator.advance(&Shutdown::new()).unwrap();
-        let told = coordinator.results().run_status(&name("a")).unwrap();
+        let told = coordinator
+            .results()
+            .unwrap()
+            .run_status(&name("a"))
+            .unwrap();
         assert_eq!(told.state, Phase::Failed);
         assert!(
             told.detail
@@ -164,8 +186,8 @@ fn a_run_that_cannot_be_linked_fails_and_says_why() {
         );
     }
     let status = status(&world.directory()).unwrap();
-    assert_eq!(status.resolver.state, Phase::Failed);
-    assert_eq!(status.matcher.state, Phase::Linking);
+    assert_eq!(status.resolver.unwrap().state, Phase::Failed);
+    assert_eq!(status.matcher.unwrap().state, Phase::Linking);
 }
 
 #[test]
@@ -174,12 +196,24 @@ fn a_handle_map_sealed_for_another_run_fails_the_run() {
     let coordinator = world.open();
     world.deliver(&coordinator, &REGISTRIES[0]);
     let (manifest, rows) = REGISTRIES[1].encodings();
-    upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
+    upload(
+        &*coordinator.intake(Role::Matcher).unwrap(),
+        &manifest,
+        &rows,
+    );
     let (mut manifest, sealed) = REGISTRIES[1].handle_map([9; 32]);
     manifest.records = 60;
-    upload(&*coordinator.intake(Role::Resolver), &manifest, &sealed);
+    upload(
+        &*coordinator.intake(Role::Resolver).unwrap(),
+        &manifest,
+        &sealed,
+    );
     coordinator.advance(&Shutdown::new()).unwrap();
-    let told = coordinator.results().run_status(&name("a")).unwrap();
+    let told = coordinator
+        .results()
+        .unwrap()
+        .run_status(&name("a"))
+        .unwrap();
     assert_eq!(told.state, Phase::Failed);
     assert!(told.detail.contains("handle map of b"), "{}", told.detail);
 }
@@ -190,9 +224,11 @@ fn status_is_read_beside_the_running_program() {
     let coordinator = world.open();
     world.deliver(&coordinator, &REGISTRIES[0]);
     let told = status(&world.directory()).unwrap();
-    assert_eq!(told.matcher.state, Phase::Open);
+    assert_eq!(told.matcher.as_ref().unwrap().state, Phase::Open);
     let accepted: BTreeMap<_, _> = told
         .resolver
+        .as_ref()
+        .unwrap()
         .batches
         .iter()
         .map(|batch| (batch.party.as_str(), batch.accepted))
@@ -274,7 +310,7 @@ fn a_higher_run_number_opens_the_next_run_and_keeps_the_last() {
     let settings = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, settings.replace("run = 1", "run = 2")).unwrap();
     let coordinator = world.open();
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     let told = results.run_status(&name("a")).unwrap();
     assert_eq!((told.run, told.state), (RunNumber(2), Phase::Open));
     let page = results.results_rows(&name("a"), RunNumber(1), 0, 60);
@@ -282,6 +318,7 @@ fn a_higher_run_number_opens_the_next_run_and_keeps_the_last() {
     let (manifest, _) = REGISTRIES[0].encodings();
     let late = coordinator
         .intake(Role::Matcher)
+        .unwrap()
         .open_batch(&name("a"), &manifest);
     assert!(matches!(late, Err(Fault::Refused(refusal)) if refusal.code == RefusalCode::WrongRun));
 }

@@ -11,7 +11,7 @@ use wire::{ResultsRow, Role, Topic};
 
 use super::fixture::{self, Agreed, Registry, SCHEMA, upload};
 use crate::directory::{Listen, StateDir};
-use crate::{Coordinator, Setup, adopt, init};
+use crate::{Coordinator, Roles, Setup, adopt, init};
 
 /// Forty persons are in both registries.
 pub(super) const REGISTRIES: [Registry; 2] = [
@@ -59,9 +59,11 @@ impl World {
         Setup {
             project: "p".parse().unwrap(),
             schema,
+            roles: Roles::Both,
+            matcher: None,
             listen: Listen {
-                matcher: "127.0.0.1:0".parse().unwrap(),
-                resolver: "127.0.0.1:0".parse().unwrap(),
+                matcher: Some("127.0.0.1:0".parse().unwrap()),
+                resolver: Some("127.0.0.1:0".parse().unwrap()),
             },
         }
     }
@@ -110,8 +112,12 @@ impl World {
     ) {
         let (mut manifest, rows) = registry.encodings();
         manifest.agreement = agreement;
-        upload(&*coordinator.intake(Role::Matcher), &manifest, &rows);
-        let intake = coordinator.intake(Role::Resolver);
+        upload(
+            &*coordinator.intake(Role::Matcher).unwrap(),
+            &manifest,
+            &rows,
+        );
+        let intake = coordinator.intake(Role::Resolver).unwrap();
         let key = intake.describe(&manifest.party).unwrap().resolver_key;
         let (mut manifest, sealed) = registry.handle_map(key.unwrap());
         manifest.agreement = agreement;
@@ -120,12 +126,17 @@ impl World {
 
     /// Has both officers approve the open run, which is linked.
     pub(super) fn approve(&self, coordinator: &Coordinator) {
-        let told = coordinator.results().run_status(&name("a")).unwrap();
+        let told = coordinator
+            .results()
+            .unwrap()
+            .run_status(&name("a"))
+            .unwrap();
         let agreed = self.agreed();
         for party in ["a", "b"] {
             let posting = agreed.approval(party, &told);
             coordinator
                 .board()
+                .unwrap()
                 .post(Topic::Approval(told.run), &posting)
                 .unwrap();
         }
@@ -162,7 +173,7 @@ pub(super) fn name(party: &str) -> PartyName {
 /// All rows of a party, in pages of seven.
 pub(super) fn rows(coordinator: &Coordinator, party: &str) -> Vec<ResultsRow> {
     let run = coordinator.run().1;
-    let results = coordinator.results();
+    let results = coordinator.results().unwrap();
     let mut rows: Vec<ResultsRow> = Vec::new();
     loop {
         let from = rows.len() as u64;

@@ -324,7 +324,7 @@ fn parts<'a>(
     scratch: &'a Scratch,
     fill: impl FnOnce(&mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()>,
 ) -> io::Result<Buckets<'a>> {
-    let mut parts = Buckets::new(scratch, PARTS, scratch.memory() / RECENT);
+    let parts = Buckets::new(scratch, PARTS, scratch.memory() / RECENT);
     fill(&mut |row| {
         let token = segment::token_of(row);
         parts.push(usize::from(token.as_bytes()[0]), &[row])

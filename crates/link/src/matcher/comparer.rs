@@ -232,17 +232,18 @@ impl<'a> Comparer<'a> {
         self.gone.extend(gone);
     }
 
-    /// Compares all rows, and hands the comparisons to `sink` as they come: in no order that can be
-    /// relied on. It is what [`Comparer::run`] does with nothing before it, for those who need no order.
+    /// Compares all rows, and hands the comparisons to `take` as they come: in no order that can be
+    /// relied on, and on several threads at once. It is what [`Comparer::run`] does with nothing before it, for
+    /// those who need no order.
     ///
     /// # Errors
     /// As for [`Comparer::run`].
     pub fn run_unordered(
         self,
         progress: &dyn Progress,
-        sink: &mut dyn Sink,
+        take: &(dyn Fn(&[u8]) -> io::Result<()> + Sync),
     ) -> Result<MatchReport, MatchError> {
-        let (extension, _) = self.compare(None, progress, sink)?;
+        let (extension, _) = self.compare(Out::AsTheyCome(take), progress)?;
         Ok(extension.all)
     }
 
@@ -260,7 +261,8 @@ impl<'a> Comparer<'a> {
     ) -> Result<Extension, MatchError> {
         let layout = self.layout;
         let mut ordered = Ordered::new(layout, self.scratch, FILLING, &self.inputs);
-        let (mut extension, void) = self.compare(Some(&mut ordered), progress, &mut *sink)?;
+        let out = Out::InOrder(Mutex::new((&mut ordered, &mut *sink)));
+        let (mut extension, void) = self.compare(out, progress)?;
         (extension.kept, extension.taken_back) =
             keep(layout, before, &void, |part| ordered.push(part))?;
         let handed_over = ordered.finish(sink);
@@ -268,13 +270,11 @@ impl<'a> Comparer<'a> {
         Ok(extension)
     }
 
-    /// Compares, and hands the comparisons to `ordered` or, without, to `sink`. Returns what became of it,
-    /// and the rows of which no comparison holds.
+    /// Compares. Returns what became of it, and the rows of which no comparison holds.
     fn compare(
         self,
-        ordered: Option<&mut Ordered<'a>>,
+        out: Out<'_, 'a>,
         progress: &dyn Progress,
-        sink: &mut dyn Sink,
     ) -> Result<(Extension, HashSet<RowId>), MatchError> {
         let rows: u64 = self.inputs.iter().map(|input| u64::from(input.rows)).sum();
         progress.stage("compare rows", rows);
@@ -297,7 +297,7 @@ impl<'a> Comparer<'a> {
             grader: Grader::new(self.layout),
             limit,
             pairs: AtomicU64::new(0),
-            out: Mutex::new((ordered, sink)),
+            out,
         };
         let mut partitions = self.partitions.into_buckets();
         while !partitions.is_empty() {
@@ -329,8 +329,14 @@ struct Matching<'a, 'b, 's> {
     limit: usize,
     /// Pairs found so far, in all partitions.
     pairs: AtomicU64,
-    /// Where comparisons go, and who may ask to stop. What holds it starts no work on other threads.
-    out: Mutex<(Option<&'b mut Ordered<'s>>, &'b mut dyn Sink)>,
+    out: Out<'b, 's>,
+}
+
+/// Where comparisons go.
+enum Out<'b, 's> {
+    /// To be put in order for this sink, which may ask to stop. What holds it starts no work on other threads.
+    InOrder(Mutex<(&'b mut Ordered<'s>, &'b mut dyn Sink)>),
+    AsTheyCome(&'b (dyn Fn(&[u8]) -> io::Result<()> + Sync)),
 }
 
 /// What became of one partition.
@@ -365,15 +371,17 @@ impl Matching<'_, '_, '_> {
     }
 
     fn hand_over(&self, comparisons: &[u8]) -> Result<(), MatchError> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ordered, sink) = &mut *out;
-        hold_on(*sink)
-            .and_then(|()| match ordered {
-                _ if comparisons.is_empty() => Ok(()),
-                Some(ordered) => ordered.push(comparisons),
-                None => sink.take(comparisons),
-            })
-            .map_err(|error| stopped(error, *sink))
+        match &self.out {
+            Out::AsTheyCome(_) if comparisons.is_empty() => Ok(()),
+            Out::AsTheyCome(take) => Ok(take(comparisons)?),
+            Out::InOrder(out) => {
+                let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
+                let (ordered, sink) = &mut *out;
+                hold_on(*sink)
+                    .and_then(|()| ordered.push(comparisons))
+                    .map_err(|error| stopped(error, *sink))
+            }
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use model::{Layout, LinkageSchema, PartyIndex, RecordHandle};
 
 use super::cluster::{LINK_ODDS, MOST, NEVER_MET};
 use super::explain::Explainer;
-use super::join::Join;
+use super::join::{Join, Means};
 use super::patterns::Observed;
 use super::records::{RecordSet, Rows};
 use super::{Resolution, ResolveError};
@@ -132,10 +132,10 @@ impl<'a> Answerer<'a> {
         record: u32,
         met: &[Comparison<'_>],
     ) -> i32 {
-        let grades: Vec<&[u8]> = met.iter().map(|met| met.grades()).collect();
-        let (mut mean, mut levels) = (Vec::new(), Vec::new());
+        let grades = met.iter().map(|met| met.grades());
+        let (mut means, mut levels) = (Means::default(), Vec::new());
         let join = self.join();
-        join.mean(&grades, &mut mean);
+        let mut mean = means.of(self.layout.slots.len(), grades).to_vec();
         // In a run the record of the smaller number is on the left, and numbers go by party.
         let follows = match own {
             Some(own) => own > record,

@@ -128,19 +128,17 @@ pub(super) fn form(
             decisions.report.contradicted += 1;
         }
     }
-    let mut order: Vec<usize> = (0..scored.len())
-        .filter(|place| scored.at(*place).odds_millibits > LINK_ODDS)
-        .collect();
-    order.sort_unstable_by_key(|place| {
-        let pair = scored.at(*place);
-        (-pair.odds_millibits, pair.pair)
-    });
-    for place in &order {
-        forest.consider(scored.at(*place).pair);
-    }
+    let likely = scored.iter().enumerate();
+    let likely = likely.filter(|(_, pair)| pair.odds_millibits > LINK_ODDS);
+    let likely = likely.map(|(place, pair)| (-pair.odds_millibits, pair.pair, place));
+    let mut order: Vec<(i32, (u32, u32), usize)> = likely.collect();
     order.sort_unstable();
-    let cut = |place: &usize| {
-        let reason = forest.refusal(scored.at(*place).pair)?;
+    for (_, pair, _) in &order {
+        forest.consider(*pair);
+    }
+    order.sort_unstable_by_key(|(.., place)| *place);
+    let cut = |(_, pair, place): &(i32, (u32, u32), usize)| {
+        let reason = forest.refusal(*pair)?;
         Some(Cut {
             pair: *place,
             reason,

@@ -2,105 +2,77 @@
 //! every pattern is thought to be.
 
 use super::levels::{Variable, Variables};
-use super::mixture::{CLASSES, Class, Mixture, known, log_sum};
+use super::mixture::{CLASSES, Class};
 use super::patterns::Observed;
-
-/// Weighted counts by variable and level.
-pub(super) type LevelCounts = Vec<Vec<f64>>;
+use super::sheet::{Grid, Line, column, column_of_pass};
 
 /// Weighted counts: what a round of maximisation starts from.
-pub(super) struct Counts {
-    pub(super) matches: LevelCounts,
-    pub(super) household: LevelCounts,
-    pub(super) kin: LevelCounts,
-    /// By pass: strangers who met in it.
-    pub(super) strangers: Vec<LevelCounts>,
-    /// By pass: how many of them there are.
+pub(super) struct Counts<'a> {
+    grid: &'a Grid,
+    /// By level: how many pairs of each column have it.
+    lines: Vec<f64>,
+    /// By pass: how many strangers met in it.
     pub(super) shares: Vec<f64>,
     /// By stratum: responsibility of each class.
     pub(super) strata: Vec<[f64; CLASSES]>,
 }
 
-/// What a pair is thought to be: a responsibility for each class, and for each pass a stranger may
-/// have met in.
-pub(super) struct Thought {
-    pub(super) classes: [f64; CLASSES],
-    pub(super) passes: Vec<(usize, f64)>,
-}
-
-impl Thought {
-    /// The posterior of each class for a pair, by what they are `joint`ly with it, and of each pass strangers may
-    /// have met in.
-    pub(super) fn of(model: &Mixture, pair: Observed<'_>, joint: [f64; CLASSES]) -> Self {
-        let total = log_sum(&joint);
-        let mut passes: Vec<(usize, f64)> = model.as_strangers(pair).collect();
-        let logs: Vec<f64> = passes.iter().map(|(_, log)| *log).collect();
-        let of_strangers = log_sum(&logs);
-        for (_, log) in &mut passes {
-            *log = libm::exp(*log - of_strangers);
-        }
-        Self {
-            classes: joint.map(|log| libm::exp(log - total)),
-            passes,
-        }
-    }
-}
-
-impl Counts {
+impl<'a> Counts<'a> {
     /// Nothing counted yet, for so many passes and strata.
-    pub(super) fn none(variables: &Variables, passes: usize, strata: usize) -> Self {
-        let empty = || -> LevelCounts {
-            let variables = variables.0.iter();
-            variables.map(|v| vec![0.0; v.level_count()]).collect()
-        };
+    pub(super) fn none(grid: &'a Grid, passes: usize, strata: usize) -> Self {
         Self {
-            matches: empty(),
-            household: empty(),
-            kin: empty(),
-            strangers: (0..passes).map(|_| empty()).collect(),
+            grid,
+            lines: grid.zeros(),
             shares: vec![0.0; passes],
             strata: vec![[0.0; CLASSES]; strata],
         }
     }
 
-    /// Counts the pairs of a pattern.
-    pub(super) fn add(&mut self, variables: &Variables, pair: Observed<'_>, thought: &Thought) {
-        let pairs = pair.pairs as f64;
-        let classes = thought.classes.map(|share| share * pairs);
+    /// Counts the pairs of a pattern, by what one of them is thought to be; then that is of all of them.
+    pub(super) fn add(&mut self, pair: Observed<'_>, thought: &mut Line) {
+        self.grid.add(&mut self.lines, pair, thought);
         let stratum = &mut self.strata[usize::from(pair.stratum)];
-        add_all(stratum, &classes);
-        let [matched, household, unrelated, twins, kin] = classes;
-        for (variable, level) in known(pair) {
-            let (mut m, mut h) = (matched, household);
-            match twins_like(&variables.0[variable]) {
-                Class::Household => h += twins,
-                _ => m += twins,
+        for class in Class::ALL {
+            if let Some(column) = column(class) {
+                stratum[class as usize] += thought[column];
             }
-            self.matches[variable][level] += m;
-            self.household[variable][level] += h;
-            self.kin[variable][level] += kin;
         }
-        for (pass, share) in &thought.passes {
-            let share = share * unrelated;
-            self.shares[*pass] += share;
-            for (variable, level) in known(pair) {
-                self.strangers[*pass][variable][level] += share;
-            }
+        for pass in pair.passes() {
+            let strangers = thought[column_of_pass(pass)];
+            self.shares[pass] += strangers;
+            stratum[Class::Unrelated as usize] += strangers;
         }
     }
 
     /// Adds what another part counted.
     pub(super) fn join(&mut self, other: &Self) {
-        add_levels(&mut self.matches, &other.matches);
-        add_levels(&mut self.household, &other.household);
-        add_levels(&mut self.kin, &other.kin);
-        for (own, other) in self.strangers.iter_mut().zip(&other.strangers) {
-            add_levels(own, other);
-        }
+        add_all(&mut self.lines, &other.lines);
         add_all(&mut self.shares, &other.shares);
         for (own, other) in self.strata.iter_mut().zip(&other.strata) {
             add_all(own, other);
         }
+    }
+
+    /// By level of variable number `place`: how many pairs teach `class` what it is like there. Twins teach the
+    /// class they are like.
+    pub(super) fn of_class(&self, class: Class, place: usize, variable: &Variable) -> Vec<f64> {
+        let counted = [class, Class::Twins].into_iter();
+        let counted = counted.filter(|counted| *counted == class || twins_like(variable) == class);
+        let mut levels = vec![0.0; variable.level_count()];
+        for column in counted.filter_map(column) {
+            let own = self.grid.column(&self.lines, place, column);
+            levels
+                .iter_mut()
+                .zip(own)
+                .for_each(|(sum, own)| *sum += own);
+        }
+        levels
+    }
+
+    /// By level of variable number `place`: how many strangers who met in `pass` are at it.
+    pub(super) fn of_strangers(&self, pass: usize, place: usize) -> Vec<f64> {
+        let own = self.grid.column(&self.lines, place, column_of_pass(pass));
+        own.collect()
     }
 }
 
@@ -110,10 +82,9 @@ fn add_all(sums: &mut [f64], more: &[f64]) {
     }
 }
 
-fn add_levels(sums: &mut LevelCounts, more: &LevelCounts) {
-    for (sums, more) in sums.iter_mut().zip(more) {
-        add_all(sums, more);
-    }
+/// The grid of `variables` and so many passes.
+pub(super) fn grid(variables: &Variables, passes: usize) -> Grid {
+    Grid::of(variables.0.iter().map(Variable::level_count), passes)
 }
 
 /// Twins differ in what is a person's own as two people of a household do, and share all else as

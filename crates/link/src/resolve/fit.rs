@@ -2,12 +2,13 @@
 
 use rayon::prelude::*;
 
-use super::counts::{Counts, LevelCounts, Thought, twins_like};
+use super::counts::{Counts, grid, twins_like};
 use super::guess::{Apart, Classes, guess};
 use super::levels::{Variable, Variables};
-use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known, log_sum};
+use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known};
 use super::patterns::{Asked, Observed, Seen};
 use super::records::Records;
+use super::sheet::{Grid, Line, MAX_WIDTH, Sheet, column, column_of_pass};
 use super::table::{LevelTable, group_sums};
 
 /// The most rounds.
@@ -34,6 +35,8 @@ pub(super) struct Fit<'a> {
     strangers: Vec<Option<LevelTable>>,
     /// By pass, then variable it asks for: how alike strangers who met in it should be.
     expected: Vec<Vec<Option<Vec<f64>>>>,
+    /// Where counts of levels stand.
+    grid: Grid,
     /// By stratum: candidate pairs.
     candidates: Vec<f64>,
     /// All candidate pairs.
@@ -56,6 +59,7 @@ impl<'a> Fit<'a> {
             seen,
             expected: expected_tables(variables, seen, &strangers),
             strangers,
+            grid: grid(variables, seen.asked.len()),
             candidates: candidates(records, seen),
             pairs: seen.patterns.counts.iter().sum::<u64>() as f64,
             parties: records.by_party.len(),
@@ -66,11 +70,11 @@ impl<'a> Fit<'a> {
     /// Fits two classes, then more, and keeps what describes the pairs better for its size (Bayesian information
     /// criterion, Schwarz, 1978): where there are no households, a third class would take the matches that are badly
     /// recorded, and without households nobody's twin is told from him by what they share.
-    pub(super) fn run(&self) -> Mixture {
+    pub(super) fn run(&self) -> (Mixture, Classes) {
         let (two, three, wider) = (Classes::TWO, Classes::HOUSEHOLD, Classes::KIN);
         let mut best = (self.fit(self.start(two), two), two);
         if !self.improves(&mut best, self.fit(self.start(three), three), three) {
-            return best.0;
+            return best;
         }
         self.improves(&mut best, self.fit(self.start(wider), wider), wider);
         if self.twins_can_be_told() {
@@ -78,7 +82,7 @@ impl<'a> Fit<'a> {
             let twins = self.fit(self.with_twins(&best.0), classes);
             self.improves(&mut best, twins, classes);
         }
-        best.0
+        best
     }
 
     /// Whether `model` describes the pairs better than the `best` so far. Then it is the best.
@@ -104,9 +108,11 @@ impl<'a> Fit<'a> {
     /// has one for each class.
     fn criterion(&self, model: &Mixture) -> f64 {
         let patterns = &self.seen.patterns;
+        let sheet = Sheet::of(model);
         let of_pattern = |number| {
             let pattern = patterns.get(number);
-            pattern.pairs as f64 * log_sum(&model.log_joint(pattern))
+            let log = sheet.responsibilities(pattern, true, &mut [0.0; MAX_WIDTH]);
+            pattern.pairs as f64 * log
         };
         let numbers = (0..patterns.len()).into_par_iter();
         let likelihoods: Vec<f64> = numbers.map(of_pattern).collect();
@@ -129,13 +135,17 @@ impl<'a> Fit<'a> {
     }
 
     fn start(&self, classes: Classes) -> Mixture {
-        let thought = |pair: Observed<'_>| {
-            let passes: Vec<usize> = pair.passes().collect();
-            let even = 1.0 / passes.len().max(1) as f64;
-            Thought {
-                classes: guess(self.variables, pair, classes),
-                passes: passes.into_iter().map(|pass| (pass, even)).collect(),
+        let thought = |pair: Observed<'_>, line: &mut Line| {
+            line.fill(0.0);
+            let guess = guess(self.variables, pair, classes);
+            for class in Class::ALL {
+                if let Some(column) = column(class) {
+                    line[column] = guess[class as usize];
+                }
             }
+            let even = guess[Class::Unrelated as usize] / pair.passes().count().max(1) as f64;
+            pair.passes()
+                .for_each(|pass| line[column_of_pass(pass)] = even);
         };
         self.maximise(&self.count(thought), classes)
     }
@@ -149,11 +159,12 @@ impl<'a> Fit<'a> {
         with
     }
 
-    fn fit(&self, start: Mixture, classes: Classes) -> Mixture {
+    /// Fits a model of these classes from another.
+    pub(super) fn fit(&self, start: Mixture, classes: Classes) -> Mixture {
         let mut model = start;
         let mut before = 0.0;
         for round in 1..=MAX_ROUNDS {
-            let counts = self.count(|pair| self.thought(&model, pair, classes));
+            let counts = self.expect(&model, classes);
             model = self.maximise(&counts, classes);
             let matches = model.report.expected_matches;
             model.report.rounds = round;
@@ -166,40 +177,42 @@ impl<'a> Fit<'a> {
         model
     }
 
-    /// What a pair is thought to be under `model`. Where there are households, those who are surely two people
-    /// teach nothing about what one person's records look like: there are so many more brothers and sisters than
-    /// records of one person that the fit would sooner or later take them for the matches.
-    fn thought(&self, model: &Mixture, pair: Observed<'_>, classes: Classes) -> Thought {
-        let mut joint = model.log_joint(pair);
-        if classes.household && self.apart.holds(pair.levels) {
-            joint[Class::Match as usize] = f64::NEG_INFINITY;
-        }
-        Thought::of(model, pair, joint)
+    /// What all pairs are thought to be under `model`, counted. Where there are households, those who are surely two
+    /// people teach nothing about what one person's records look like: there are so many more brothers and sisters
+    /// than records of one person that the fit would sooner or later take them for the matches.
+    fn expect(&self, model: &Mixture, classes: Classes) -> Counts<'_> {
+        let sheet = Sheet::of(model);
+        self.count(|pair, line| {
+            let may = !classes.household || !self.apart.holds(pair.levels);
+            sheet.responsibilities(pair, may, line);
+        })
     }
 
-    fn count(&self, thought: impl Fn(Observed<'_>) -> Thought + Sync) -> Counts {
+    /// Counts all pairs by what `thought` writes of each.
+    fn count(&self, thought: impl Fn(Observed<'_>, &mut Line) + Sync) -> Counts<'_> {
         let patterns = &self.seen.patterns;
         let part = patterns.len().div_ceil(PARTS).max(1);
         let count = |start: usize| {
-            let mut counts = self.no_counts();
+            let (mut counts, mut line) = (self.no_counts(), [0.0; MAX_WIDTH]);
             for number in start..(start + part).min(patterns.len()) {
                 let pattern = patterns.get(number);
-                counts.add(self.variables, pattern, &thought(pattern));
+                thought(pattern, &mut line);
+                counts.add(pattern, &mut line);
             }
             counts
         };
         let starts = (0..patterns.len()).into_par_iter().step_by(part);
-        let parts: Vec<Counts> = starts.map(count).collect();
+        let parts: Vec<Counts<'_>> = starts.map(count).collect();
         let mut all = self.no_counts();
         parts.iter().for_each(|part| all.join(part));
         all
     }
 
-    fn no_counts(&self) -> Counts {
-        Counts::none(self.variables, self.seen.asked.len(), self.candidates.len())
+    fn no_counts(&self) -> Counts<'_> {
+        Counts::none(&self.grid, self.seen.asked.len(), self.candidates.len())
     }
 
-    fn maximise(&self, counts: &Counts, classes: Classes) -> Mixture {
+    fn maximise(&self, counts: &Counts<'_>, classes: Classes) -> Mixture {
         let priors = counts
             .strata
             .iter()
@@ -208,9 +221,9 @@ impl<'a> Fit<'a> {
         let parties = self.parties;
         let within = |party: usize| counts.strata[party * parties + party][0];
         Mixture {
-            matches: self.tables(&counts.matches),
-            household: self.tables(&counts.household),
-            kin: self.tables(&counts.kin),
+            matches: self.tables(counts, Class::Match),
+            household: self.tables(counts, Class::Household),
+            kin: self.tables(counts, Class::Kin),
             twins_like: self.variables.0.iter().map(twins_like).collect(),
             strangers: self.components(counts),
             log_priors: priors.collect(),
@@ -223,16 +236,16 @@ impl<'a> Fit<'a> {
         }
     }
 
-    fn tables(&self, counts: &LevelCounts) -> Vec<LevelTable> {
-        let variables = self.variables.0.iter().zip(counts);
-        variables
-            .map(|(variable, counts)| LevelTable::estimate(variable, counts))
-            .collect()
+    fn tables(&self, counts: &Counts<'_>, class: Class) -> Vec<LevelTable> {
+        let table = |(place, variable): (usize, &Variable)| {
+            LevelTable::estimate(variable, &counts.of_class(class, place, variable))
+        };
+        self.variables.0.iter().enumerate().map(table).collect()
     }
 
     /// One component a pass: what the pass asks for is estimated, all else is as the calibration
     /// has it, or as it is over all passes that do not ask for it.
-    fn components(&self, counts: &Counts) -> Vec<Component> {
+    fn components(&self, counts: &Counts<'_>) -> Vec<Component> {
         let free: Vec<LevelTable> = (0..self.variables.len())
             .map(|variable| self.free_table(variable, counts))
             .collect();
@@ -245,11 +258,11 @@ impl<'a> Fit<'a> {
                     if self.seen.asked[pass][variable].is_empty() {
                         return free[variable].clone();
                     }
-                    let counts = &counts.strangers[pass][variable];
+                    let counts = counts.of_strangers(pass, variable);
                     let own = &self.variables.0[variable];
                     match &self.expected[pass][variable] {
-                        Some(expected) => LevelTable::towards(own, counts, expected),
-                        None => LevelTable::estimate(own, counts),
+                        Some(expected) => LevelTable::towards(own, &counts, expected),
+                        None => LevelTable::estimate(own, &counts),
                     }
                 })
                 .collect(),
@@ -257,15 +270,15 @@ impl<'a> Fit<'a> {
         (0..counts.shares.len()).map(component).collect()
     }
 
-    fn free_table(&self, variable: usize, counts: &Counts) -> LevelTable {
+    fn free_table(&self, variable: usize, counts: &Counts<'_>) -> LevelTable {
         if let Some(known) = &self.strangers[variable] {
             return known.clone();
         }
         let own = &self.variables.0[variable];
         let mut pooled = vec![0.0; own.level_count()];
-        for (asked, counts) in self.seen.asked.iter().zip(&counts.strangers) {
+        for (pass, asked) in self.seen.asked.iter().enumerate() {
             if asked[variable].is_empty() {
-                let levels = pooled.iter_mut().zip(&counts[variable]);
+                let levels = pooled.iter_mut().zip(counts.of_strangers(pass, variable));
                 levels.for_each(|(sum, count)| *sum += count);
             }
         }

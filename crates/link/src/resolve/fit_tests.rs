@@ -2,7 +2,9 @@
 
 use model::{Layout, LinkageSchema};
 
+use super::super::explain::millibits;
 use super::super::levels::{NAME_CUTS, Source};
+use super::super::mixture::log_sum;
 use super::super::patterns::{PatternBuilder, Seen, asked};
 use super::super::records::Records;
 use super::super::tests::Chance;
@@ -208,12 +210,33 @@ fn people_who_are_alike_are_not_taken_for_the_same() {
         let strangers: Vec<u16> = strangers.collect();
         let fit = Fit::new(&variables, &records, &seen, &strangers);
         let alone = fit.fit(fit.start(Classes::HOUSEHOLD), Classes::HOUSEHOLD);
-        for (model, least) in [(fit.run(), 0.9), (alone, 0.8)] {
+        for (model, least) in [(fit.run().0, 0.9), (alone, 0.8)] {
             let found = model.report.expected_matches / SAME as f64;
             assert!(
                 (least..1.2).contains(&found),
                 "seed {seed}: {found} of the matches"
             );
+            weighs_as_it_says(&model, &seen);
         }
+    }
+}
+
+/// A sheet must tell of every pattern what the model tells of it.
+fn weighs_as_it_says(model: &Mixture, seen: &Seen) {
+    let (sheet, mut line) = (Sheet::of(model), [0.0; MAX_WIDTH]);
+    for pair in seen.patterns.iter() {
+        let likelihood = |class| model.log_likelihood(class, pair);
+        let weight = millibits(likelihood(Class::Match) - likelihood(Class::Unrelated));
+        let told = sheet.weigh(pair, &mut line);
+        assert_eq!(told.weight_millibits, weight);
+        assert_eq!(told.odds_millibits, model.odds_millibits(pair));
+        let joint = model.joint(pair.stratum, likelihood);
+        let of_pair = sheet.responsibilities(pair, true, &mut line);
+        assert!((of_pair - log_sum(&joint)).abs() < 1e-9);
+        let share = line[column(Class::Match).unwrap()];
+        let odds = libm::exp(joint[Class::Match as usize] - of_pair);
+        assert!((share - odds).abs() < 1e-9 && (line.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+        sheet.responsibilities(pair, false, &mut line);
+        assert_eq!(line[column(Class::Match).unwrap()], 0.0);
     }
 }

@@ -52,13 +52,43 @@ pub(super) struct Join<'a> {
 }
 
 /// The pairs of one bucket, joined.
-#[derive(Default)]
 struct JoinedBucket {
     pairs: Vec<(u32, u32)>,
     /// By pair: its pattern, by a number of this bucket's own.
     pattern_of: Vec<u32>,
-    patterns: PatternBuilder,
+    patterns: Patterns,
     strangers: Vec<u16>,
+}
+
+/// The mean of grades, slot by slot.
+#[derive(Default)]
+pub(super) struct Means {
+    /// By slot: the sum of what is known, and of how many.
+    sums: Vec<(u32, u32)>,
+    means: Vec<u8>,
+}
+
+impl Means {
+    /// The mean grade of every slot over the comparisons of one pair.
+    pub(super) fn of<'g>(&mut self, slots: usize, same: impl Iterator<Item = &'g [u8]>) -> &[u8] {
+        self.sums.clear();
+        self.sums.resize(slots, (0, 0));
+        for grades in same {
+            for ((sum, count), grade) in self.sums.iter_mut().zip(grades) {
+                let known = u32::from(*grade != MISSING);
+                *sum += u32::from(*grade) * known;
+                *count += known;
+            }
+        }
+        self.means.clear();
+        self.means.extend(self.sums.iter().map(|(sum, count)| {
+            let fine = sum * u32::from(FINENESS);
+            (fine + count / 2)
+                .checked_div(*count)
+                .map_or(MISSING, |mean| mean as u8)
+        }));
+        &self.means
+    }
 }
 
 impl Join<'_> {
@@ -73,23 +103,28 @@ impl Join<'_> {
     /// [`ResolveError`] when they cannot be read.
     pub(super) fn run(&self, buckets: Buckets<'_>) -> Result<Joined, ResolveError> {
         let mut buckets = buckets.into_buckets();
-        let mut patterns = PatternBuilder::default();
         let mut pairs = PairsBuilder::new(self.records.list.len());
         let (mut pattern_of, mut strangers) = (Vec::new(), Vec::new());
+        let mut parts = Vec::new();
         while !buckets.is_empty() {
             let next = buckets.len().min(rayon::current_num_threads());
             let next: Vec<Bucket> = buckets.drain(..next).collect();
             let joined = next.into_par_iter().map(|bucket| bucket.read());
             let joined = joined.map(|bucket| Ok(self.join_bucket(&bucket?)));
             for bucket in joined.collect::<io::Result<Vec<_>>>()? {
-                let numbers = patterns.take_in(bucket.patterns);
-                let of = |number: &u32| numbers[*number as usize];
-                pattern_of.extend(bucket.pattern_of.iter().map(of));
                 pairs.extend(&bucket.pairs);
+                pattern_of.extend_from_slice(&bucket.pattern_of);
                 strangers.extend(bucket.strangers);
+                parts.push((bucket.patterns, bucket.pattern_of.len()));
             }
         }
-        let patterns = patterns.finish(&mut pattern_of);
+        let mut rest = pattern_of.as_mut_slice();
+        let parts = parts.into_iter().map(|(patterns, pairs)| {
+            let (own, after) = std::mem::take(&mut rest).split_at_mut(pairs);
+            rest = after;
+            (patterns, own)
+        });
+        let patterns = Patterns::join(parts.collect());
         Ok(Joined {
             pairs: pairs.finish(),
             pattern_of,
@@ -106,7 +141,7 @@ impl Join<'_> {
         &self,
         rows: &Rows<'_>,
         comparisons: &mut dyn Read,
-        buckets: &mut Buckets<'_>,
+        buckets: &Buckets<'_>,
     ) -> Result<(), ResolveError> {
         let form = ComparisonLayout::of(self.layout);
         let mut chunk = Vec::new();
@@ -134,7 +169,7 @@ impl Join<'_> {
         &self,
         rows: &Rows<'_>,
         comparisons: &[u8],
-        buckets: &mut Buckets<'_>,
+        buckets: &Buckets<'_>,
     ) -> Result<(), ResolveError> {
         let form = ComparisonLayout::of(self.layout);
         if !comparisons.len().is_multiple_of(form.row_bytes()) {
@@ -195,49 +230,37 @@ impl Join<'_> {
 
     /// Joins the pairs of a bucket, in the order of their records.
     fn join_bucket(&self, bucket: &[u8]) -> JoinedBucket {
-        let mut met: Vec<&[u8]> = bucket
-            .chunks_exact(MET_HEADER + self.layout.slots.len())
-            .collect();
+        let width = MET_HEADER + self.layout.slots.len();
+        let all = bucket.chunks_exact(width);
+        let mut met: Vec<(u64, u32)> = all.map(records_of).zip(0..).collect();
         // Within a pair the order does not matter: a mean of integers does not depend on it.
-        met.sort_unstable_by_key(|met| records_of(met));
+        met.sort_unstable();
+        let of = |(_, place): &(u64, u32)| &bucket[*place as usize * width..][..width];
         let calibration = 1u64 << self.schema.passes.len();
-        let mut joined = JoinedBucket::default();
-        let (mut grades, mut levels) = (Vec::new(), Vec::new());
-        for same in met.chunk_by(|a, b| records_of(a) == records_of(b)) {
-            let of_pair = same.iter().map(|met| &met[MET_HEADER..]);
-            self.mean(&of_pair.collect::<Vec<_>>(), &mut grades);
-            self.levels(&grades, &mut levels);
-            let passes = same.iter().map(|met| 1u64 << met[MET_HEADER - 1]);
+        let (mut pairs, mut pattern_of, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut patterns = PatternBuilder::default();
+        let (mut means, mut levels) = (Means::default(), Vec::new());
+        for same in met.chunk_by(|a, b| a.0 == b.0) {
+            let grades = same.iter().map(|met| &of(met)[MET_HEADER..]);
+            self.levels(means.of(self.layout.slots.len(), grades), &mut levels);
+            let passes = same.iter().map(|met| 1u64 << of(met)[MET_HEADER - 1]);
             let passes = passes.fold(0, |all, one| all | one);
             // Two records that met in a pass too need not be strangers.
             if passes == calibration {
-                joined.strangers.extend_from_slice(&levels);
+                strangers.extend_from_slice(&levels);
                 continue;
             }
-            let records = records_of(same[0]);
+            let records = ((same[0].0 >> 32) as u32, same[0].0 as u32);
             let stratum = self.records.stratum(records);
-            let patterns = &mut joined.patterns;
-            let pattern = patterns.number(stratum, passes & !calibration, &levels);
-            joined.pairs.push(records);
-            joined.pattern_of.push(pattern);
+            pattern_of.push(patterns.number(stratum, passes & !calibration, &levels));
+            pairs.push(records);
         }
-        joined
-    }
-
-    /// The mean grade of every slot over the comparisons of one pair.
-    pub(super) fn mean(&self, same: &[&[u8]], grades: &mut Vec<u8>) {
-        grades.clear();
-        grades.extend((0..self.layout.slots.len()).map(|slot| {
-            let known = same.iter().map(|grades| grades[slot]);
-            let known = known.filter(|grade| *grade != MISSING);
-            let (sum, count) = known.fold((0u32, 0u32), |(sum, count), grade| {
-                (sum + u32::from(grade), count + 1)
-            });
-            let fine = sum * u32::from(FINENESS);
-            (fine + count / 2)
-                .checked_div(count)
-                .map_or(MISSING, |mean| mean as u8)
-        }));
+        JoinedBucket {
+            patterns: patterns.finish(&mut pattern_of),
+            pairs,
+            pattern_of,
+            strangers,
+        }
     }
 
     /// The level of every variable; of whole records, the one grade as it is.
@@ -255,14 +278,14 @@ impl Join<'_> {
     }
 }
 
-fn push_all(sorted: &[Vec<u8>], buckets: &mut Buckets<'_>) -> io::Result<()> {
+fn push_all(sorted: &[Vec<u8>], buckets: &Buckets<'_>) -> io::Result<()> {
     let mut sorted = sorted.iter().enumerate();
     sorted.try_for_each(|(bucket, bytes)| buckets.push(bucket, &[bytes]))
 }
 
-fn records_of(met: &[u8]) -> (u32, u32) {
-    let number = |start: usize| {
-        u32::from_be_bytes([met[start], met[start + 1], met[start + 2], met[start + 3]])
-    };
-    (number(0), number(4))
+/// The two records of a comparison, as one number that sorts as they do.
+fn records_of(met: &[u8]) -> u64 {
+    met.iter()
+        .take(8)
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

@@ -21,7 +21,14 @@ use super::levels::{UNKNOWN, Variables};
 use super::patterns::{Observed, Patterns, Seen};
 use super::records::Records;
 use super::scored::PatternWeight;
+use super::sheet::{MAX_WIDTH, Sheet};
 use super::table::LevelTable;
+
+/// About the most patterns that classes are chosen by, and a model of them fitted to begin with.
+const PATTERNS_FOR_CHOICE: usize = 50_000;
+/// About the most patterns that the chosen model is fitted to in the end. With more its tables hardly change, and the
+/// time grows.
+const FITTED_PATTERNS: usize = 250_000;
 
 /// How the fit went.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,9 +107,14 @@ impl Mixture {
         seen: &Seen,
         strangers: &[u16],
     ) -> Self {
-        let thinned = seen.for_fit();
-        let seen = thinned.as_ref().unwrap_or(seen);
-        Fit::new(variables, records, seen, strangers).run()
+        let few = seen.thinned(PATTERNS_FOR_CHOICE);
+        let fit = |seen| Fit::new(variables, records, seen, strangers);
+        let (model, classes) = fit(few.as_ref().unwrap_or(seen)).run();
+        if few.is_none() {
+            return model;
+        }
+        let many = seen.thinned(FITTED_PATTERNS);
+        fit(many.as_ref().unwrap_or(seen)).fit(model, classes)
     }
 
     /// The log likelihood of a pair's levels in `class`.
@@ -118,14 +130,16 @@ impl Mixture {
                 log_sum(&parts[..count])
             }
             Class::Twins => known(pair)
-                .map(|(variable, level)| {
-                    let table = match self.twins_like[variable] {
-                        Class::Household => &self.household[variable],
-                        _ => &self.matches[variable],
-                    };
-                    table.log[level]
-                })
+                .map(|(variable, level)| self.twins(variable).log[level])
                 .sum(),
+        }
+    }
+
+    /// The table of twins for `variable`.
+    pub(super) fn twins(&self, variable: usize) -> &LevelTable {
+        match self.twins_like[variable] {
+            Class::Household => &self.household[variable],
+            _ => &self.matches[variable],
         }
     }
 
@@ -137,32 +151,33 @@ impl Mixture {
         })
     }
 
-    pub(super) fn log_joint(&self, pair: Observed<'_>) -> [f64; CLASSES] {
-        let priors = &self.log_priors[usize::from(pair.stratum)];
+    /// By class: the log of how likely it is that a pair of `stratum` is of it and looks as it does.
+    pub(super) fn joint(
+        &self,
+        stratum: u16,
+        log_likelihood: impl Fn(Class) -> f64,
+    ) -> [f64; CLASSES] {
+        let priors = &self.log_priors[usize::from(stratum)];
         Class::ALL.map(|class| match priors[class as usize] {
             f64::NEG_INFINITY => f64::NEG_INFINITY,
-            prior => prior + self.log_likelihood(class, pair),
+            prior => prior + log_likelihood(class),
         })
     }
 
     /// Weights and posterior odds of all patterns, in their order.
     pub(super) fn weigh(&self, patterns: &Patterns) -> Vec<PatternWeight> {
-        let weigh = |number| {
-            let pattern: Observed<'_> = patterns.get(number);
-            let weight = self.log_likelihood(Class::Match, pattern)
-                - self.log_likelihood(Class::Unrelated, pattern);
-            PatternWeight {
-                weight_millibits: millibits(weight),
-                odds_millibits: self.odds_millibits(pattern),
-                passes: pattern.met_in(),
-            }
-        };
+        let sheet = Sheet::of(self);
+        let weigh = |number| sheet.weigh(patterns.get(number), &mut [0.0; MAX_WIDTH]);
         (0..patterns.len()).into_par_iter().map(weigh).collect()
     }
 
     /// log2 of the posterior odds of a match, in thousandths.
     pub(super) fn odds_millibits(&self, pair: Observed<'_>) -> i32 {
-        let joint = self.log_joint(pair);
+        Self::odds_of(&self.joint(pair.stratum, |class| self.log_likelihood(class, pair)))
+    }
+
+    /// The same for a pair of which [`Mixture::joint`] is known.
+    pub(super) fn odds_of(joint: &[f64; CLASSES]) -> i32 {
         millibits(joint[Class::Match as usize] - log_sum(&joint[1..]))
     }
 

@@ -18,6 +18,7 @@ mod patterns;
 mod records;
 mod review;
 mod scored;
+mod sheet;
 mod table;
 mod whole_record;
 
@@ -160,7 +161,7 @@ pub fn resolve(
     progress: &dyn Progress,
 ) -> Result<Resolution, ResolveError> {
     progress.stage("join passes", 0);
-    let mut resolver = Resolver::new(schema, layout, sets, scratch)?;
+    let resolver = Resolver::new(schema, layout, sets, scratch)?;
     resolver.take_all(comparisons)?;
     resolver.finish(decisions, progress)
 }
@@ -202,27 +203,17 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn take_all(&mut self, comparisons: &mut dyn Read) -> Result<(), ResolveError> {
-        let mut buckets = std::mem::replace(&mut self.buckets, Join::buckets(self.scratch));
-        self.join()
-            .sort_all(&self.rows, comparisons, &mut buckets)?;
-        self.buckets = buckets;
-        Ok(())
+    fn take_all(&self, comparisons: &mut dyn Read) -> Result<(), ResolveError> {
+        let join = self.join();
+        join.sort_all(&self.rows, comparisons, &self.buckets)
     }
 
-    /// Takes the next comparisons, whole ones.
+    /// Takes some comparisons, whole ones, in whatever order they come and on whichever threads.
     ///
     /// # Errors
     /// [`ResolveError`] when they and the handle maps do not belong together, or the disk fails.
-    pub fn take(&mut self, comparisons: &[u8]) -> Result<(), ResolveError> {
-        let join = Join {
-            schema: self.schema,
-            layout: self.layout,
-            variables: &self.variables,
-            records: &self.records,
-            mirrored: &self.mirrored,
-        };
-        join.sort(&self.rows, comparisons, &mut self.buckets)
+    pub fn take(&self, comparisons: &[u8]) -> Result<(), ResolveError> {
+        self.join().sort(&self.rows, comparisons, &self.buckets)
     }
 
     /// Joins the passes, fits the model, and forms links and clusters. `decisions` of earlier reviews are

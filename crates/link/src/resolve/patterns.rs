@@ -6,11 +6,9 @@ use std::collections::HashMap;
 
 use model::schema::{BlockComponent, BlockForm, Pass};
 use model::{Layout, LinkageSchema};
+use rayon::prelude::*;
 
 use super::levels::Variables;
-
-/// About the most patterns that a fit looks at.
-const FITTED_PATTERNS: usize = 250_000;
 
 /// All patterns that occur, in order of their parts.
 pub(super) struct Patterns {
@@ -34,10 +32,10 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// As much of it as a fit needs: with more patterns its tables hardly change, and its time grows.
-    pub(super) fn for_fit(&self) -> Option<Self> {
+    /// The same with about `most` patterns that stand for all; none when there are no more.
+    pub(super) fn thinned(&self, most: usize) -> Option<Self> {
         Some(Self {
-            patterns: self.patterns.thinned(FITTED_PATTERNS)?,
+            patterns: self.patterns.thinned(most)?,
             asked: self.asked.clone(),
         })
     }
@@ -78,32 +76,47 @@ impl Patterns {
         }
     }
 
-    /// About `most` of them that stand for all, none when there are no more than that. Patterns of several pairs
-    /// stay; of those that one pair alone has, every so many-th stays and counts for the ones left out (Horvitz and
-    /// Thompson, 1952). As patterns are ordered, each stratum and pass keeps its share.
+    /// About `most` of them that stand for all, none when there are no more than that: a systematic sample with
+    /// probability proportional to size (Madow, 1949). A pattern of many pairs stays with its pairs, of the others
+    /// some stay and count for those left out. As patterns are ordered, each stratum and pass keeps its share.
     fn thinned(&self, most: usize) -> Option<Self> {
         if self.len() <= most {
             return None;
         }
-        let alone = self.counts.iter().filter(|count| **count == 1).count();
-        let room = most.saturating_sub(self.len() - alone).max(most / 4);
-        let step = alone.div_ceil(room).max(1);
-        let mut met = 0;
-        let mut thinned = Self::empty(self.width);
+        let step = self.step(most);
+        let (mut thinned, mut sum) = (Self::empty(self.width), 0);
         for pattern in self.iter() {
-            let pairs = match pattern.pairs {
-                1 => {
-                    met += 1;
-                    if met % step != 0 {
-                        continue;
-                    }
-                    step as u64
-                }
-                several => several,
-            };
-            thinned.push(pattern, pairs);
+            if pattern.pairs >= step {
+                thinned.push(pattern, pattern.pairs);
+                continue;
+            }
+            let before = sum / step;
+            sum += pattern.pairs;
+            if sum / step > before {
+                thinned.push(pattern, step);
+            }
         }
         Some(thinned)
+    }
+
+    /// The pairs that one pattern stands for, at least, when about `most` patterns stand for all.
+    fn step(&self, most: usize) -> u64 {
+        let stay = |step: u64| -> u64 {
+            let (large, small) = self
+                .counts
+                .iter()
+                .partition::<Vec<u64>, _>(|pairs| **pairs >= step);
+            large.len() as u64 + small.into_iter().sum::<u64>() / step
+        };
+        let (mut low, mut high) = (1, self.counts.iter().sum::<u64>().max(1));
+        while low < high {
+            let step = (low + high) / 2;
+            match stay(step) <= most as u64 {
+                true => high = step,
+                false => low = step + 1,
+            }
+        }
+        low
     }
 
     fn empty(width: usize) -> Self {
@@ -153,34 +166,34 @@ pub(super) fn asked(
 pub(super) struct PatternBuilder {
     numbers: HashMap<Key, u32>,
     counts: Vec<u64>,
+    /// The key that is being looked up.
+    asked: Vec<u16>,
 }
 
-/// Ordered as patterns are.
-type Key = (u16, u64, Box<[u16]>);
+/// The parts of a pattern one after the other, in the order that patterns have.
+type Key = Box<[u16]>;
+
+/// Places of a key before the levels: whose the records are, and four for the passes met in.
+const KEY_HEADER: usize = 5;
 
 impl PatternBuilder {
     /// The number of a pattern, for now, and one more pair that has it.
     pub(super) fn number(&mut self, stratum: u16, passes: u64, levels: &[u16]) -> u32 {
-        self.add((stratum, passes, levels.into()), 1)
-    }
-
-    /// Takes the patterns of another builder in. Returns, by their numbers there, their numbers here.
-    pub(super) fn take_in(&mut self, other: Self) -> Vec<u32> {
-        let mut numbers = vec![0; other.counts.len()];
-        for (key, number) in other.numbers {
-            let number = number as usize;
-            numbers[number] = self.add(key, other.counts[number]);
-        }
-        numbers
-    }
-
-    fn add(&mut self, pattern: Key, pairs: u64) -> u32 {
-        let next = self.counts.len() as u32;
-        let number = *self.numbers.entry(pattern).or_insert(next);
-        if number == next {
-            self.counts.push(0);
-        }
-        self.counts[number as usize] += pairs;
+        self.asked.clear();
+        self.asked.push(stratum);
+        let word = |at: u32| (passes >> (48 - 16 * at)) as u16;
+        self.asked.extend((0..4).map(word));
+        self.asked.extend_from_slice(levels);
+        let number = match self.numbers.get(self.asked.as_slice()) {
+            Some(number) => *number,
+            None => {
+                let next = self.counts.len() as u32;
+                self.numbers.insert(self.asked.as_slice().into(), next);
+                self.counts.push(0);
+                next
+            }
+        };
+        self.counts[number as usize] += 1;
         number
     }
 
@@ -189,26 +202,63 @@ impl PatternBuilder {
     pub(super) fn finish(self, pattern_of: &mut [u32]) -> Patterns {
         let mut keys: Vec<(Key, u32)> = self.numbers.into_iter().collect();
         keys.sort_unstable();
-        let width = keys.first().map_or(0, |((_, _, levels), _)| levels.len());
+        let width = keys.first().map_or(0, |(key, _)| key.len() - KEY_HEADER);
         let mut renumbered = vec![0; keys.len()];
-        let mut patterns = Patterns {
-            strata: Vec::with_capacity(keys.len()),
-            passes: Vec::with_capacity(keys.len()),
-            counts: Vec::with_capacity(keys.len()),
-            levels: Vec::with_capacity(keys.len() * width),
-            width,
-        };
-        for (number, ((stratum, passes, levels), before)) in (0..).zip(keys) {
+        let mut patterns = Patterns::empty(width);
+        for (number, (key, before)) in (0..).zip(keys) {
             renumbered[before as usize] = number;
-            patterns.strata.push(stratum);
+            let (header, levels) = key.split_at(KEY_HEADER);
+            let passes = header[1..].iter();
+            let passes = passes.fold(0, |all, word| all << 16 | u64::from(*word));
+            patterns.strata.push(header[0]);
             patterns.passes.push(passes);
             patterns.counts.push(self.counts[before as usize]);
-            patterns.levels.extend_from_slice(&levels);
+            patterns.levels.extend_from_slice(levels);
         }
-        for pattern in pattern_of {
-            *pattern = renumbered[*pattern as usize];
-        }
+        renumber(pattern_of, &renumbered);
         patterns
+    }
+}
+
+/// Puts the new number in the place of each one that was.
+fn renumber(numbers: &mut [u32], renumbered: &[u32]) {
+    for number in numbers {
+        *number = renumbered[*number as usize];
+    }
+}
+
+impl Patterns {
+    /// Those of all `parts` in one order, each part with the patterns of its pairs, which are renumbered.
+    pub(super) fn join(mut parts: Vec<(Self, &mut [u32])>) -> Self {
+        let mut keys: Vec<(u32, u32)> = (0..)
+            .zip(&parts)
+            .flat_map(|(part, (patterns, _))| {
+                (0..patterns.len() as u32).map(move |own| (part, own))
+            })
+            .collect();
+        let key = |(part, own): (u32, u32)| {
+            let pattern = parts[part as usize].0.get(own as usize);
+            (pattern.stratum, pattern.passes, pattern.levels)
+        };
+        // Every part is in order: a sort that finds what is sorted has little left to do.
+        keys.par_sort_by(|a, b| key(*a).cmp(&key(*b)));
+        let widths = parts.iter().map(|(patterns, _)| patterns.width);
+        let mut all = Self::empty(widths.max().unwrap_or(0));
+        let mut renumbered: Vec<Vec<u32>> =
+            parts.iter().map(|part| vec![0; part.0.len()]).collect();
+        for same in keys.chunk_by(|a, b| key(*a) == key(*b)) {
+            let number = all.len() as u32;
+            let mut pairs = 0;
+            for (part, own) in same {
+                pairs += parts[*part as usize].0.counts[*own as usize];
+                renumbered[*part as usize][*own as usize] = number;
+            }
+            let (part, own) = same[0];
+            all.push(parts[part as usize].0.get(own as usize), pairs);
+        }
+        let parts = parts.par_iter_mut().zip(&renumbered);
+        parts.for_each(|((_, pattern_of), renumbered)| renumber(pattern_of, renumbered));
+        all
     }
 }
 
@@ -246,16 +296,17 @@ mod tests {
             pairs in proptest::collection::vec((0u16..2, 0u64..4, [0u16..3, 0u16..3]), 1..60)
         ) {
             let build = |pairs: &[(u16, u64, [u16; 2])]| {
-                let mut builder = PatternBuilder::default();
-                let mut numbers: Vec<u32> = Vec::new();
+                let mut parts = Vec::new();
                 for part in pairs.chunks(7) {
                     let mut own = PatternBuilder::default();
                     let number = |(stratum, passes, levels): &(u16, u64, [u16; 2])| own.number(*stratum, *passes, levels);
-                    let of_own: Vec<u32> = part.iter().map(number).collect();
-                    let here = builder.take_in(own);
-                    numbers.extend(of_own.iter().map(|number| here[*number as usize]));
+                    let mut numbers: Vec<u32> = part.iter().map(number).collect();
+                    let patterns = own.finish(&mut numbers);
+                    parts.push((patterns, numbers));
                 }
-                let patterns = builder.finish(&mut numbers);
+                let joined = parts.iter_mut().map(|(patterns, numbers)| (std::mem::replace(patterns, Patterns::empty(2)), &mut numbers[..]));
+                let patterns = Patterns::join(joined.collect());
+                let numbers: Vec<u32> = parts.into_iter().flat_map(|(_, numbers)| numbers).collect();
                 (patterns, numbers)
             };
             let (patterns, numbers) = build(&pairs);
@@ -273,19 +324,19 @@ mod tests {
 
         #[test]
         fn thinned_patterns_stand_for_all(
-            alone in 0u16..900, several in proptest::collection::vec(2u64..9, 0..60), most in 40usize..200
+            counts in proptest::collection::vec(prop_oneof![4 => Just(1u64), 2 => 2u64..9, 1 => 9u64..500], 1..900), most in 20usize..200
         ) {
             let mut all = Patterns::empty(1);
-            let (asked, counts) = (vec![0u16; 1], std::iter::repeat_n(1, alone.into()).chain(several.iter().copied()));
-            counts.for_each(|pairs| all.push(Observed::one(0, 1, &asked), pairs));
+            counts.iter().for_each(|pairs| all.push(Observed::one(0, 1, &[0]), *pairs));
             let pairs = |patterns: &Patterns| patterns.counts.iter().sum::<u64>();
             match all.thinned(most) {
                 None => prop_assert!(all.len() <= most),
                 Some(thinned) => {
-                    prop_assert!(all.len() > most && thinned.len() <= most.max(several.len() + most / 4));
-                    // At most one step of patterns is not counted for.
-                    let step = u64::from(alone).div_ceil(most as u64 / 4).max(1);
-                    prop_assert!(pairs(&all) - pairs(&thinned) < step);
+                    prop_assert!(all.len() > most && thinned.len() <= most && thinned.len() * 2 >= most);
+                    // At most one pattern too many or too few is counted for.
+                    prop_assert!(pairs(&all).abs_diff(pairs(&thinned)) <= all.step(most));
+                    let several = |patterns: &Patterns| patterns.counts.iter().filter(|pairs| **pairs > all.step(most)).count();
+                    prop_assert_eq!(several(&all), several(&thinned));
                 }
             }
         }

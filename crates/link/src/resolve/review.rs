@@ -101,15 +101,13 @@ impl Decisions {
         let open = |pair: &ScoredPair| {
             pair.odds_millibits.abs() <= REVIEW_BAND && !self.by_pair.contains_key(&pair.pair)
         };
-        let mut queue: Vec<usize> = (0..scored.len())
-            .filter(|place| open(&scored.at(*place)))
-            .collect();
-        queue.sort_by_key(|place| {
-            let pair = scored.at(*place);
-            (pair.odds_millibits.abs(), pair.pair)
-        });
+        let open = scored.iter().enumerate().filter(|(_, pair)| open(pair));
+        let doubt =
+            |(place, pair): (usize, ScoredPair)| (pair.odds_millibits.abs(), pair.pair, place);
+        let mut queue: Vec<_> = open.map(doubt).collect();
+        queue.sort_unstable();
         queue.truncate(MAX_REVIEW);
-        queue
+        queue.into_iter().map(|(.., place)| place).collect()
     }
 }
 

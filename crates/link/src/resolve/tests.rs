@@ -325,8 +325,8 @@ fn turned_pair(turn: bool) -> Vec<u16> {
         mirrored: &mirrored,
     };
     let (rows, scratch) = (Rows::of(&records, &sets), Scratch::in_memory());
-    let mut buckets = Join::buckets(&scratch);
-    join.sort(&rows, &comparisons, &mut buckets).unwrap();
+    let buckets = Join::buckets(&scratch);
+    join.sort(&rows, &comparisons, &buckets).unwrap();
     let joined = join.run(buckets).unwrap();
     joined.patterns.get(0).levels.to_vec()
 }

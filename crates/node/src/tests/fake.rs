@@ -81,6 +81,7 @@ impl Fake {
             intake,
             results,
             board: (role == Role::Resolver).then(|| Arc::new(Silence) as Arc<dyn Board>),
+            handover: None,
             gate: Arc::new(Everyone),
         };
         tokio::spawn(async move {

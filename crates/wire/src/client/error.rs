@@ -39,13 +39,15 @@ pub enum ClientError {
         address: String,
     },
     /// The node's certificate does not say whose it is.
-    #[error("this node's certificate: {0}")]
+    #[error("this program's certificate: {0}")]
     OwnCertificate(#[from] IdentityError),
     /// The node's certificate is over.
-    #[error("this node's certificate has expired; request a new one with `symbolon-node enrol`")]
+    #[error(
+        "this program's certificate has expired; request a new one (a node does with `symbolon-node enrol`)"
+    )]
     OwnCertificateExpired,
     /// The node's certificate does not hold yet.
-    #[error("this node's certificate is not valid yet; check this machine's clock")]
+    #[error("this program's certificate is not valid yet; check this machine's clock")]
     OwnCertificateNotYetValid,
     /// The node's files do not make a TLS identity.
     #[error(

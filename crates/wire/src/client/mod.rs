@@ -1,8 +1,10 @@
-//! The node's side: dials one role of the coordinator and speaks in domain types.
+//! The node's side: dials one role of the coordinator and speaks in domain types. So does the resolver,
+//! where it dials the matcher.
 
 mod board;
 mod collect;
 mod error;
+mod handover;
 mod log;
 mod membership;
 mod retry;
@@ -26,6 +28,7 @@ use crate::proto::{DescribeRequest, RunStatusRequest};
 
 pub use collect::ResultsSink;
 pub use error::ClientError;
+pub use handover::ResolverClient;
 pub use membership::MembershipAnswer;
 pub use retry::Retry;
 
@@ -38,11 +41,11 @@ pub struct Target {
     pub role: Role,
 }
 
-/// What a node shows and trusts.
+/// What a node, or the resolver, shows and trusts when it dials.
 pub struct NodeIdentity {
     /// The project's authority, in PEM: whose certificates roles need.
     pub authority_pem: String,
-    /// The node's certificate, in PEM.
+    /// The dialler's certificate, in PEM.
     pub certificate_pem: String,
     /// Its private key.
     pub key: PrivateKeyPem,
@@ -144,11 +147,20 @@ impl NodeClient {
         limit: Duration,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, ClientError> {
-        match tokio::time::timeout(limit, call).await {
-            Ok(Ok(response)) => Ok(response.into_inner()),
-            Ok(Err(status)) => Err(ClientError::answered(&self.target, &status)),
-            Err(_) => Err(ClientError::silent(&self.target)),
-        }
+        self::call(&self.target, limit, call).await
+    }
+}
+
+/// Makes a call of `target` that has to end within `limit`.
+async fn call<T>(
+    target: &Target,
+    limit: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+) -> Result<T, ClientError> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(response)) => Ok(response.into_inner()),
+        Ok(Err(status)) => Err(ClientError::answered(target, &status)),
+        Err(_) => Err(ClientError::silent(target)),
     }
 }
 
@@ -156,8 +168,13 @@ impl NodeClient {
 /// the other side's TLS.
 fn check_own(identity: &NodeIdentity, clock: &dyn Clock) -> Result<PartyName, ClientError> {
     let party = party_of(&der_of(&identity.certificate_pem)?)?;
+    check_time(identity, clock)?;
+    Ok(party)
+}
+
+fn check_time(identity: &NodeIdentity, clock: &dyn Clock) -> Result<(), ClientError> {
     match CertificateFacts::read(&identity.certificate_pem)?.standing(clock) {
-        Standing::Valid => Ok(party),
+        Standing::Valid => Ok(()),
         Standing::Expired => Err(ClientError::OwnCertificateExpired),
         Standing::NotYet => Err(ClientError::OwnCertificateNotYetValid),
     }

@@ -4,8 +4,9 @@ use model::BatchManifest;
 use prost::Message;
 
 use super::place::MessageError;
-use super::{board, intake, log, results, review};
+use super::{board, handover, intake, log, results, review};
 use crate::board::{Posting, Topic};
+use crate::handover::MatcherRun;
 use crate::history::{LogHead, SeenHead};
 use crate::messages::{
     Description, PartyProgress, ResultsHeader, ResultsRow, RunStatus, UploadState,
@@ -79,10 +80,18 @@ const READERS: [Reader; MESSAGES] = [
     |bytes| one_way(bytes, chunk),
     |bytes| one_way(bytes, results::collect_part),
     |bytes| one_way(bytes, review::review_part),
+    |bytes| both_ways::<proto::StandingResponse, MatcherRun>(bytes, |value| value.into()),
+    |bytes| {
+        one_way(
+            bytes,
+            handover::Wanted::try_from as fn(proto::ComparisonsRequest) -> _,
+        )
+    },
+    |bytes| one_way(bytes, handover::part),
 ];
 
 /// How many messages [`read_any`] knows.
-pub const MESSAGES: usize = 23;
+pub const MESSAGES: usize = 26;
 
 /// Reads `bytes` as the message of this number.
 pub fn read_any(message: usize, bytes: &[u8]) -> Option<Reading> {

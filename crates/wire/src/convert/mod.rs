@@ -4,6 +4,7 @@
 mod any;
 pub(crate) mod board;
 mod common;
+pub(crate) mod handover;
 pub(crate) mod intake;
 pub(crate) mod log;
 mod membership;

@@ -142,3 +142,23 @@ fn a_renewed_certificate_has_another_serial_number() {
     assert_ne!(issue(30), issue(31));
     assert_eq!(issue(30).len(), 16);
 }
+
+#[test]
+fn a_role_that_another_operator_runs_gets_its_certificate_by_a_request() {
+    let request = request_role(Role::Matcher).unwrap();
+    let validity = Validity::days(&NOW, 90);
+    let (authority, pem) = (authority(), &request.request_pem);
+    let issued = authority.issue_role_for(pem, Role::Matcher, validity);
+    let der = identity::der_of(&issued.unwrap()).unwrap();
+    assert_eq!(identity::role_of(&der), Some(Role::Matcher));
+    assert!(party_of(&der).is_err());
+    // Nobody becomes the resolver, or a node, by the matcher's request.
+    let refused = authority.issue_role_for(pem, Role::Resolver, validity);
+    assert!(matches!(refused, Err(PkiError::OtherName { .. })));
+    let refused = authority.issue_node(pem, &party("crvs"), validity);
+    assert!(matches!(refused, Err(PkiError::OtherName { .. })));
+    let node = self::request(&party("crvs")).unwrap().request_pem;
+    let node = authority.issue_node(&node, &party("crvs"), validity);
+    let node = identity::der_of(&node.unwrap()).unwrap();
+    assert_eq!(identity::role_of(&node), None);
+}

@@ -7,6 +7,7 @@ use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
 
 use super::Fault;
 use crate::board::{Posting, Topic};
+use crate::handover::MatcherRun;
 use crate::history::LogHead;
 use crate::membership::MembershipPart;
 use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
@@ -142,6 +143,36 @@ pub trait Board: Send + Sync + 'static {
     fn read(&self, party: &PartyName, topic: Topic) -> Result<Vec<Posting>, Fault>;
 }
 
+/// The matcher's side, and all that the resolver ever asks of it. Called as [`Intake`] is, but with the
+/// resolver's certificate alone; a resolver in the same program calls it too.
+pub trait Handover: Send + Sync + 'static {
+    /// Where `run` stands with the matcher.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the matcher cannot tell.
+    fn standing(&self, run: RunNumber) -> Result<MatcherRun, Fault>;
+
+    /// The bytes of the comparisons with this digest from byte `from` on: at most `limit`, one at least.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `WrongState` when the run has no comparisons, `DigestDiffers` when it has others,
+    /// `BadMessage` when they end before `from`.
+    fn comparisons(
+        &self,
+        run: RunNumber,
+        digest: &Digest,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u8>, Fault>;
+
+    /// Destroys what the matcher keeps of `run`, which people gave up before it was over if
+    /// `is_cancelled`. Says no while the matcher is at work on one. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// A [`Fault`] when something is left.
+    fn end(&self, run: RunNumber, is_cancelled: bool) -> Result<bool, Fault>;
+}
+
 /// Decides whether a certificate still counts, before any call is looked at.
 pub trait Gate: Send + Sync + 'static {
     /// Whether calls under the certificate with this fingerprint are heard.
@@ -149,6 +180,12 @@ pub trait Gate: Send + Sync + 'static {
     /// # Errors
     /// The [`Refusal`] to answer with.
     fn admit(&self, party: &PartyName, certificate: &Digest) -> Result<(), Refusal>;
+
+    /// The same, for the resolver's certificate, under which comparisons are taken.
+    ///
+    /// # Errors
+    /// As for [`Gate::admit`].
+    fn admit_resolver(&self, certificate: &Digest) -> Result<(), Refusal>;
 }
 
 /// Admits every certificate that TLS does.
@@ -157,6 +194,10 @@ pub struct Everyone;
 
 impl Gate for Everyone {
     fn admit(&self, _party: &PartyName, _certificate: &Digest) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn admit_resolver(&self, _certificate: &Digest) -> Result<(), Refusal> {
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 mod board;
 mod contract;
 mod fault;
+mod handover;
 mod intake;
 mod limited;
 mod log;
@@ -23,12 +24,15 @@ use crate::identity::party_of;
 use crate::limits;
 use crate::pki::PrivateKeyPem;
 use crate::proto::board_server::BoardServer;
+use crate::proto::handover_server::HandoverServer;
 use crate::proto::intake_server::IntakeServer;
 use crate::proto::log_server::LogServer;
 use crate::proto::results_server::ResultsServer;
 use crate::status;
 
-pub use contract::{Admission, Board, Everyone, Gate, Intake, Logs, Results, admit_chunk};
+pub use contract::{
+    Admission, Board, Everyone, Gate, Handover, Intake, Logs, Results, admit_chunk,
+};
 pub use fault::Fault;
 
 /// What a role listens with.
@@ -63,6 +67,8 @@ pub struct Services {
     pub results: Option<Arc<dyn Results>>,
     /// Relays documents, where the role does.
     pub board: Option<Arc<dyn Board>>,
+    /// Hands comparisons to the resolver, where that is another program.
+    pub handover: Option<Arc<dyn Handover>>,
     /// Decides whose certificates count.
     pub gate: Arc<dyn Gate>,
 }
@@ -99,6 +105,7 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         intake,
         results,
         board,
+        handover,
         gate,
     } = services;
     let log = LogServer::new(log::Service(Arc::clone(&intake)))
@@ -117,9 +124,17 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
             .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(limits::MAX_BOARD_BYTES)
     });
+    let handover = handover.map(|handover| {
+        HandoverServer::new(handover::Service(handover))
+            .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+            .max_encoding_message_size(limits::MAX_MESSAGE_BYTES)
+    });
     let mut server = transport()
         .tls_config(tls(identity))
         .map_err(|error| ServeError::Identity(status::chain(&error)))?;
+    let watched = Arc::clone(&gate);
+    let by_resolver = move |request: Request<()>| handover::admitted(&*watched, request);
+    let handover = handover.map(|handover| InterceptedService::new(handover, by_resolver));
     let heard = move |request: Request<()>| admitted(&gate, request);
     let results = results.map(|results| InterceptedService::new(results, heard.clone()));
     let log = InterceptedService::new(log, heard.clone());
@@ -128,7 +143,8 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         .add_service(InterceptedService::new(intake, heard))
         .add_service(log)
         .add_optional_service(results)
-        .add_optional_service(board))
+        .add_optional_service(board)
+        .add_optional_service(handover))
 }
 
 /// Holds a call to the gate, before anything of it is read.
@@ -195,11 +211,16 @@ fn caller<T>(request: &Request<T>) -> Result<PartyName, Fault> {
 /// The party the call's certificate names, and the certificate's fingerprint. TLS has checked the
 /// certificate before.
 fn caller_certificate<T>(request: &Request<T>) -> Result<(PartyName, Digest), Fault> {
+    let (der, fingerprint) = certificate(request)?;
+    Ok((party_of(&der).map_err(Refusal::from)?, fingerprint))
+}
+
+/// The caller's certificate in DER, and its fingerprint.
+fn certificate<T>(request: &Request<T>) -> Result<(Vec<u8>, Digest), Fault> {
     let nobody = || Fault::refused(RefusalCode::NotAMember, "the caller shows no certificate");
     let certificates = request.peer_certs().ok_or_else(nobody)?;
     let certificate = certificates.first().ok_or_else(nobody)?;
-    let party = party_of(certificate).map_err(Refusal::from)?;
-    Ok((party, Digest::of(certificate)))
+    Ok((certificate.to_vec(), Digest::of(certificate)))
 }
 
 /// Makes a call on a thread that may block.

@@ -11,13 +11,14 @@ use model::{
 };
 use secret::{Key32, SigningKey};
 
+use crate::handover::{Comparisons, MatcherOutcome, MatcherRun};
 use crate::history::LogHead;
 use crate::messages::*;
 use crate::receipt::Receipt;
 use crate::review::{
     Review, ReviewExplanation, ReviewHeader, ReviewPair, ReviewStep, review_digest,
 };
-use crate::server::{Admission, Fault, Intake, Logs, Results, admit_chunk};
+use crate::server::{Admission, Fault, Handover, Intake, Logs, Results, admit_chunk};
 
 /// The manifest of a batch with this payload.
 pub(crate) fn manifest(party: &str, payload: &[u8], chunk_bytes: u32) -> BatchManifest {
@@ -107,6 +108,10 @@ pub(super) struct State {
     pub(super) told_digest: Option<Digest>,
     /// Pairs for review, the same for every party.
     pub(super) pairs: Vec<ReviewPair>,
+    /// What the resolver may take.
+    pub(super) comparisons: Vec<u8>,
+    /// Runs the resolver had ended.
+    pub(super) ended: Vec<(RunNumber, bool)>,
 }
 
 struct Batch {
@@ -127,6 +132,8 @@ impl Fake {
             rows: Vec::new(),
             told_digest: None,
             pairs: Vec::new(),
+            comparisons: Vec::new(),
+            ended: Vec::new(),
         };
         Self {
             role,
@@ -318,6 +325,51 @@ impl Results for Fake {
             },
             pairs,
         })
+    }
+}
+
+impl Handover for Fake {
+    fn standing(&self, _: RunNumber) -> Result<MatcherRun, Fault> {
+        Ok(matcher_run(&self.state().comparisons))
+    }
+
+    fn comparisons(
+        &self,
+        _: RunNumber,
+        digest: &Digest,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<u8>, Fault> {
+        let bytes = &self.state().comparisons;
+        if *digest != Digest::of(bytes) {
+            return Err(Fault::refused(RefusalCode::DigestDiffers, "other ones"));
+        }
+        match bytes.get(from as usize..) {
+            None | Some([]) => Err(Fault::refused(RefusalCode::BadMessage, "past the end")),
+            Some(left) => Ok(left[..left.len().min(limit)].to_vec()),
+        }
+    }
+
+    fn end(&self, run: RunNumber, is_cancelled: bool) -> Result<bool, Fault> {
+        self.state().ended.push((run, is_cancelled));
+        Ok(true)
+    }
+}
+
+/// A run with these comparisons, one byte each.
+pub(crate) fn matcher_run(comparisons: &[u8]) -> MatcherRun {
+    MatcherRun {
+        project: "census".parse().unwrap(),
+        epoch: Epoch(1),
+        open: RunNumber(1),
+        schema_digest: Digest::of(b"schema"),
+        delivered: vec!["crvs".parse().unwrap()],
+        outcome: MatcherOutcome::Ready(Comparisons {
+            pairs: comparisons.len() as u64,
+            bytes: comparisons.len() as u64,
+            digest: Digest::of(comparisons),
+            handles: vec![Digest::of(b"crvs"), Digest::of(b"id")],
+        }),
     }
 }
 

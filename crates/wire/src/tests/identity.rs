@@ -98,7 +98,7 @@ async fn an_expired_certificate_does_not_get_in() {
 
 /// Mostly TLS's own words arrive; when the connection is torn down faster, only the cut shows,
 /// and its message says what to suspect.
-fn assert_shut_out(error: &ClientError) {
+pub(super) fn assert_shut_out(error: &ClientError) {
     let text = error.to_string();
     match error {
         ClientError::CertificateRejected { .. } | ClientError::Cut { .. } => {

@@ -4,6 +4,7 @@
 mod collecting;
 mod cut;
 pub(crate) mod fake;
+mod handing_over;
 mod identity;
 mod uploading;
 mod world;

@@ -14,7 +14,7 @@ use super::fake::Fake;
 use crate::client::{ClientError, NodeClient, NodeIdentity, Retry, Target};
 use crate::messages::Role;
 use crate::pki::{Authority, Validity, request};
-use crate::server::{Gate, Intake, Results, RoleIdentity, Services, serve};
+use crate::server::{Gate, Handover, Intake, Results, RoleIdentity, Services, serve};
 
 /// A project's authority.
 pub(super) struct World {
@@ -62,7 +62,11 @@ pub(super) fn expired() -> (Validity, At) {
 pub(super) struct Revocable(pub(super) AtomicI64);
 
 impl Gate for Revocable {
-    fn admit(&self, _: &PartyName, _: &Digest) -> Result<(), Refusal> {
+    fn admit(&self, _: &PartyName, certificate: &Digest) -> Result<(), Refusal> {
+        self.admit_resolver(certificate)
+    }
+
+    fn admit_resolver(&self, _: &Digest) -> Result<(), Refusal> {
         match self.0.fetch_sub(1, Ordering::SeqCst) > 0 {
             true => Ok(()),
             false => Err(Refusal::new(RefusalCode::CertificateRevoked, "revoked")),
@@ -92,6 +96,16 @@ impl World {
         }
     }
 
+    /// The identity of a role, issued by this authority.
+    pub(super) fn role(&self, role: Role) -> NodeIdentity {
+        let issued = self.authority.issue_role(role, valid()).unwrap();
+        NodeIdentity {
+            authority_pem: self.authority.certificate_pem().to_owned(),
+            certificate_pem: issued.certificate_pem,
+            key: issued.key,
+        }
+    }
+
     /// A role that listens with the certificate of `certified`.
     pub(super) async fn listen_as(&self, role: Role, certified: Role) -> Listening {
         let issued = self.authority.issue_role(certified, valid()).unwrap();
@@ -106,11 +120,14 @@ impl World {
         let intake: Arc<dyn Intake> = fake.clone();
         let results: Arc<dyn Results> = fake.clone();
         let results = (role == Role::Resolver).then_some(results);
+        let handover: Arc<dyn Handover> = fake.clone();
+        let handover = (role == Role::Matcher).then_some(handover);
         let gate = Arc::new(Revocable(AtomicI64::new(i64::MAX)));
         let services = Services {
             intake,
             results,
             board: None,
+            handover,
             gate: gate.clone(),
         };
         let (stop, stopped) = oneshot::channel();
