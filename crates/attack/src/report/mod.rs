@@ -469,6 +469,31 @@ mod tests {
     }
 
     #[test]
+    fn the_page_tells_which_rows_leave_and_how_many_are_nobodys() {
+        let mut report = report("standard");
+        let before = "Measured before anything leaves";
+        for (leaving, when, which) in [
+            (Leaving::All, before, ">all<"),
+            (Leaving::NotSettled, before, "is not settled yet"),
+            (
+                Leaving::Some {
+                    made: 200,
+                    sent: 150,
+                },
+                "once it was known",
+                "150 of 200, 75.0 %",
+            ),
+        ] {
+            report.upload.leaving = leaving;
+            let page = html(&report);
+            assert!(page.contains(when) && page.contains(which), "{leaving:?}");
+            assert!(page.contains(">none<"));
+        }
+        report.upload.decoys = 50;
+        assert!(html(&report).contains("rows of 50 records of nobody"));
+    }
+
+    #[test]
     fn strong_gives_less_away_than_plain_filters() {
         let (plain, strong) = (report("field-bloom"), report("strong"));
         let named = |report: &Report, place: usize| report.attackers[place].outcome.share();
