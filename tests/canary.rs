@@ -10,13 +10,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use model::agreement::Disclosure;
-use model::{BatchKind, PartyName, RunNumber, Silent, SystemClock};
-use node::{CollectOptions, Node, NodeError};
+use attack::report::{Decision, Leaving};
+use auditor::{Bundle, Finding, Severity, Verdict, fetch, reconcile, report, verify};
+use model::agreement::{DecoyRules, Disclosure, RiskRules};
+use model::{BatchKind, Clock as _, Day, PartyName, RunNumber, Silent, SystemClock};
+use node::{CollectOptions, Node, NodeError, PrepareReport};
 use secret::SeededEntropy;
 use tempfile::TempDir;
 use testkit::canary::{Planted, Search, files_under};
 use testkit::country::{CountrySpec, ErrorLevel, File, generate};
+use testkit::dpos::Terms;
 use testkit::federation::{Addresses, Federation, Member};
 use testkit::tap::{Place, Tap};
 use tracing_subscriber::Layer as _;
@@ -195,6 +198,8 @@ struct World {
     taps: Vec<(String, Tap)>,
     /// Whatever was refused, in words.
     refusals: Vec<String>,
+    /// What each node prepared.
+    prepared: Vec<PrepareReport>,
 }
 
 impl World {
@@ -204,11 +209,18 @@ impl World {
         fs::write(&schema, reviewed_schema()).unwrap();
         let mut entropy = SeededEntropy::new(3);
         let (project, clock) = ("census".parse().unwrap(), Arc::new(SystemClock));
-        let disclosure = Some(Disclosure::default());
+        let terms = Terms {
+            disclosure: Some(Disclosure::default()),
+            decoys: Some(DecoyRules { permille: 250 }),
+            risk: Some(RiskRules {
+                most_named_permille: 1000,
+                people: 100,
+            }),
+            ..Terms::default()
+        };
         let entropy_of = &mut entropy;
         let federation =
-            Federation::start_under(dir.path(), &project, &schema, disclosure, clock, entropy_of)
-                .await;
+            Federation::start_under(dir.path(), &project, &schema, terms, clock, entropy_of).await;
         Self {
             federation: federation.unwrap(),
             dir,
@@ -216,6 +228,7 @@ impl World {
             members: Vec::new(),
             taps: Vec::new(),
             refusals: Vec::new(),
+            prepared: Vec::new(),
         }
     }
 
@@ -305,7 +318,40 @@ impl World {
     async fn prepare_all(&mut self) {
         for member in &self.members {
             let report = member.prepare(&Silent, &mut self.entropy).await.unwrap();
+            assert!(report.decoys > 10, "only {} decoys", report.decoys);
             self.refusals.push(serde_json::to_string(&report).unwrap());
+            self.prepared.push(report);
+        }
+    }
+
+    /// Risk reports of what is prepared, with officers who answer where they say to hold.
+    fn measure_all(&mut self) {
+        let today = Day::of_millis(SystemClock.unix_millis());
+        for (place, member) in self.members.iter().enumerate() {
+            let measured = member.node.measure_risk(&member.registry, &Silent).unwrap();
+            let report = measured.page.with_extension("json");
+            self.refusals.push(fs::read_to_string(&report).unwrap());
+            if measured.report.decision != Decision::Release {
+                let next = &self.members[(place + 1) % self.members.len()];
+                let officers = [member.party.clone(), next.party.clone()];
+                let dpos = self.federation.dpos();
+                dpos.override_risk(&report, &officers, "a rehearsal", today)
+                    .unwrap();
+            }
+        }
+    }
+
+    /// What is measured once it is settled which rows leave is what the outbox holds, decoys and all.
+    fn measure_what_left(&self) {
+        for (member, prepared) in self.members.iter().zip(&self.prepared) {
+            let measured = member.node.measure_risk(&member.registry, &Silent).unwrap();
+            let upload = &measured.report.upload;
+            let Leaving::Some { made, sent } = upload.leaving else {
+                panic!("{:?}", upload.leaving);
+            };
+            assert!(sent < made && upload.decoys as u64 == prepared.decoys);
+            let rows = upload.rows_a_record * (upload.measured + upload.decoys) as f64;
+            assert_eq!(rows.round() as u64, sent - prepared.calibration_rows);
         }
     }
 
@@ -316,8 +362,10 @@ impl World {
         for member in &self.members {
             let wait = Duration::from_secs(60);
             let sent = member.node.upload_within(wait, &Silent).await.unwrap();
-            assert!(sent.disclosed.is_some(), "nothing was chosen");
+            let chosen = sent.disclosed.expect("nothing was chosen");
+            assert!(chosen.sent < chosen.made, "nothing stayed");
         }
+        self.measure_what_left();
         self.federation.approve(&self.members).await.unwrap();
         let options = CollectOptions {
             wait: Duration::from_secs(120),
@@ -332,6 +380,29 @@ impl World {
         }
         assert!(pairs > 0, "nothing was put up for review");
     }
+}
+
+/// What an auditor fetches from everybody and makes of it.
+fn audit(world: &World) -> PathBuf {
+    let dir = world.dir.path().join("auditor");
+    let bundle = Bundle::create(&dir).unwrap();
+    fetch::coordinator(&bundle, world.federation.state().path()).unwrap();
+    for member in &world.members {
+        fetch::node(&bundle, member.node.home().root()).unwrap();
+    }
+    let (verdict, logs) = verify::verify(&bundle, &[]).unwrap();
+    let signed = auditor::papers::check(&bundle, &logs, &[]).unwrap();
+    let all = [verdict.findings(), &signed, &reconcile::reconcile(&logs)].concat();
+    let verdict = Verdict::of(all);
+    // The taps are certificates that no node ever had, one a tap, and that is all that is wrong.
+    let wrong = |finding: &&Finding| finding.severity == Severity::Wrong;
+    let (taps, others): (Vec<_>, Vec<_>) = (verdict.findings().iter().filter(wrong))
+        .partition(|finding| finding.text.contains("by a certificate that"));
+    assert!(others.is_empty(), "{verdict}");
+    assert_eq!(taps.len(), world.taps.len(), "{verdict}");
+    let page = report::page(&verdict, &logs, 1_800_000_000);
+    fs::write(dir.join("report.html"), page).unwrap();
+    dir
 }
 
 /// Everything planted in registries, and the custodians' keys.
@@ -385,11 +456,24 @@ fn found(world: &World, search: &Search, logged: &[u8]) -> BTreeSet<String> {
         assert!(heard.len() > 10, "the tap {line} heard nothing");
         found.extend(heard.iter().flat_map(|said| search.bytes(line, said)));
     }
-    found.extend(search.files(world.federation.state().path()).unwrap());
+    let coordinator = world.federation.state();
+    let held = [
+        coordinator.path().to_owned(),
+        coordinator.role(Role::Matcher).path().to_owned(),
+        coordinator.role(Role::Resolver).path().to_owned(),
+        audit(world),
+    ];
+    for directory in held {
+        let files = files_under(&directory).unwrap();
+        assert!(files.len() > 5, "little in {}", directory.display());
+        found.extend(search.files(&directory).unwrap());
+    }
     for member in &world.members {
         let files = open_files(&member.node);
         for kept in [
             "outbox/run-1/encodings.bin",
+            "outbox/run-1/risk/report.html",
+            "outbox/run-1/risk/left/report.html",
             "vault/run-1.sealed",
             "log/entries",
             "project.json",
@@ -431,6 +515,7 @@ async fn nothing_raw_leaves_a_node() {
         world.provoke_first(place, row, &registry).await;
     }
     world.prepare_all().await;
+    world.measure_all();
     world.provoke_on_the_wire(0).await;
     world.finish_run().await;
     let logged = logged.finish();

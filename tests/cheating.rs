@@ -9,17 +9,19 @@ use audit::{Actor, Event, KeyKind, NoteSigner, SignedLog, TileDir, VerifierKey};
 use secret::SigningKey;
 use secret::key_file::{self, Purpose};
 
-/// Signs as the log of the role in the directory `role` does.
+/// Signs as the log of the role or the node in the directory `role` does.
 pub(crate) fn signer(role: &Path) -> NoteSigner {
     let name = TileDir::new(&role.join("log")).key().unwrap().unwrap().name;
-    let seed = key_file::read(&role.join("log.key"), Purpose::Signing).unwrap();
+    let keys = ["log.key", "keys/log.key"].map(|key| role.join(key));
+    let key = keys.iter().find(|key| key.exists()).unwrap();
+    let seed = key_file::read(key, Purpose::Signing).unwrap();
     let signing = SigningKey::from_seed(&seed);
     let (kind, public) = (KeyKind::Log, signing.public());
     let key = VerifierKey { name, kind, public };
     NoteSigner::new(key, move |message| signing.sign(message))
 }
 
-/// Writes the log of the role in the directory `role` anew: each event as `change` has it, signed.
+/// Writes the log of the role or the node in the directory `role` anew: each event as `change` has it, signed.
 pub(crate) fn rewrite(role: &Path, mut change: impl FnMut(u64, Event) -> Option<Event>) {
     let log = role.join("log");
     let signer = Arc::new(signer(role));

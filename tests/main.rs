@@ -42,4 +42,6 @@ mod samples;
 #[cfg(test)]
 mod setting;
 #[cfg(test)]
+mod sizes;
+#[cfg(test)]
 mod workbench;

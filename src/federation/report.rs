@@ -24,6 +24,10 @@ pub(crate) fn print(federated: &Federated) -> anyhow::Result<()> {
         "What share of people attackers would name, measured before anything left (limit 10 %)",
     );
     println!("{}", risk::attackers(&federated.members));
+    heading("What left: only rows that can meet another registry's, with decoys among them");
+    println!("{}", risk::left(&federated.members));
+    heading("The same attackers on what left, and how many of their sure claims are right");
+    println!("{}", risk::after(&federated.members));
     println!("{}", risk::always(&federated.members));
     heading("Who received what, and what it could read in it");
     println!("{}", views(federated));

@@ -74,6 +74,50 @@ pub(super) fn attackers(members: &[MemberResult]) -> Table {
     table
 }
 
+/// The same attackers on what left once it was settled which rows can meet another registry's.
+pub(super) fn after(members: &[MemberResult]) -> Table {
+    let first = members.first().map(|member| &member.left.report.attackers);
+    let names = first.into_iter().flatten().map(|one| one.name.as_str());
+    let header: Vec<&str> = ["node"].into_iter().chain(names).collect();
+    let mut table = table(&header);
+    for member in members {
+        let named = member.left.report.attackers.iter().map(|one| {
+            let right = one.outcome.sure.precision();
+            let right = right.map_or("-".to_owned(), |right| format!("{:.0} %", right * 100.0));
+            format!("{:.1} % ({right})", one.outcome.share() * 100.0)
+        });
+        table.add_row(std::iter::once(member.party.to_string()).chain(named));
+    }
+    table
+}
+
+/// What of each registry left its node, and what stayed.
+pub(super) fn left(members: &[MemberResult]) -> Table {
+    let mut table = table(&[
+        "node",
+        "rows made",
+        "decoys",
+        "rows that left",
+        "share",
+        "records of which nothing left",
+    ]);
+    for member in members {
+        let Some(sent) = member.uploaded.disclosed else {
+            continue;
+        };
+        let share = 100.0 * sent.sent as f64 / sent.made.max(1) as f64;
+        table.add_row([
+            member.party.to_string(),
+            sent.made.to_string(),
+            member.prepared.decoys.to_string(),
+            sent.sent.to_string(),
+            format!("{share:.1} %"),
+            sent.records_kept.to_string(),
+        ]);
+    }
+    table
+}
+
 /// What is so whatever was measured.
 pub(super) fn always(members: &[MemberResult]) -> String {
     let report = members.first().map(|member| &member.risk.summary.report);

@@ -10,7 +10,7 @@ use model::agreement::{DecoyRules, Disclosure, RiskRules};
 use model::{
     Epoch, LinkageSchema, PartyName, Progress, RecordHandle, RunNumber, Silent, SystemClock,
 };
-use node::{CollectOptions, CollectSummary, PrepareReport, UploadSummary};
+use node::{CollectOptions, CollectSummary, PrepareReport, RiskSummary, UploadSummary};
 use records::ColumnPlan;
 use secret::SystemEntropy;
 use service::Stopwatch;
@@ -42,6 +42,8 @@ pub(crate) struct MemberResult {
     pub(crate) title: String,
     pub(crate) prepared: PrepareReport,
     pub(crate) risk: Risk,
+    /// The same measured of the rows that left, once it was settled which.
+    pub(crate) left: RiskSummary,
     pub(crate) uploaded: UploadSummary,
     pub(crate) collected: CollectSummary,
 }
@@ -170,6 +172,15 @@ async fn federate(
         took: watch.elapsed(),
     });
     let watch = Stopwatch::start();
+    let left: Result<Vec<RiskSummary>, _> = (members.iter())
+        .map(|member| member.node.measure_risk(&member.registry, progress))
+        .collect();
+    let left = left?;
+    stages.push(Stage {
+        name: "measure the risk of what left",
+        took: watch.elapsed(),
+    });
+    let watch = Stopwatch::start();
     federation.approve(&members).await?;
     let mut collected = Vec::new();
     for member in &members {
@@ -188,14 +199,15 @@ async fn federate(
     let audited = timed(&mut stages, "audit, and link again", || {
         audited::audit(dir, &members, &SystemClock)
     })?;
-    let results = members.iter().zip(prepared).zip(risks);
+    let results = members.iter().zip(prepared).zip(risks).zip(left);
     let results = results.zip(uploaded).zip(collected);
     let members = results.map(
-        |((((member, prepared), risk), uploaded), collected)| MemberResult {
+        |(((((member, prepared), risk), left), uploaded), collected)| MemberResult {
             party: member.party.clone(),
             title: title(schema, &member.party),
             prepared,
             risk,
+            left,
             uploaded,
             collected,
         },

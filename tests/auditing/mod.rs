@@ -5,6 +5,7 @@
 mod linkage;
 mod logs;
 mod papers;
+mod risk;
 
 use std::fs;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use model::{Digest, Silent, SystemClock};
 use node::CollectOptions;
 use secret::SeededEntropy;
 use tempfile::TempDir;
+use testkit::dpos::Terms;
 use testkit::federation::{Federation, Member};
 use wire::Role;
 
@@ -35,17 +37,24 @@ struct World {
 impl World {
     /// Both nodes are ready to upload.
     async fn ready() -> Self {
+        Self::ready_under(Terms::default(), &registry(RECORDS)).await
+    }
+
+    /// As [`World::ready`], under an agreement with these terms, and with this registry at both nodes.
+    async fn ready_under(terms: Terms, registry: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let schema = dir.path().join("two.toml");
         fs::write(&schema, SCHEMA).unwrap();
         let mut entropy = SeededEntropy::new(1);
         let (project, clock) = ("census".parse().unwrap(), Arc::new(SystemClock));
-        let federation = Federation::start(dir.path(), &project, &schema, clock, &mut entropy);
+        let entropy_of = &mut entropy;
+        let federation =
+            Federation::start_under(dir.path(), &project, &schema, terms, clock, entropy_of);
         let federation = federation.await.unwrap();
         let mut members = Vec::new();
         for party in ["crvs", "sr"] {
             let path = dir.path().join(format!("{party}.csv"));
-            fs::write(&path, registry(RECORDS)).unwrap();
+            fs::write(&path, registry).unwrap();
             let (party, addresses) = (party.parse().unwrap(), federation.addresses());
             let member = federation
                 .join(&party, &path, addresses, &mut entropy)
@@ -62,9 +71,18 @@ impl World {
 
     /// After a whole run; nothing runs any more.
     async fn done() -> Done {
-        let world = Self::ready().await;
+        Self::ready().await.finished().await
+    }
+
+    /// Uploads, and all that follows.
+    async fn finished(self) -> Done {
+        let world = self;
         for member in &world.members {
             member.node.upload(&Silent).await.unwrap();
+        }
+        for member in &world.members {
+            let wait = Duration::from_secs(120);
+            member.node.upload_within(wait, &Silent).await.unwrap();
         }
         world.federation.approve(&world.members).await.unwrap();
         for member in &world.members {

@@ -81,21 +81,91 @@ fn attacks_tell_the_same_on_any_number_of_threads() {
         ]);
         assert_eq!(ran.code, Some(0), "{}", ran.err);
         let mut told: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-        for one in told["attacks"].as_array_mut().unwrap() {
+        let attacks = &mut told["profiles"][0]["attacks"];
+        for one in attacks.as_array_mut().unwrap() {
             one.as_object_mut().unwrap().remove("seconds").unwrap();
         }
         told
     };
     let one = told("1");
     assert_eq!(one, told("3"));
-    assert_eq!(one["profile"], "record-clk");
+    assert_eq!(one["profiles"][0]["profile"], "record-clk");
     let unknown = attack(&["--profile", "compat", "--only", "ef"]);
     assert_told(
         "an attack the profile does not have",
         &unknown,
         FAILED,
-        &["no attack `EF`"],
+        &["no attack `ef`"],
     );
+}
+
+#[test]
+fn attacks_see_what_leaves_and_tell_how_much_that_is() {
+    let sample = workspace().join("examples/four-registries");
+    let files = ["crvs", "sr", "ibr"].map(|party| {
+        format!(
+            "{party}={}",
+            sample.join(format!("{party}.csv.gz")).display()
+        )
+    });
+    let files = files.join(",");
+    let told = |arguments: &[&str]| -> serde_json::Value {
+        let ran = attack(&[&["--only", "ef", "--holds", "copy", "--json"], arguments].concat());
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        serde_json::from_str(&ran.out).unwrap()
+    };
+    let all = told(&["--profile", "strong"]);
+    let less = told(&[
+        "--profile",
+        "strong",
+        "--decoys",
+        "profile",
+        "--disclosed-to",
+        &files,
+    ]);
+    let count = |told: &serde_json::Value, what: &str| {
+        let leaving = &told["profiles"][0]["leaving"];
+        leaving[what].as_u64().unwrap()
+    };
+    assert_eq!(
+        (count(&all, "decoys"), count(&all, "sent")),
+        (0, count(&all, "made"))
+    );
+    let rate = count(&less, "decoys") as f64 / count(&less, "records") as f64;
+    assert!((0.15..0.35).contains(&rate), "{rate}");
+    assert!(count(&less, "sent") < count(&less, "made"));
+    let wrong = attack(&["--disclosed-to", "id=x.csv"]);
+    assert_told("its own registry", &wrong, FAILED, &["name the others"]);
+    let keyless = attack(&["--profile", "compat", "--disclosed-to", "sr=x.csv"]);
+    assert_told("no blocks", &keyless, FAILED, &["no disclosure on demand"]);
+    let much = attack(&["--decoys", "2000"]);
+    assert_told("too many decoys", &much, USAGE, &["profile"]);
+}
+
+#[test]
+fn one_chart_has_all_profiles_that_were_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let chart = dir.path().join("chart.svg");
+    let profiles = ["--profile", "compat,standard,strong", "--overlap", "100"];
+    let what = ["--only", "gm-l,ef-passes-apart", "--holds", "copy"];
+    let drawn = ["--trend", "100,200", "--chart", chart.to_str().unwrap()];
+    let ran = attack(&[&profiles[..], &what, &drawn].concat());
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.out.matches("records and 0 decoys").count(), 3);
+    let drawn = fs::read_to_string(&chart).unwrap();
+    for line in [
+        ">What attacks name: copy 100 %<",
+        ">record-clk, GM-L<",
+        ">standard, GM-L<",
+        ">strong, EF, passes apart<",
+    ] {
+        assert!(drawn.contains(line), "{line}");
+    }
+    assert_eq!(drawn.matches("<polyline").count(), 5);
+    assert!(!drawn.contains("passes joined") && !drawn.contains("record-clk, EF"));
+    let reports = ["--profile", "standard,strong", "--report", "risk"];
+    let two = attack(&reports);
+    assert_told("two profiles", &two, FAILED, &["one profile"]);
 }
 
 #[test]

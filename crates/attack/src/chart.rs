@@ -10,14 +10,17 @@ pub struct Line {
     pub points: Vec<(usize, f64)>,
 }
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 360.0;
+const WIDTH: f64 = 820.0;
+const LEAST_HEIGHT: f64 = 360.0;
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 470.0;
 const TOP: f64 = 44.0;
 const BOTTOM: f64 = 310.0;
+/// Between two names of lines.
+const LEADING: f64 = 22.0;
 
-/// Colours after Okabe and Ito (2008), told apart by all common kinds of colour vision; dashes differ too.
+/// Colours after Okabe and Ito (2008), told apart by all common kinds of colour vision; dashes differ too. Where there
+/// are more lines than colours, the points of the further ones are hollow.
 const STROKES: [(&str, &str); 6] = [
     ("#0072b2", "none"),
     ("#d55e00", "8 4"),
@@ -49,8 +52,9 @@ pub fn lines(title: &str, lines: &[Line]) -> String {
         body += &drawn(line, place, &across);
     }
     let title = escape(title);
+    let height = LEAST_HEIGHT.max(TOP + LEADING * (lines.len() + 1) as f64);
     format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n<title>{title}</title>\n<rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"#ffffff\"/>\n<text x=\"{LEFT}\" y=\"20\" font-size=\"14\" font-weight=\"600\">{title}</text>\n{body}</svg>\n"
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n<title>{title}</title>\n<rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n<text x=\"{LEFT}\" y=\"20\" font-size=\"14\" font-weight=\"600\">{title}</text>\n{body}</svg>\n"
     )
 }
 
@@ -86,6 +90,10 @@ fn frame(counts: &[usize], across: &dyn Fn(usize) -> f64) -> String {
 
 fn drawn(line: &Line, place: usize, across: &dyn Fn(usize) -> f64) -> String {
     let (colour, dashes) = STROKES[place % STROKES.len()];
+    let filling = match place < STROKES.len() {
+        true => colour,
+        false => "#ffffff",
+    };
     let points = line
         .points
         .iter()
@@ -100,9 +108,11 @@ fn drawn(line: &Line, place: usize, across: &dyn Fn(usize) -> f64) -> String {
         path.join(" ")
     );
     for (x, y) in &points {
-        drawn += &format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>\n");
+        drawn += &format!(
+            "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{filling}\" stroke=\"{colour}\"/>\n"
+        );
     }
-    let y = TOP + 14.0 + place as f64 * 22.0;
+    let y = TOP + 14.0 + place as f64 * LEADING;
     drawn
         + &format!(
             "<line x1=\"{:.1}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\" stroke=\"{colour}\" stroke-width=\"2.5\" stroke-dasharray=\"{dashes}\"/>\n<text x=\"{:.1}\" y=\"{:.1}\">{}</text>\n",
@@ -133,6 +143,10 @@ mod tests {
         );
         assert!(svg.contains("a &lt; b") && svg.contains("GM &amp; L") && svg.contains(">20000<"));
         assert!(svg.contains("470.0,44.0") && !svg.contains("NaN"));
+        let many: Vec<Line> = (0..16).map(|_| line("y", &[(7, 0.5)])).collect();
+        let many = lines("many", &many);
+        assert!(many.contains("viewBox=\"0 0 820 418\"") && many.contains("y=\"392.0\""));
+        assert!(many.contains("fill=\"#ffffff\" stroke=\"#0072b2\""));
         assert!(!lines("one", &[line("x", &[(7, 0.5)])]).contains("NaN"));
     }
 }

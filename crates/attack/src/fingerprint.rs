@@ -13,8 +13,8 @@ use crate::edges::{Edge, Frame, Group, Side, Values};
 use crate::likeness::Estimator;
 use crate::outcome::Guess;
 use crate::registry::Scene;
-use crate::suite::Trial;
 use crate::tree::Tree;
+use crate::trial::Trial;
 use encode::TrialRows;
 
 /// Near pairs of the register taken for one edge.

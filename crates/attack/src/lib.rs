@@ -3,7 +3,8 @@
 //!
 //! A [`Registry`] is a custodian's own records. A [`Scene`] takes some of them as the target, which is encoded
 //! under a key the attacker lacks, and some as what the attacker holds in clear. A [`Stage`] runs an [`Attack`]
-//! on it and holds the guesses against the truth. Everything follows from one seed, on any number of threads.
+//! on it and holds the guesses against the truth. An attacker sees what leaves: decoys among the rows, and only
+//! the rows that a [`Disclosure`] lets go. Everything follows from one seed, on any number of threads.
 //!
 //! A figure of this crate says what *this* attack named in *this* scene. It is a lower bound of what can be done,
 //! never a promise.
@@ -12,6 +13,7 @@ mod blocks;
 pub mod chart;
 mod colours;
 mod dictionary;
+mod disclosure;
 mod draw;
 mod edges;
 mod fingerprint;
@@ -33,10 +35,13 @@ mod suite;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trial;
 mod values;
 
+pub use disclosure::{Disclosure, Elsewhere};
 pub use draw::Draws;
 pub use mistakes::noisy_copy;
 pub use outcome::{Guess, Hits, Outcome};
 pub use registry::{Registry, Scene, Size};
-pub use suite::{Attack, Knowledge, Run, Stage, Trial, runs};
+pub use suite::{Attack, Knowledge, Run, Stage, runs};
+pub use trial::Trial;

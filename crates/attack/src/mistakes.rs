@@ -3,6 +3,7 @@
 //! Slips of the keyboard, missing values, dates known by the year only, moves. The rates are meant to be
 //! those of an ordinary registry; they are the same for all data, so that figures can be compared.
 
+use encode::MadeDecoy;
 use model::schema::{FieldKind, LinkageSchema};
 use records::{NormalisedRecord, NormalisedValue, PartialDate};
 
@@ -26,22 +27,39 @@ const MOVED: u32 = 150;
 pub fn noisy_copy(schema: &LinkageSchema, registry: &Registry, seed: u64) -> Registry {
     let records = registry.records();
     let mut draws = Draws::apart(seed, 2);
-    let noisy = records.iter().map(|record| {
-        let elsewhere = draws.below(records.len());
-        let moved = draws.happens(MOVED);
-        let values = schema.fields.iter().zip(&record.values).enumerate();
-        let values = values.map(|(field, (of, value))| {
-            let value = match moved && moves(schema, field) {
-                true => &records[elsewhere].values[field],
-                false => value,
-            };
-            wrong(of.kind, value.as_ref(), &mut draws)
-        });
-        NormalisedRecord {
-            values: values.collect(),
-        }
+    let noisy = records
+        .iter()
+        .map(|record| noisy_record(schema, records, record, &mut draws));
+    let copy = Registry::of_persons(noisy.collect(), registry.persons().to_vec());
+    // Of their own chance: whether there are decoys changes no mistake in a record.
+    let mut draws = Draws::apart(seed, 5);
+    let decoys = registry.decoys().iter().map(|decoy| MadeDecoy {
+        from: decoy.from,
+        record: noisy_record(schema, records, &decoy.record, &mut draws),
     });
-    Registry::of_persons(noisy.collect(), registry.persons().to_vec())
+    copy.with_decoys(decoys.collect())
+}
+
+/// A record with mistakes.
+fn noisy_record(
+    schema: &LinkageSchema,
+    records: &[NormalisedRecord],
+    record: &NormalisedRecord,
+    draws: &mut Draws,
+) -> NormalisedRecord {
+    let elsewhere = draws.below(records.len());
+    let moved = draws.happens(MOVED);
+    let values = schema.fields.iter().zip(&record.values).enumerate();
+    let values = values.map(|(field, (of, value))| {
+        let value = match moved && moves(schema, field) {
+            true => &records[elsewhere].values[field],
+            false => value,
+        };
+        wrong(of.kind, value.as_ref(), draws)
+    });
+    NormalisedRecord {
+        values: values.collect(),
+    }
 }
 
 /// Whether a field changes when a person moves: where it tells a place of living, or a telephone number.

@@ -58,7 +58,7 @@ impl Outcome {
     /// do not count.
     pub fn judge(scene: &Scene<'_>, guesses: &[Guess], known: impl Fn(u32) -> bool) -> Self {
         let unknown = |record: &u32| !known(*record);
-        let is_right = |guess: &Guess| scene.truth[guess.record as usize] == Some(guess.person);
+        let is_right = |guess: &Guess| scene.is_of(guess.record, guess.person);
         let mut guesses: Vec<Guess> = guesses.to_vec();
         guesses.retain(|guess| unknown(&guess.record));
         let named: BTreeSet<u32> = guesses
@@ -127,6 +127,7 @@ mod tests {
             target: Vec::new(),
             register: Vec::new(),
             truth: vec![Some(0), Some(1), Some(2), None],
+            decoys: Vec::new(),
         };
         let guesses = [
             guess(0, 0, 0.9),
@@ -140,5 +141,20 @@ mod tests {
         assert_eq!(outcome.sure, Hits { made: 2, right: 1 });
         assert_eq!(outcome.top_20, Hits { made: 3, right: 2 });
         assert_eq!(outcome.sure.precision(), Some(0.5));
+    }
+
+    #[test]
+    fn a_claim_on_a_decoy_is_a_wrong_claim_and_no_decoy_is_there_to_be_named() {
+        let nobody = records::NormalisedRecord { values: Vec::new() };
+        let scene = Scene {
+            target: Vec::new(),
+            register: Vec::new(),
+            truth: vec![Some(0)],
+            decoys: vec![&nobody],
+        };
+        let guesses = [guess(0, 0, 0.9), guess(1, 1, 0.8)];
+        let outcome = Outcome::judge(&scene, &guesses, |_| false);
+        assert_eq!((outcome.of, outcome.named), (1, 1));
+        assert_eq!(outcome.sure, Hits { made: 2, right: 1 });
     }
 }

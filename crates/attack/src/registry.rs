@@ -3,14 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use encode::{MadeDecoy, TrialKeys};
+use model::LinkageSchema;
 use records::NormalisedRecord;
 
 use crate::draw::Draws;
 
-/// Records in canonical form, each of a person with a number.
+/// Records in canonical form, each of a person with a number, and the decoys that are sent among them.
 pub struct Registry {
     records: Vec<NormalisedRecord>,
     persons: Vec<u32>,
+    decoys: Vec<MadeDecoy>,
     total: usize,
 }
 
@@ -26,6 +29,7 @@ impl Registry {
         Self {
             persons: (0..records.len() as u32).collect(),
             total: total.max(records.len()),
+            decoys: Vec::new(),
             records,
         }
     }
@@ -35,9 +39,29 @@ impl Registry {
         debug_assert_eq!(records.len(), persons.len());
         Self {
             total: records.len(),
+            decoys: Vec::new(),
             records,
             persons,
         }
+    }
+
+    /// With decoys that start from these records.
+    #[must_use]
+    pub fn with_decoys(self, decoys: Vec<MadeDecoy>) -> Self {
+        Self { decoys, ..self }
+    }
+
+    /// With about `permille` decoys for a thousand records, as a node makes them, under keys made from `seed`.
+    #[must_use]
+    pub fn with_trial_decoys(self, schema: &LinkageSchema, permille: u32, seed: u64) -> Self {
+        let keys = TrialKeys::new(schema, seed ^ 0x7a, seed ^ 0x7b);
+        let decoys = keys.decoys(permille, &self.records);
+        self.with_decoys(decoys)
+    }
+
+    /// The decoys.
+    pub fn decoys(&self) -> &[MadeDecoy] {
+        &self.decoys
     }
 
     /// The records.
@@ -55,13 +79,21 @@ impl Registry {
         &self.persons
     }
 
-    /// The first record of each person.
-    fn by_person(&self) -> BTreeMap<u32, &NormalisedRecord> {
+    /// Where the first record of each person is.
+    fn by_person(&self) -> BTreeMap<u32, usize> {
         let mut first = BTreeMap::new();
-        for (record, person) in self.records.iter().zip(&self.persons) {
-            first.entry(*person).or_insert(record);
+        for (place, person) in self.persons.iter().enumerate() {
+            first.entry(*person).or_insert(place);
         }
         first
+    }
+
+    /// The decoys that start from one of the records at `places`: a sample has as large a share of decoys as
+    /// the whole, and they sit beside those they were made of.
+    fn decoys_from(&self, places: &BTreeSet<usize>) -> Vec<&NormalisedRecord> {
+        let decoys = self.decoys.iter();
+        let decoys = decoys.filter(|decoy| places.contains(&(decoy.from as usize)));
+        decoys.map(|decoy| &decoy.record).collect()
     }
 }
 
@@ -82,6 +114,8 @@ pub struct Scene<'a> {
     pub register: Vec<&'a NormalisedRecord>,
     /// Where in the register each target record's person is, if there.
     pub truth: Vec<Option<u32>>,
+    /// Records of nobody among those that are encoded.
+    pub decoys: Vec<&'a NormalisedRecord>,
 }
 
 impl<'a> Scene<'a> {
@@ -98,7 +132,7 @@ impl<'a> Scene<'a> {
         let counts = Counts::fitting(targets.len(), registered.len(), both.len(), size);
         let (shared, mut rest) = both.split_at(counts.shared);
         let known: BTreeSet<u32> = both.iter().copied().collect();
-        let mut others = |people: &BTreeMap<u32, &NormalisedRecord>| {
+        let mut others = |people: &BTreeMap<u32, usize>| {
             let alone = people.keys().filter(|person| !known.contains(*person));
             let mut alone: Vec<u32> = alone.copied().collect();
             draws.shuffle(&mut alone);
@@ -116,12 +150,26 @@ impl<'a> Scene<'a> {
                 .iter()
                 .map(|person| places.get(person).copied())
                 .collect(),
-            target: of_target.iter().map(|person| targets[person]).collect(),
+            decoys: target.decoys_from(&of_target.iter().map(|person| targets[person]).collect()),
+            target: of_target
+                .iter()
+                .map(|person| &target.records[targets[person]])
+                .collect(),
             register: of_register
                 .iter()
-                .map(|person| registered[person])
+                .map(|person| &register.records[registered[person]])
                 .collect(),
         }
+    }
+
+    /// All that is encoded: the records of people, and after them those of nobody.
+    pub fn encoded(&self) -> Vec<&'a NormalisedRecord> {
+        [&self.target[..], &self.decoys].concat()
+    }
+
+    /// Whether a record among [`Scene::encoded`] is of this person of the register. A decoy is of nobody.
+    pub fn is_of(&self, record: u32, person: u32) -> bool {
+        self.truth.get(record as usize) == Some(&Some(person))
     }
 
     /// Persons on both sides.
@@ -131,7 +179,7 @@ impl<'a> Scene<'a> {
 
     /// How often a guess at random is right.
     pub fn prior(&self) -> f64 {
-        let pairs = self.target.len() * self.register.len();
+        let pairs = (self.target.len() + self.decoys.len()) * self.register.len();
         self.shared() as f64 / pairs.max(1) as f64
     }
 }
@@ -205,6 +253,35 @@ mod tests {
             );
         }
         assert!((scene.prior() - 0.005).abs() < 1e-9);
+    }
+
+    #[test]
+    fn decoys_come_with_the_records_they_start_from_and_are_of_nobody() {
+        let decoy = |from: u32| MadeDecoy {
+            from,
+            record: NormalisedRecord {
+                values: vec![Some(NormalisedValue::Code(format!("of {from}")))],
+            },
+        };
+        let all = registry(0..300).with_decoys((0..300).step_by(3).map(decoy).collect());
+        let size = Size {
+            people: 100,
+            overlap: 50,
+        };
+        let without = registry(0..300);
+        let scene = Scene::draw(&all, &all, size, 7);
+        let plain = Scene::draw(&without, &all, size, 7);
+        assert_eq!(scene.truth, plain.truth);
+        let drawn = |decoy: &&NormalisedRecord| {
+            scene
+                .target
+                .iter()
+                .any(|own| code(decoy) == format!("of {}", code(own)))
+        };
+        assert!(scene.decoys.len() > 15 && scene.decoys.iter().all(drawn));
+        assert_eq!(scene.encoded().len(), 100 + scene.decoys.len());
+        assert!((0..100).all(|person| !scene.is_of(100, person)));
+        assert!(scene.prior() < plain.prior());
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use encode::{ClearRecord, TrialKeys, TrialRows, trial_rows};
 use model::profile::Profile;
-use model::{Layout, LinkageSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::Blocks;
@@ -20,6 +19,7 @@ use crate::pairs::known_pairs;
 use crate::patterns::by_patterns;
 use crate::registry::{Registry, Scene, Size};
 use crate::similarity::Encodings;
+use crate::trial::Trial;
 use crate::values::Exhibit;
 
 /// An attack, with what is particular to it.
@@ -175,38 +175,11 @@ pub enum Knowledge {
     Other,
 }
 
-/// How records are encoded, and the seed of all chance.
-#[derive(Clone, Copy)]
-pub struct Trial<'a> {
-    /// The linkage schema.
-    pub schema: &'a LinkageSchema,
-    /// Its layout, of which a trial may weaken the hardening.
-    pub layout: &'a Layout,
-    /// What keys and draws are made from.
-    pub seed: u64,
-}
-
-impl Trial<'_> {
-    /// The target's keys.
-    pub(crate) fn keys(&self) -> TrialKeys {
-        TrialKeys::new(self.schema, self.seed ^ 0x7a, self.seed ^ 0x7b)
-    }
-
-    /// The keys of another member, who has the linkage key.
-    fn members_keys(&self) -> TrialKeys {
-        TrialKeys::new(self.schema, self.seed ^ 0x7a, self.seed ^ 0xb7)
-    }
-
-    /// The keys of an attacker who knows everything but the target's.
-    fn attackers_keys(&self) -> TrialKeys {
-        TrialKeys::new(self.schema, self.seed ^ 0xa7, self.seed ^ 0xb7)
-    }
-}
-
 /// One scene, encoded.
 pub struct Stage<'a> {
     trial: Trial<'a>,
     scene: Scene<'a>,
+    /// What leaves of the target.
     target: TrialRows,
 }
 
@@ -214,7 +187,7 @@ impl<'a> Stage<'a> {
     /// Draws a scene from the two registries and encodes its target.
     pub fn new(trial: Trial<'a>, target: &'a Registry, register: &'a Registry, size: Size) -> Self {
         let scene = Scene::draw(target, register, size, trial.seed);
-        let target = trial_rows(trial.schema, trial.layout, &trial.keys(), &scene.target);
+        let (target, _) = trial.leaving(&scene.encoded());
         Self {
             trial,
             scene,
@@ -239,7 +212,7 @@ impl<'a> Stage<'a> {
             Attack::Colours { joined, presence } => self.colours(Sight { joined, presence }),
             Attack::Frequency => by_frequency(&self.exhibit()),
             Attack::Patterns => by_patterns(&self.exhibit()),
-            Attack::Dictionary => self.judged(&self.look_up(), &[]),
+            Attack::Dictionary => self.judged(&self.look_up(&self.target), &[]),
             Attack::Probe { quota } => self.probe(quota),
             Attack::Edges { joined: false } => self.fingerprints(View::Matcher),
             Attack::Edges { joined: true } => self.fingerprints(View::Joined),
@@ -298,17 +271,30 @@ impl<'a> Stage<'a> {
         self.judged(&guesses, &known)
     }
 
+    /// What leaves, as one sees it who has the handle maps: they tell which rows are of one record, and which of
+    /// nobody.
+    fn mapped(&self) -> TrialRows {
+        let people = self.scene.target.len() as u32;
+        self.target.only(|place| self.target.owner(place) < people)
+    }
+
     fn colours(&self, sight: Sight) -> Outcome {
         let register = Blocks::of_records(self.trial.schema, &self.scene.register, &self.clear());
-        let guesses = match_colours(&Blocks::of_rows(&self.target), &register, sight);
-        self.judged(&guesses, &[])
+        let target = match sight.joined {
+            true => Blocks::of_rows(&self.mapped()),
+            false => Blocks::of_rows(&self.target),
+        };
+        self.judged(&match_colours(&target, &register, sight), &[])
     }
 
     fn fingerprints(&self, view: View) -> Outcome {
-        self.judged(
-            &fingerprints(&self.trial, &self.scene, &self.target, view),
-            &[],
-        )
+        let guesses = match view {
+            View::Matcher => fingerprints(&self.trial, &self.scene, &self.target, view),
+            View::Joined | View::Resolver => {
+                fingerprints(&self.trial, &self.scene, &self.mapped(), view)
+            }
+        };
+        self.judged(&guesses, &[])
     }
 
     fn exhibit(&self) -> Exhibit {
@@ -323,20 +309,25 @@ impl<'a> Stage<'a> {
     }
 
     /// The register looked up with the true key.
-    fn look_up(&self) -> Vec<Guess> {
+    fn look_up(&self, target: &TrialRows) -> Vec<Guess> {
         look_up(
             self.trial.layout,
-            &self.target,
+            target,
             &self.encoded(&self.trial.members_keys()),
         )
     }
 
-    /// As many people of the register as the quota allows, of whom a link tells that they are there.
+    /// As many people of the register as the quota allows, of whom a link tells that they are there. What is
+    /// asked about is uploaded, so the rows it meets are sent; and decoys are linked with nobody.
     fn probe(&self, quota: usize) -> Outcome {
         let mut asked: Vec<u32> = (0..self.scene.register.len() as u32).collect();
         Draws::apart(self.trial.seed, 4).shuffle(&mut asked);
         let asked: BTreeSet<u32> = asked.into_iter().take(quota).collect();
-        let mut guesses = self.look_up();
+        let all = Trial {
+            disclosure: None,
+            ..self.trial
+        };
+        let mut guesses = self.look_up(&all.leaving(&self.scene.target).0);
         guesses.retain(|guess| guess.sure && asked.contains(&guess.person));
         let there = self
             .scene

@@ -15,7 +15,8 @@ use sources::CsvFile;
 use crate::mistakes::noisy_copy;
 use crate::outcome::Outcome;
 use crate::registry::{Registry, Size};
-use crate::suite::{Attack, Knowledge, Stage, Trial};
+use crate::suite::{Attack, Knowledge, Stage};
+use crate::trial::Trial;
 
 /// The one seed of all tests of attacks.
 const SEED: u64 = 20;
@@ -160,7 +161,18 @@ impl Setting {
 
     /// Runs one attack on the people.
     pub(crate) fn run(&self, attack: Attack, knowledge: Knowledge, size: Size) -> Outcome {
-        let people = self.people;
+        self.attack(self.trial(), self.people, attack, knowledge, size)
+    }
+
+    /// Runs one attack on these people, of whom what the trial says leaves.
+    pub(crate) fn attack(
+        &self,
+        trial: Trial<'_>,
+        people: &Registry,
+        attack: Attack,
+        knowledge: Knowledge,
+        size: Size,
+    ) -> Outcome {
         let noisy;
         let target = match knowledge {
             Knowledge::Noisy => {
@@ -169,15 +181,22 @@ impl Setting {
             }
             _ => people,
         };
-        Stage::new(self.trial(), target, people, size).run(attack)
+        Stage::new(trial, target, people, size).run(attack)
+    }
+
+    /// The people with decoys among them.
+    pub(crate) fn with_decoys(&self, permille: u32) -> Registry {
+        read_people(&self.schema).with_trial_decoys(&self.schema, permille, SEED)
+    }
+
+    /// The registry of one party.
+    pub(crate) fn registry(&self, party: &str) -> Registry {
+        let records = read(&self.schema, party).into_iter();
+        Registry::new(records.map(|(_, record)| record).collect())
     }
 
     pub(crate) fn trial(&self) -> Trial<'_> {
-        Trial {
-            schema: &self.schema,
-            layout: &self.layout,
-            seed: SEED,
-        }
+        Trial::new(&self.schema, &self.layout, SEED)
     }
 }
 

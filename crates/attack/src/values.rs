@@ -58,11 +58,11 @@ impl Exhibit {
             let (row, owner) = (rows.row(place), rows.owner(place));
             if row.presence() >> part & 1 == 1 && seen.insert(owner) {
                 encodings.push(row.signature(&layout.parts[part]).to_vec());
-                truth.push(
-                    ClearRecord::of(layout, target[owner as usize])
-                        .tokens(part)
-                        .to_vec(),
-                );
+                // A decoy has nobody's value, which is on no list.
+                let record = target.get(owner as usize);
+                truth.push(record.map_or(Vec::new(), |record| {
+                    ClearRecord::of(layout, record).tokens(part).to_vec()
+                }));
             }
         }
         Self {

@@ -191,7 +191,7 @@ mod tests {
             Event::BatchRefused { party: party.clone(), code: RefusalCode::TooLarge },
             Event::MembershipAnswered { run, party: party.clone(), digest: digest(13) },
             Event::EncodingsChosen { run, made: 20, sent: 11, membership: digest(13) },
-            Event::RiskMeasured { run, report: digest(14), verdict: Verdict::Hold },
+            Event::RiskMeasured { run, prepared: digest(1), report: digest(14), verdict: Verdict::Hold },
             Event::RiskOverridden { run, report: digest(14), officers: vec![party.clone()] },
             Event::RunSealed { run, manifest_digests: vec![digest(1), digest(4)] },
             Event::RunMatched { run, comparisons_digest: digest(0x5a) },

@@ -72,6 +72,9 @@ pub enum Event {
     RiskMeasured {
         /// For which run.
         run: RunNumber,
+        /// Digest of the manifest of what was prepared: of the block tokens where they go first, else of the
+        /// encodings.
+        prepared: Digest,
         /// Digest of the report.
         report: Digest,
         /// What follows from it.

@@ -24,6 +24,7 @@ mod evaluations;
 mod handovers;
 mod kept;
 mod releases;
+mod risk;
 mod words;
 
 pub use bundle::{Bundle, BundleError};

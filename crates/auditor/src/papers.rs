@@ -17,6 +17,7 @@ use crate::bundle::{Bundle, BundleError, check_name, names, read_text};
 use crate::evaluations;
 use crate::finding::{Finding, Severity};
 use crate::releases;
+use crate::risk::Uploads;
 use crate::verify::CheckedLog;
 
 /// The directory of a bundle that they are in.
@@ -70,6 +71,7 @@ pub fn check(
             .findings
             .extend(evaluations::check_quotas(log, quota));
     }
+    papers.check_risk(logs);
     Ok(papers.findings)
 }
 
@@ -220,6 +222,31 @@ impl Papers {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What nodes uploaded they had measured the risk of, where the agreement asks for it.
+    fn check_risk(&mut self, logs: &[CheckedLog]) {
+        for log in logs {
+            let Some(party) = log.name.strip_prefix("node-") else {
+                continue;
+            };
+            let uploads = Uploads {
+                party,
+                log: &log.name,
+                entries: &log.entries,
+            };
+            let found = uploads.check(|digest| {
+                let terms = self.agreements.get(digest)?.terms();
+                terms.risk_rules()?;
+                Some(
+                    terms
+                        .custodians()
+                        .map(|member| member.name.clone())
+                        .collect(),
+                )
+            });
+            self.findings.extend(found);
         }
     }
 

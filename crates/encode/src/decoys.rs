@@ -6,8 +6,10 @@
 //! takes, follows from the node's key for the epoch: in another run of the epoch the same decoys are there, or
 //! what changes between runs would be what is real.
 
+use std::collections::HashMap;
+
 use model::RecordHandle;
-use records::{NormalisedRecord, NormalisedValue};
+use records::{LocalKey, NormalisedRecord, NormalisedValue};
 use secret::cipher::Block;
 
 use crate::encoder::RecordIds;
@@ -75,6 +77,70 @@ impl Decoys {
         let others = donors.iter().cycle().skip(1);
         let pairs = donors.iter().zip(others);
         pairs.map(|(one, other)| decoy(node, one, other)).collect()
+    }
+}
+
+/// A decoy before it is encoded, and the place of the record that it starts from.
+pub struct MadeDecoy {
+    /// Among the records that were offered.
+    pub from: u32,
+    /// Its values.
+    pub record: NormalisedRecord,
+}
+
+/// Makes the decoys of a node's batch once more, for measuring what they are worth.
+pub struct DecoyMaker<'a> {
+    node: &'a NodeKeys,
+    decoys: Decoys,
+    places: HashMap<RecordHandle, u32>,
+    offered: u32,
+}
+
+impl<'a> DecoyMaker<'a> {
+    /// About so many decoys for a thousand records.
+    pub fn new(node: &'a NodeKeys, permille: u32) -> Self {
+        Self {
+            node,
+            decoys: Decoys::of(permille),
+            places: HashMap::new(),
+            offered: 0,
+        }
+    }
+
+    /// Takes the next record of the registry, with its local key there.
+    pub fn offer(&mut self, key: &LocalKey, record: &NormalisedRecord) {
+        let ids = RecordIds {
+            passes: self.node.record_passes(self.node.record_handle(key)),
+            noise: self.node.record_noise(key),
+        };
+        let copied = NormalisedRecord {
+            values: record
+                .values
+                .iter()
+                .map(|value| value.as_ref().map(copy))
+                .collect(),
+        };
+        if let Some(donor) = self.decoys.donor(self.node, &ids, copied) {
+            let handle = self.node.decoy_handle(&donor.rank);
+            self.places.insert(handle, self.offered);
+            self.decoys.keep(donor);
+        }
+        self.offered += 1;
+    }
+
+    /// The decoys of all that was offered, in the order of what they start from.
+    pub fn make(mut self) -> Vec<MadeDecoy> {
+        let made = self.decoys.make(self.node).into_iter();
+        let placed = made.filter_map(|decoy| {
+            let from = *self.places.get(&decoy.handle)?;
+            Some(MadeDecoy {
+                from,
+                record: decoy.record,
+            })
+        });
+        let mut placed: Vec<MadeDecoy> = placed.collect();
+        placed.sort_by_key(|decoy| decoy.from);
+        placed
     }
 }
 

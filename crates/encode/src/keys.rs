@@ -17,13 +17,16 @@
 //! HMAC-SHA256 and HKDF-SHA256 (RFC 5869), every label distinct; SipHash-2-4 for tokens; AES-128 for
 //! what is worked out anew in every row.
 
-use model::{Epoch, KeyCheck, LinkageSchema, PassIndex, ProjectName, RecordHandle, RunNumber};
+use model::{
+    BlockToken, Epoch, KeyCheck, LinkageSchema, PassIndex, ProjectName, RecordHandle, RunNumber,
+};
 use records::{LocalKey, NormalisedRecord};
 use secret::cipher::Block;
 use secret::{Cipher, Key32, Prf};
 use siphasher::sip128::SipHasher24;
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use crate::block::Forms;
 use crate::served::Served;
 
 /// The secret all custodians of a project share and the coordinator never holds.
@@ -133,6 +136,27 @@ impl EpochKeys {
     pub fn check(&self) -> KeyCheck {
         self.check
     }
+
+    /// The tokens of the blocks that `record` is in, in the order of its rows; without calibration.
+    pub fn block_tokens(
+        &self,
+        schema: &LinkageSchema,
+        record: &NormalisedRecord,
+    ) -> Vec<BlockToken> {
+        let mut tokens = Vec::new();
+        let mut forms = Forms::of(record);
+        for (pass, key) in schema.passes.iter().zip(&self.passes) {
+            forms.for_each(pass, |value| {
+                tokens.push(token_of(&Zeroizing::new(key.tag(&[value]))));
+            });
+        }
+        tokens
+    }
+}
+
+/// The half that is told of what a block is known by.
+pub(crate) fn token_of(seed: &[u8; 32]) -> BlockToken {
+    BlockToken::new(std::array::from_fn(|at| seed[at]))
 }
 
 /// The key of one namespace of tokens. Digests never leave the node, so a fast keyed hash of 128 bits

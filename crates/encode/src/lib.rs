@@ -46,6 +46,7 @@ pub fn block_values(
 pub use batch::UnsortedBatch;
 pub use calibration::{Rank, Sampled};
 pub use clear::{ClearReader, ClearRecord, Overlap};
+pub use decoys::{DecoyMaker, MadeDecoy};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
 pub use prepare::{HandleEntry, MAX_RECORDS, PrepareError, Prepared, Preparer, Standing};
 pub use prepare_report::{PrepareReport, ProblemCount};

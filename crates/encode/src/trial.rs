@@ -2,11 +2,12 @@
 //! trying attacks on it before anything leaves. No calibration rows, no handle map, no vault.
 
 use model::layout::Row;
-use model::{Epoch, Layout, LinkageSchema, ProjectName, RunNumber};
+use model::{BlockToken, Epoch, Layout, LinkageSchema, ProjectName, RunNumber};
 use rayon::prelude::*;
 use records::{LocalKey, NormalisedRecord};
 use secret::{Key32, SeededEntropy};
 
+use crate::decoys::{DecoyMaker, MadeDecoy};
 use crate::encoder::{Desk, Encoder, RecordIds};
 use crate::keys::{EpochKeys, LinkageKey, NodeKeys};
 use crate::patterns::Patterns;
@@ -32,6 +33,24 @@ impl TrialKeys {
             node: NodeKeys::derive(&key(node), &project, Epoch(1), RunNumber(1)),
         }
     }
+
+    /// The tokens of the blocks that `record` is in, in the order of its rows.
+    pub fn block_tokens(
+        &self,
+        schema: &LinkageSchema,
+        record: &NormalisedRecord,
+    ) -> Vec<BlockToken> {
+        self.epoch.block_tokens(schema, record)
+    }
+
+    /// The decoys of a node that has these records.
+    pub fn decoys(&self, permille: u32, records: &[NormalisedRecord]) -> Vec<MadeDecoy> {
+        let mut maker = DecoyMaker::new(&self.node, permille);
+        for (place, record) in records.iter().enumerate() {
+            maker.offer(&LocalKey::new(place.to_string()), record);
+        }
+        maker.make()
+    }
 }
 
 /// The rows of some records, record by record.
@@ -50,6 +69,18 @@ impl TrialRows {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.owners.is_empty()
+    }
+
+    /// Keeps the rows at places for which `leaves` says so, in their order.
+    #[must_use]
+    pub fn only(&self, leaves: impl Fn(usize) -> bool) -> Self {
+        let places: Vec<usize> = (0..self.len()).filter(|place| leaves(*place)).collect();
+        let bytes = |place: &usize| &self.bytes[place * self.row_bytes..][..self.row_bytes];
+        Self {
+            row_bytes: self.row_bytes,
+            bytes: places.iter().flat_map(bytes).copied().collect(),
+            owners: places.iter().map(|place| self.owners[*place]).collect(),
+        }
     }
 
     /// Which parts each record has.
@@ -163,5 +194,55 @@ mod tests {
         assert_eq!(tokens(&own), tokens(&again));
         assert_ne!(tokens(&own), tokens(&others));
         assert_ne!(own.row(7).handle(), again.row(7).handle());
+    }
+
+    #[test]
+    fn block_tokens_are_those_of_the_rows_in_their_order() {
+        let schema = schema("standard");
+        let layout = Layout::of(&schema);
+        let keys = TrialKeys::new(&schema, 1, 2);
+        let records = [record("ana"), record("maria elena")];
+        let rows = trial_rows(&schema, &layout, &keys, &records.iter().collect::<Vec<_>>());
+        let tokens: Vec<BlockToken> = (records.iter())
+            .flat_map(|record| keys.block_tokens(&schema, record))
+            .collect();
+        let of_rows = (0..rows.len()).map(|place| rows.row(place).token());
+        assert!(!tokens.is_empty() && of_rows.eq(tokens.iter().copied()));
+        let second = rows.only(|place| rows.owner(place) == 1);
+        assert!((0..second.len()).all(|place| second.owner(place) == 1));
+        assert_eq!(
+            second.row(0).token(),
+            keys.block_tokens(&schema, &records[1])[0]
+        );
+    }
+
+    #[test]
+    fn decoys_are_as_many_as_asked_and_of_nobody() {
+        let schema = schema("standard");
+        let keys = TrialKeys::new(&schema, 1, 2);
+        let records: Vec<NormalisedRecord> = (0..2000)
+            .map(|number| record(&format!("a{number}")))
+            .collect();
+        let decoys = keys.decoys(100, &records);
+        // Two hundred are expected; six standard deviations about that.
+        assert!((120..=280).contains(&decoys.len()), "{}", decoys.len());
+        assert!(keys.decoys(0, &records).is_empty());
+        for decoy in &decoys {
+            let start = &records[decoy.from as usize].values;
+            let same = |field: usize| match (&decoy.record.values[field], &start[field]) {
+                (Some(NormalisedValue::Words(a)), Some(NormalisedValue::Words(b))) => a == b,
+                _ => true,
+            };
+            assert!(same(1), "a surname all share stays");
+        }
+        let other = |decoy: &&MadeDecoy| {
+            let of = |record: &NormalisedRecord| match &record.values[0] {
+                Some(NormalisedValue::Words(words)) => words.clone(),
+                _ => Vec::new(),
+            };
+            of(&decoy.record) != of(&records[decoy.from as usize])
+        };
+        let exchanged = decoys.iter().filter(other).count();
+        assert!(exchanged > decoys.len() / 8, "{exchanged}");
     }
 }

@@ -179,7 +179,7 @@ impl Choice<'_> {
         let mut file = NewFile::create(&to)?;
         let (mut chosen, mut place) = (Vec::new(), 0);
         let calibration = self.node.schema.calibration_pass();
-        self.each_row(&from, |row| {
+        each_row(&from, self.layout.row_bytes, |row| {
             let handle = handles
                 .get(place)
                 .filter(|entry| entry.pass == row.handle());
@@ -204,30 +204,13 @@ impl Choice<'_> {
 
     fn shared_by_own(&self, from: &Path) -> Result<HashSet<BlockToken>, NodeError> {
         let mut tokens = Vec::new();
-        self.each_row(from, |row| {
+        each_row(from, self.layout.row_bytes, |row| {
             tokens.push(row.token());
             Ok(())
         })?;
         tokens.sort_unstable();
         let twice = tokens.windows(2).filter(|two| two[0] == two[1]);
         Ok(twice.map(|two| two[0]).collect())
-    }
-
-    fn each_row(
-        &self,
-        path: &Path,
-        mut each: impl FnMut(Row<'_>) -> Result<(), NodeError>,
-    ) -> Result<(), NodeError> {
-        let file = File::open(path).map_err(io_error("read", path))?;
-        let mut file = BufReader::with_capacity(BUFFER, file);
-        let mut row = vec![0; self.layout.row_bytes];
-        loop {
-            match file.read_exact(&mut row) {
-                Ok(()) => each(Row::new(&row))?,
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-                Err(error) => return Err(io_error("read", path)(error).into()),
-            }
-        }
     }
 
     fn handle_map(
@@ -301,6 +284,24 @@ fn records(entries: &[HandleEntry]) -> u64 {
     let mut records: HashSet<RecordHandle> = entries.iter().map(|entry| entry.record).collect();
     records.remove(&RecordHandle::NOBODY);
     records.len() as u64
+}
+
+/// Hands each row of the file at `path` to `each`.
+pub(crate) fn each_row(
+    path: &Path,
+    row_bytes: usize,
+    mut each: impl FnMut(Row<'_>) -> Result<(), NodeError>,
+) -> Result<(), NodeError> {
+    let file = File::open(path).map_err(io_error("read", path))?;
+    let mut file = BufReader::with_capacity(BUFFER, file);
+    let mut row = vec![0; row_bytes];
+    loop {
+        match file.read_exact(&mut row) {
+            Ok(()) => each(Row::new(&row))?,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(io_error("read", path)(error).into()),
+        }
+    }
 }
 
 /// Writes all rows that were made, not to be sent as they are.

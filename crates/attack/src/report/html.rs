@@ -1,6 +1,6 @@
 //! The report as one HTML page that needs nothing else: no scripts, nothing loaded, fit for printing.
 
-use super::{Attacker, Decision, Report};
+use super::{Attacker, Decision, Leaving, Report, Upload};
 use crate::page::escape;
 use crate::risk::{Light, Metric};
 
@@ -22,10 +22,23 @@ pub fn html(report: &Report) -> String {
     ]
     .concat();
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" content=\"no-referrer\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p class=\"quiet\">Measured before anything leaves, on the registry itself, under throwaway keys. Profile {}, seed {}.</p>\n{body}</body>\n</html>\n",
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"referrer\" content=\"no-referrer\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p class=\"quiet\">{} Profile {}, seed {}.</p>\n{body}</body>\n</html>\n",
+        occasion(report),
         escape(&report.upload.profile),
         report.seed
     )
+}
+
+/// When and on what it was measured.
+fn occasion(report: &Report) -> &'static str {
+    match report.upload.leaving {
+        Leaving::Some { .. } => {
+            "Measured on the registry itself, under throwaway keys, once it was known which of its rows can meet another registry's."
+        }
+        Leaving::All | Leaving::NotSettled => {
+            "Measured before anything leaves, on the registry itself, under throwaway keys."
+        }
+    }
 }
 
 fn section(heading: &str, body: &str) -> String {
@@ -116,10 +129,36 @@ fn upload(report: &Report) -> String {
         ("Blocking passes", upload.passes.join(", ")),
         ("Rows a record", format!("{:.1}", upload.rows_a_record)),
         ("Bits of encodings a row", upload.bits_a_row.to_string()),
-        ("Decoys", upload.decoys.to_string()),
+        ("Rows that leave", leaving(upload)),
+        ("Decoys among them", decoys(upload)),
         ("Schema", upload.schema_digest.clone()),
     ];
     section("What would leave", &table(&rows))
+}
+
+/// Which rows leave, and so which were measured.
+fn leaving(upload: &Upload) -> String {
+    match upload.leaving {
+        Leaving::All => "all".to_owned(),
+        Leaving::NotSettled => {
+            "those that can meet another registry's; which they are is not settled yet, so all were measured".to_owned()
+        }
+        Leaving::Some { made, sent } => format!(
+            "{sent} of {made}, {:.1} %: those that can meet another registry's, which were measured",
+            100.0 * sent as f64 / made.max(1) as f64
+        ),
+    }
+}
+
+/// How many decoys there are beside how many records.
+fn decoys(upload: &Upload) -> String {
+    match upload.decoys {
+        0 => "none".to_owned(),
+        decoys => format!(
+            "rows of {decoys} records of nobody, {:.0} for 1,000 records; the matcher cannot tell them, the resolver is told",
+            1000.0 * decoys as f64 / upload.records.max(1) as f64
+        ),
+    }
 }
 
 fn attackers(report: &Report) -> String {
@@ -153,17 +192,21 @@ fn bars(report: &Report) -> String {
     const WIDTH: f64 = 430.0;
     let across = |share: f64| LEFT + WIDTH * share.clamp(0.0, 1.0);
     let height = 34 * report.attackers.len() + 34;
-    let mut body = String::new();
+    // Shares stand on top of the limit's line, which they may fall on.
+    let (mut body, mut shares) = (String::new(), String::new());
     for (place, attacker) in report.attackers.iter().enumerate() {
         let top = 10 + 34 * place;
         let share = attacker.outcome.share();
         let (name, end) = (escape(&attacker.name), across(share));
         body += &format!(
-            "<text x=\"{:.0}\" y=\"{}\" text-anchor=\"end\">{name}</text>\n<rect class=\"{}\" x=\"{LEFT}\" y=\"{top}\" width=\"{:.1}\" height=\"20\"/>\n<text x=\"{:.1}\" y=\"{}\">{:.1} %</text>\n",
+            "<text x=\"{:.0}\" y=\"{}\" text-anchor=\"end\">{name}</text>\n<rect class=\"{}\" x=\"{LEFT}\" y=\"{top}\" width=\"{:.1}\" height=\"20\"/>\n",
             LEFT - 10.0,
             top + 15,
             attacker.light.as_str(),
-            (end - LEFT).max(1.0),
+            (end - LEFT).max(1.0)
+        );
+        shares += &format!(
+            "<text class=\"share\" x=\"{:.1}\" y=\"{}\">{:.1} %</text>\n",
             end + 8.0,
             top + 15,
             share * 100.0
@@ -179,7 +222,7 @@ fn bars(report: &Report) -> String {
     }
     let limit = across(report.limits.most_named);
     format!(
-        "<svg viewBox=\"0 0 720 {height}\" role=\"img\" aria-label=\"Share named by each attacker\"><title>Share named by each attacker</title>\n{body}<line class=\"limit\" x1=\"{limit:.1}\" y1=\"2\" x2=\"{limit:.1}\" y2=\"{}\"/>\n<text class=\"small\" x=\"{limit:.1}\" y=\"{}\" text-anchor=\"middle\">limit</text>\n</svg>\n<p class=\"quiet\">Share of people named. The dashed line is the limit; a short upright line marks what somebody who joins the passes would name.</p>\n",
+        "<svg viewBox=\"0 0 720 {height}\" role=\"img\" aria-label=\"Share named by each attacker\"><title>Share named by each attacker</title>\n{body}<line class=\"limit\" x1=\"{limit:.1}\" y1=\"2\" x2=\"{limit:.1}\" y2=\"{}\"/>\n<text class=\"small\" x=\"{limit:.1}\" y=\"{}\" text-anchor=\"middle\">limit</text>\n{shares}</svg>\n<p class=\"quiet\">Share of people named. The dashed line is the limit; a short upright line marks what somebody who joins the passes would name.</p>\n",
         height - 22,
         height - 6
     )

@@ -10,12 +10,13 @@ use crate::mistakes::noisy_copy;
 use crate::outcome::Outcome;
 use crate::registry::{Registry, Size};
 use crate::risk::{Light, Metric, measure};
-use crate::suite::{Attack, Knowledge, Stage, Trial};
+use crate::suite::{Attack, Knowledge, Stage};
+use crate::trial::Trial;
 
 pub use html::html;
 
 /// The version of the report's form.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// People graph matching is run on at most: its cost grows with their square.
 const GRAPH_PEOPLE: usize = 2000;
 /// Known pairs of the insider.
@@ -86,8 +87,29 @@ pub struct Upload {
     pub rows_a_record: f64,
     /// Bits of encodings in one row.
     pub bits_a_row: u32,
-    /// Decoys among the rows: none are made.
+    /// Decoys: records of nobody whose rows are sent among the others.
     pub decoys: usize,
+    /// Which rows leave.
+    #[serde(default)]
+    pub leaving: Leaving,
+}
+
+/// Which of the rows that are made leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leaving {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that can meet another registry's, which is not settled yet: all were measured.
+    NotSettled,
+    /// Those that can meet another registry's: these were measured.
+    Some {
+        /// Rows made.
+        made: u64,
+        /// Rows that leave.
+        sent: u64,
+    },
 }
 
 /// What one of the four attackers achieves.
@@ -154,7 +176,7 @@ pub struct Report {
 impl Report {
     /// Measures a registry. Pure: the same arguments give the same report.
     pub fn of(trial: Trial<'_>, registry: &Registry, limits: Limits) -> Self {
-        let metrics = measure(trial, registry);
+        let (metrics, leaving) = measure(trial, registry);
         let attackers = attackers(trial, registry, limits);
         let rows_a_record = metrics
             .iter()
@@ -165,7 +187,10 @@ impl Report {
             changes: Vec::new(),
             seed: trial.seed,
             limits,
-            upload: upload(trial, registry, rows_a_record.unwrap_or(0.0)),
+            upload: Upload {
+                leaving,
+                ..upload(trial, registry, rows_a_record.unwrap_or(0.0))
+            },
             decision: decision(&metrics, &attackers),
             metrics,
             attackers,
@@ -238,7 +263,8 @@ fn upload(trial: Trial<'_>, registry: &Registry, rows_a_record: f64) -> Upload {
         measured: registry.records().len(),
         rows_a_record,
         bits_a_row: parts.iter().map(|part| part.bits).sum(),
-        decoys: 0,
+        decoys: registry.decoys().len(),
+        leaving: Leaving::All,
     }
 }
 
@@ -440,6 +466,31 @@ mod tests {
                 "{outside}"
             );
         }
+    }
+
+    #[test]
+    fn the_page_tells_which_rows_leave_and_how_many_are_nobodys() {
+        let mut report = report("standard");
+        let before = "Measured before anything leaves";
+        for (leaving, when, which) in [
+            (Leaving::All, before, ">all<"),
+            (Leaving::NotSettled, before, "is not settled yet"),
+            (
+                Leaving::Some {
+                    made: 200,
+                    sent: 150,
+                },
+                "once it was known",
+                "150 of 200, 75.0 %",
+            ),
+        ] {
+            report.upload.leaving = leaving;
+            let page = html(&report);
+            assert!(page.contains(when) && page.contains(which), "{leaving:?}");
+            assert!(page.contains(">none<"));
+        }
+        report.upload.decoys = 50;
+        assert!(html(&report).contains("rows of 50 records of nobody"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ const MOST_PAIRS: usize = 200_000;
 pub(super) fn exposure(own: &Own<'_>) -> Metric {
     let records = own.count();
     let keyed = own.trial.schema.profile.is_block_keyed();
-    let mut degrees = vec![0usize; own.records.len()];
+    let mut degrees = vec![0usize; own.clear.len()];
     for block in &own.blocks.all {
         let others = block.seats.len() - 1;
         own.blocks.seats[block.seats.clone()]

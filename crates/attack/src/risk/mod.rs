@@ -10,13 +10,14 @@ mod edges;
 mod people;
 mod weight;
 
-use encode::{ClearRecord, TrialRows, trial_rows};
+use encode::{ClearRecord, TrialRows};
 use records::NormalisedRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::blocks::Blocks;
 use crate::registry::Registry;
-use crate::suite::Trial;
+use crate::report::Leaving;
+use crate::trial::Trial;
 
 /// Fewer than this many alike is few.
 const FEW: usize = 5;
@@ -97,10 +98,14 @@ impl Metric {
 /// A node's own data as it would be uploaded.
 pub(crate) struct Own<'a> {
     trial: Trial<'a>,
+    /// The records of people.
     records: Vec<&'a NormalisedRecord>,
+    /// All that is encoded: people, and decoys after them.
     clear: Vec<ClearRecord>,
     blocks: Blocks,
+    /// What leaves.
     rows: TrialRows,
+    leaving: Leaving,
     /// Records of the registry for one that is measured.
     scale: f64,
 }
@@ -108,14 +113,23 @@ pub(crate) struct Own<'a> {
 impl<'a> Own<'a> {
     fn of(trial: Trial<'a>, registry: &'a Registry) -> Self {
         let records: Vec<&NormalisedRecord> = registry.records().iter().collect();
-        let rows = trial_rows(trial.schema, trial.layout, &trial.keys(), &records);
-        let clear = records
+        let decoys = registry.decoys().iter().map(|decoy| &decoy.record);
+        let encoded: Vec<&NormalisedRecord> = records.iter().copied().chain(decoys).collect();
+        let (rows, made) = trial.leaving(&encoded);
+        let clear = encoded
             .iter()
             .map(|record| ClearRecord::of(trial.layout, record))
             .collect();
         Self {
             blocks: Blocks::of_rows(&rows),
             scale: registry.total() as f64 / registry.records().len().max(1) as f64,
+            leaving: match trial.disclosure {
+                None => Leaving::All,
+                Some(_) => Leaving::Some {
+                    made: made as u64,
+                    sent: rows.len() as u64,
+                },
+            },
             trial,
             records,
             clear,
@@ -123,27 +137,37 @@ impl<'a> Own<'a> {
         }
     }
 
+    /// Records that are encoded, decoys among them.
     fn count(&self) -> f64 {
+        self.clear.len().max(1) as f64
+    }
+
+    /// Records of people.
+    fn people(&self) -> f64 {
         self.records.len().max(1) as f64
     }
 }
 
-/// The twelve figures of a registry.
-pub fn measure(trial: Trial<'_>, registry: &Registry) -> Vec<Metric> {
+/// The twelve figures of a registry, and which of its rows leave.
+pub fn measure(trial: Trial<'_>, registry: &Registry) -> (Vec<Metric>, Leaving) {
     let own = Own::of(trial, registry);
+    (figures(&own), own.leaving)
+}
+
+fn figures(own: &Own<'_>) -> Vec<Metric> {
     vec![
-        blocks::concentration(&own),
-        blocks::lone_sizes(&own),
-        blocks::alignment(&own),
-        blocks::colours(&own),
-        edges::exposure(&own),
-        edges::uniqueness(&own),
-        weight::length(&own),
-        weight::multiplicity(&own),
-        people::suspicion(&own),
-        people::rare_values(&own),
-        weight::noise(&own),
-        people::missing_patterns(&own),
+        blocks::concentration(own),
+        blocks::lone_sizes(own),
+        blocks::alignment(own),
+        blocks::colours(own),
+        edges::exposure(own),
+        edges::uniqueness(own),
+        weight::length(own),
+        weight::multiplicity(own),
+        people::suspicion(own),
+        people::rare_values(own),
+        weight::noise(own),
+        people::missing_patterns(own),
     ]
 }
 
@@ -160,7 +184,7 @@ mod tests {
     use model::schema::{BlockComponent, BlockForm, Pass};
 
     fn measured(setting: &Setting) -> Vec<Metric> {
-        measure(setting.trial(), setting.people)
+        measure(setting.trial(), setting.people).0
     }
 
     fn metric<'a>(metrics: &'a [Metric], id: &str) -> &'a Metric {

@@ -25,7 +25,7 @@ pub(super) fn suspicion(own: &Own<'_>) -> Metric {
     for seat in &own.blocks.seats {
         alike.entry(sight(seat)).or_default().insert(seat.record);
     }
-    let mut fewest = vec![own.records.len().max(1); own.records.len()];
+    let mut fewest = vec![own.clear.len().max(1); own.clear.len()];
     for seat in &own.blocks.seats {
         let fewest = &mut fewest[seat.record as usize];
         *fewest = alike[&sight(seat)].len().min(*fewest);
@@ -63,12 +63,12 @@ pub(super) fn suspicion(own: &Own<'_>) -> Metric {
 fn alone_with_key(own: &Own<'_>) -> f64 {
     let parts = own.trial.layout.parts.len();
     let mut same: BTreeMap<Vec<&[u64]>, usize> = BTreeMap::new();
-    for record in &own.clear {
+    for record in own.clear.iter().take(own.records.len()) {
         *same
             .entry((0..parts).map(|part| record.tokens(part)).collect())
             .or_default() += 1;
     }
-    same.values().filter(|count| **count == 1).count() as f64 / own.count()
+    same.values().filter(|count| **count == 1).count() as f64 / own.people()
 }
 
 /// M10: records with a name or a place that few share.
@@ -90,7 +90,7 @@ pub(super) fn rare_values(own: &Own<'_>) -> Metric {
                 .flatten(),
         );
     }
-    let share = rare.len() as f64 / own.count();
+    let share = rare.len() as f64 / own.people();
     let sentence = format!(
         "{} records, {} of all, have a surname or a place that fewer than {FEW} records share. They are the ones an unlikely success would hurt; they can be held back.",
         rare.len(),

@@ -73,7 +73,7 @@ impl Node {
         let digest = Digest::of(text.as_bytes());
         let signed = signature.is_of(&ours, text.as_bytes(), signing::verify);
         match report {
-            Some(report) if signed && self.has_logged(run, digest, &report)? => {
+            Some(report) if signed && self.has_logged(outbox, digest, &report)? => {
                 Ok((report, digest))
             }
             _ => Err(RiskError::NotOurs(run).into()),
@@ -82,12 +82,17 @@ impl Node {
 
     fn has_logged(
         &self,
-        run: model::RunNumber,
+        outbox: &Outbox,
         digest: Digest,
         report: &Report,
     ) -> Result<bool, NodeError> {
         let event = Event::RiskMeasured {
-            run,
+            run: outbox.run,
+            // That of what is prepared now is held to it by `check_of`, which names what differs.
+            prepared: report
+                .subject
+                .as_ref()
+                .map_or(Digest::new([0; 32]), |subject| subject.prepared),
             report: digest,
             verdict: verdict(report),
         };

@@ -4,14 +4,16 @@
 
 mod gate;
 mod officer;
+mod sent;
 
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use attack::report::{Decision, Limits, Report, Subject, html};
-use attack::{Draws, Registry, Trial};
+use attack::{Disclosure, Draws, Registry, Trial};
 use audit::Event;
+use encode::{DecoyMaker, EpochKeys, NodeKeys};
 use model::agreement::RiskRules;
 use model::digest::Digester;
 use model::risk::Verdict;
@@ -27,6 +29,8 @@ use crate::error::NodeError;
 use crate::files::{io_error, read_json, write, write_json};
 use crate::open::Node;
 use crate::outbox::{Outbox, OutboxError};
+
+use sent::Sent;
 
 pub use officer::override_risk;
 
@@ -45,6 +49,8 @@ const REPORT: &str = "report.json";
 const SIGNATURE: &str = "report.sig";
 /// The report, for people.
 const PAGE: &str = "report.html";
+/// The directory with the report of what the matcher's answer left over.
+const LEFT: &str = "left";
 /// What the registry's file was when it was prepared.
 const INPUT: &str = "input.json";
 
@@ -145,7 +151,9 @@ impl Outbox {
 
 impl Node {
     /// Measures the risk of the latest prepared run on the registry's file `input` that it was prepared
-    /// from, and writes the report beside what is prepared: JSON with a signature of the node's log key, and
+    /// from, and writes the report beside what is prepared. Where block tokens go first and it is settled which
+    /// rows follow, it is those that are measured, and the report is written into `left` beside the one from
+    /// before: JSON with a signature of the node's log key, and
     /// one page of HTML. The same file gives the same report: what is drawn follows from what is prepared.
     ///
     /// # Errors
@@ -161,28 +169,37 @@ impl Node {
         let manifest = outbox.first_manifest()?;
         check_input(&outbox, input)?;
         let rules = agreement.terms().risk_rules().unwrap_or_default();
-        let seed = seed(&manifest.digest());
         progress.stage("measure risk", 0);
-        let registry = self.registry(input, &manifest, seed, progress)?;
+        let keys = self.risk_keys(&manifest)?;
+        let decoys = agreement.terms().decoys.map_or(0, |rules| rules.permille);
+        let drawn = Drawn {
+            seed: seed(&manifest.digest()),
+            maker: DecoyMaker::new(&keys.node, decoys),
+        };
+        let registry = self.registry(input, &manifest, drawn, progress)?;
+        let chosen = outbox.chosen()?;
+        let sent = chosen.map(|_| Sent::of(self, &outbox, &keys.epoch, &registry));
+        let sent = sent.transpose()?;
         let layout = Layout::of(&self.schema);
-        let schema = &self.schema;
-        let mut report = Report::of(
-            Trial {
-                schema,
-                layout: &layout,
-                seed,
-            },
-            &registry,
-            limits(rules),
-        );
+        let trial = Trial {
+            disclosure: sent.as_ref().map(|sent| sent as &dyn Disclosure),
+            ..Trial::new(&self.schema, &layout, seed(&manifest.digest()))
+        };
+        let mut report = Report::of(trial, &registry, limits(rules));
         report.subject = Some(subject(&manifest));
         report.upload.decoys = outbox
             .prepare_report()?
             .map_or(0, |made| made.decoys as usize);
+        report.upload.leaving = sent::leaving(&outbox, chosen);
         if let Some(earlier) = self.earlier_report(outbox.run)? {
             report.changes = report.changes_since(&earlier);
         }
-        self.keep_report(&outbox, report)
+        // What the officers answered for stays as it is: the gate goes by it, and it is about all rows.
+        let dir = match chosen {
+            Some(_) => outbox.risk_dir().join(LEFT),
+            None => outbox.risk_dir(),
+        };
+        self.keep_report(&outbox, &dir, report)
     }
 
     /// Whether the risk of `run`, which is prepared, has to be measured yet.
@@ -196,9 +213,13 @@ impl Node {
     }
 
     /// Writes the report, signs it, and logs that it was made.
-    fn keep_report(&self, outbox: &Outbox, report: Report) -> Result<RiskSummary, NodeError> {
-        let dir = outbox.risk_dir();
-        create_dir_private(&dir).map_err(io_error("make", &dir))?;
+    fn keep_report(
+        &self,
+        outbox: &Outbox,
+        dir: &Path,
+        report: Report,
+    ) -> Result<RiskSummary, NodeError> {
+        create_dir_private(dir).map_err(io_error("make", dir))?;
         let path = dir.join(REPORT);
         write_json(&path, &report)?;
         let bytes = std::fs::read(&path).map_err(io_error("read", &path))?;
@@ -209,6 +230,7 @@ impl Node {
         let digest = Digest::of(&bytes);
         let event = Event::RiskMeasured {
             run: outbox.run,
+            prepared: outbox.first_manifest()?.digest(),
             report: digest,
             verdict: verdict(&report),
         };
@@ -226,9 +248,10 @@ impl Node {
         &self,
         input: &Path,
         manifest: &BatchManifest,
-        seed: u64,
+        drawn: Drawn<'_>,
         progress: &dyn Progress,
     ) -> Result<Registry, NodeError> {
+        let Drawn { seed, mut maker } = drawn;
         let plan = ColumnPlan::of(&self.schema, self.party);
         let normaliser = Normaliser::new(&self.schema, self.party, &plan);
         let mut file = CsvFile::open(input, &plan)?;
@@ -238,12 +261,24 @@ impl Node {
         loop {
             let chunk = file.next_chunk(CHUNK_RECORDS)?;
             if chunk.is_empty() {
-                return Ok(Registry::sampled(records, total));
+                return Ok(Registry::sampled(records, total).with_decoys(maker.make()));
             }
             progress.advance(chunk.len() as u64);
-            let taken = chunk.iter().filter(|_| sample.takes());
-            records.extend(taken.map(|raw| normaliser.normalise(raw, &mut Vec::new())));
+            for raw in chunk.iter().filter(|_| sample.takes()) {
+                let record = normaliser.normalise(raw, &mut Vec::new());
+                maker.offer(&raw.key, &record);
+                records.push(record);
+            }
         }
+    }
+
+    /// The keys that what is prepared was made under.
+    fn risk_keys(&self, manifest: &BatchManifest) -> Result<Keys, NodeError> {
+        let (project, epoch) = (&manifest.project, manifest.epoch);
+        Ok(Keys {
+            epoch: (self.linkage_key(epoch)?).epoch(project, epoch, &self.schema),
+            node: NodeKeys::derive(&self.secret()?, project, epoch, manifest.run),
+        })
     }
 
     /// The report of the last run before `run` that has one here.
@@ -263,6 +298,18 @@ impl Node {
         let seed = key_file::read(&self.home.log_key(), Purpose::Signing)?;
         Ok(SigningKey::from_seed(&seed))
     }
+}
+
+/// The keys of an upload: its decoys are told by them, and which of its rows were chosen. Trials have others.
+struct Keys {
+    epoch: EpochKeys,
+    node: NodeKeys,
+}
+
+/// What is drawn, and what makes the decoys of it.
+struct Drawn<'a> {
+    seed: u64,
+    maker: DecoyMaker<'a>,
 }
 
 /// What a report of this upload has to be of.

@@ -74,8 +74,10 @@ async fn nothing_leaves_before_it_is_measured() {
         "{:?}",
         summary.report
     );
+    let prepared = summary.report.subject.as_ref().unwrap().prepared;
     let event = Event::RiskMeasured {
         run: RunNumber(1),
+        prepared,
         report: summary.digest,
         verdict: Verdict::Release,
     };
