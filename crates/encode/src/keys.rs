@@ -137,17 +137,19 @@ impl EpochKeys {
         self.check
     }
 
-    /// The tokens of the blocks that `record` is in, in the order of its rows; without calibration.
+    /// The tokens of the blocks that `record` is in, in the order of its rows; without calibration. None of a block
+    /// whose token takes an output of a key server that is not there.
     pub fn block_tokens(
         &self,
         schema: &LinkageSchema,
         record: &NormalisedRecord,
-    ) -> Vec<BlockToken> {
+    ) -> Vec<Option<BlockToken>> {
         let mut tokens = Vec::new();
         let mut forms = Forms::of(record);
-        for (pass, key) in schema.passes.iter().zip(&self.passes) {
-            forms.for_each(pass, |value| {
-                tokens.push(token_of(&Zeroizing::new(key.tag(&[value]))));
+        for pass in schema.pass_indices() {
+            forms.for_each(&schema.passes[pass.index()], |value| {
+                let seed = self.seed(pass, value, record).map(Zeroizing::new);
+                tokens.push(seed.map(|seed| token_of(&seed)));
             });
         }
         tokens

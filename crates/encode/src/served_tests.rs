@@ -197,3 +197,21 @@ fn a_value_nobody_asked_for_is_refused_and_not_encoded_without() {
     let nothing = unserved().serve(&schema(), Outputs::default()).err();
     assert_eq!(nothing, Some(MissingOutput(NUMBER)));
 }
+
+#[test]
+fn block_tokens_are_those_of_rows_and_none_where_nobody_asked() {
+    let (schema, keys) = (schema(), unserved());
+    let plan = ColumnPlan::of(&schema, PartyIndex(0));
+    let normaliser = Normaliser::new(&schema, PartyIndex(0), &plan);
+    let of = |number| normaliser.normalise(&people(&[number])[0], &mut Vec::new());
+    let (asked_for, unasked) = (of(NUMBERS[0]), of("CD0000001"));
+    let outputs = answers(7, &asked(&NUMBERS));
+    let keys = keys.serve(&schema, outputs).ok().unwrap();
+    let found: Option<Vec<_>> = keys.block_tokens(&schema, &asked_for).into_iter().collect();
+    let rows = served(7).0;
+    for (pass, token) in (0..).zip(found.unwrap()) {
+        assert!(tokens(&rows, pass).contains(token.as_bytes()));
+    }
+    let missing = keys.block_tokens(&schema, &unasked);
+    assert!(matches!(missing[..], [Some(_), None, None]));
+}
