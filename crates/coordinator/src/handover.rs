@@ -1,5 +1,5 @@
 //! Taking what the matcher hands over. The resolver sees the matcher as a [`wire::Handover`] and as nothing
-//! else: in the same program that is the matcher itself, and otherwise [`crate::remote`], which asks it over
+//! else: in the same program that is the matcher itself, and otherwise `remote`, which asks it over
 //! the network.
 
 use std::error::Error;
