@@ -87,7 +87,7 @@ def chart(runs):
         time_of[stage] = [(run["records"], run["stages"][stage]) for run in runs]
     memory = {"peak": [(run["records"], run["peak_mib"]) for run in runs]}
     panels = [panel("Seconds, whole program and stages", time_of), panel("Peak memory, MiB", memory)]
-    width, height = 2 * (LEFT + WIDTH) + GAP, TOP + HEIGHT + 50
+    width, height = 2 * (LEFT + WIDTH) + GAP + 24, TOP + HEIGHT + 50
     body = panels[0] + f'<g transform="translate({LEFT + WIDTH + GAP},0)">{panels[1]}</g>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="11">'
@@ -110,13 +110,18 @@ def panel(title, lines):
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + WIDTH}" y2="{y:.1f}" stroke="#ddd"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end" fill="#444">{short(tick)}</text>')
     parts.append(f'<text x="{LEFT + WIDTH}" y="{TOP + HEIGHT + 34}" text-anchor="end" fill="#444">records</text>')
+    names = {}
     for name, line in lines.items():
         line = [(across.place(x), upward.place(y)) for x, y in line if y > 0]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
         parts.append(f'<polyline points="{path}" fill="none" stroke="{COLOURS[name]}" stroke-width="2"/>')
         parts.extend(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{COLOURS[name]}"/>' for x, y in line)
-        x, y = line[-1]
-        parts.append(f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{COLOURS[name]}">{name}</text>')
+        names[name] = line[-1]
+    last = -math.inf
+    for name, (x, y) in sorted(names.items(), key=lambda named: named[1][1]):
+        # Lines that end together have their names one below the other.
+        last = max(y + 4, last + 13)
+        parts.append(f'<text x="{x + 6:.1f}" y="{last:.1f}" fill="{COLOURS[name]}">{name}</text>')
     return "".join(parts)
 
 
