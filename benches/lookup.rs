@@ -53,15 +53,22 @@ fn main() -> anyhow::Result<()> {
     );
     let answerer = Answerer::new(&run, &schema, &layout, &sets).context("no model was fitted")?;
     let index = StandingIndex::new(&schema, &layout, &scratch);
+    let questions = questions(&parties);
     let watch = Stopwatch::start();
     let mut deltas = Vec::new();
-    for party in &parties {
+    // Party by party, so that what is in the index is not held twice.
+    for party in parties {
         let batch = index.begin_batch(party.party)?;
-        let mut delta = party.rows.to_vec();
-        let first = delta.len() / layout.row_bytes * 9 / 10 * layout.row_bytes;
-        index.add(batch, &delta[..first])?;
-        delta.drain(..first);
-        deltas.push((batch, delta));
+        let first = party.rows.len() * 9 / 10;
+        let mut part = Vec::new();
+        for (place, row) in party.rows.iter().enumerate() {
+            part.extend_from_slice(row);
+            if place + 1 == first || (place < first && part.len() > PART) {
+                index.add(batch, &part)?;
+                part.clear();
+            }
+        }
+        deltas.push((batch, part));
     }
     index.write_out()?;
     println!(
@@ -69,7 +76,6 @@ fn main() -> anyhow::Result<()> {
         index.rows(),
         watch.elapsed().as_secs_f64()
     );
-    let questions = questions(&parties);
     let ask = |question: &(PartyIndex, RecordHandle, Vec<u8>)| -> anyhow::Result<Duration> {
         let (party, handle, rows) = question;
         let watch = Stopwatch::start();

@@ -8,6 +8,7 @@ mod cli;
 mod evaluation;
 mod federation;
 mod inputs;
+mod key_server;
 mod link_report;
 mod outcome;
 mod plan;

@@ -18,6 +18,7 @@ use service::Stopwatch;
 
 use crate::evaluation;
 use crate::inputs;
+use crate::key_server::KeyServer;
 use crate::rehearsal::{PartyFile, Rehearsal};
 use crate::truth::Truth;
 
@@ -35,6 +36,9 @@ pub(crate) struct Manifest {
     /// The profile in place of the schemas' own.
     #[serde(skip)]
     profile: Option<Profile>,
+    /// Whether tokens of identifiers take a key server.
+    #[serde(skip)]
+    key_server: bool,
 }
 
 /// One data set.
@@ -90,6 +94,11 @@ impl Manifest {
             self.set.retain(|set| names.contains(&set.name));
         }
         Ok(())
+    }
+
+    /// Has the tokens of identifiers take a key server.
+    pub(crate) fn with_key_server(&mut self) {
+        self.key_server = true;
     }
 
     /// Has all sets encoded under `profile`. Floors are of the schemas' own: up to a point below will do.
@@ -148,7 +157,12 @@ impl Manifest {
         schema.profile = self.profile.unwrap_or(schema.profile);
         let parties = set.files(&schema, files)?;
         let again = clear.then(|| schema.clone());
-        let linked = Rehearsal::new(schema, SEED).run(&parties, progress)?;
+        let server = KeyServer::of_identifiers(&schema, SEED).filter(|_| self.key_server);
+        let mut rehearsal = Rehearsal::new(schema, SEED);
+        if let Some(server) = server {
+            rehearsal = rehearsal.with_key_server(server);
+        }
+        let linked = rehearsal.run(&parties, progress)?;
         let spent = watch.elapsed();
         let quality = evaluation::overall(&linked.assignments(), &truth)?;
         let completeness = evaluation::completeness(&linked, &truth);

@@ -26,6 +26,7 @@ use service::Stopwatch;
 use sources::CsvFile;
 
 use crate::clear::{self, ClearRecords, Similarities};
+use crate::key_server::KeyServer;
 use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
 
@@ -50,6 +51,7 @@ pub(crate) struct Rehearsal {
     similarities: Similarities,
     scratch: Scratch,
     keeps_rows: bool,
+    key_server: Option<KeyServer>,
 }
 
 /// One record of the result.
@@ -96,12 +98,19 @@ impl Rehearsal {
             similarities: Similarities::Encoded,
             scratch: Scratch::in_memory(),
             keeps_rows: false,
+            key_server: None,
         }
     }
 
     /// Sets aside what outgrows memory; the result is the same.
     pub(crate) fn within(mut self, scratch: Scratch) -> Self {
         self.scratch = scratch;
+        self
+    }
+
+    /// Has identifiers' tokens take a key server, in this process.
+    pub(crate) fn with_key_server(mut self, key_server: KeyServer) -> Self {
+        self.key_server = Some(key_server);
         self
     }
 
@@ -220,7 +229,10 @@ impl<'a> Work<'a> {
         let project: ProjectName = "rehearsal".parse()?;
         let mut entropy = SeededEntropy::new(self.plan.seed);
         let linkage = LinkageKey::new(Key32::generate(&mut entropy));
-        let epoch = linkage.epoch(&project, Epoch(1), schema);
+        let epoch = match &self.plan.key_server {
+            None => linkage.epoch(&project, Epoch(1), schema),
+            Some(server) => server.keys(&linkage, &project, schema, files, progress)?,
+        };
         // One for every party, whichever bring records now: a party's key must not depend on others.
         let parties = schema.party_indices();
         let secrets: Vec<Key32> = parties.map(|_| Key32::generate(&mut entropy)).collect();

@@ -14,6 +14,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("bits", &[]),
     ("model", &["bits"]),
     ("secret", &[]),
+    ("oprf", &["model", "secret"]),
     ("records", &["model"]),
     ("sources", &["model", "records"]),
     ("encode", &["bits", "model", "secret", "records"]),
@@ -24,7 +25,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "node",
         &[
-            "model", "secret", "records", "sources", "encode", "attack", "audit", "wire", "service",
+            "model", "secret", "oprf", "records", "sources", "encode", "attack", "audit", "wire",
+            "service",
         ],
     ),
     (
@@ -32,6 +34,10 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "model", "secret", "link", "audit", "wire", "service", "gateway",
         ],
+    ),
+    (
+        "keyserver",
+        &["model", "secret", "oprf", "audit", "wire", "service"],
     ),
     ("gateway", &["bits", "model", "audit", "service"]),
     (
@@ -45,8 +51,10 @@ const TABLE: &[(&str, &[&str])] = &[
 const ANY: [&str; 2] = ["testkit", "symbolon"];
 
 /// Crates that run where no raw record may ever be.
-const BLIND: [&str; 7] = [
+const BLIND: [&str; 9] = [
     "coordinator",
+    "keyserver",
+    "oprf",
     "gateway",
     "link",
     "wire",
@@ -62,8 +70,8 @@ const RAW: [&str; 4] = ["records", "sources", "encode", "attack"];
 const HOLDERS: [&str; 6] = ["node", "sources", "encode", "attack", "testkit", "symbolon"];
 
 /// Crates that compute and wait for nobody.
-const SYNCHRONOUS: [&str; 8] = [
-    "bits", "model", "secret", "records", "encode", "attack", "link", "audit",
+const SYNCHRONOUS: [&str; 9] = [
+    "bits", "model", "secret", "oprf", "records", "encode", "attack", "link", "audit",
 ];
 
 /// Other implementations of TLS and cryptography than the one chosen, ring.
@@ -187,6 +195,15 @@ fn the_dependency_table_is_exact() {
 fn what_the_coordinator_runs_cannot_reach_raw_records() {
     let ways = GRAPH.ways(&BLIND, &RAW);
     assert!(ways.is_empty(), "{}", ways.join("\n"));
+}
+
+/// Who coordinates a linkage never runs its key server: its program has no code that could.
+#[test]
+fn what_the_coordinator_runs_cannot_evaluate_identifiers() {
+    let ways = GRAPH.ways(&["coordinator", "gateway", "link"], &["oprf", "voprf"]);
+    assert!(ways.is_empty(), "{}", ways.join("\n"));
+    let evaluates = GRAPH.ways(&["keyserver"], &["voprf"]);
+    assert!(!evaluates.is_empty());
 }
 
 #[test]

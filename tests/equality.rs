@@ -167,6 +167,7 @@ async fn same_clusters(terms: Terms) -> Option<Disclosed> {
 
 /// As [`same_clusters`], with an operator for each role if `is_apart`.
 async fn same_clusters_of(terms: Terms, is_apart: bool) -> Option<Disclosed> {
+    let (has_decoys, is_on_demand) = (terms.decoys.is_some(), terms.disclosure.is_some());
     let dir = tempfile::tempdir().unwrap();
     let registries = dir.path().join("registries");
     let spec = CountrySpec {
@@ -200,14 +201,14 @@ async fn same_clusters_of(terms: Terms, is_apart: bool) -> Option<Disclosed> {
     }
     for member in &members {
         let made = member.prepare(&Silent, &mut entropy).await.unwrap();
-        assert_eq!(made.decoys > 10, terms.decoys.is_some());
+        assert_eq!(made.decoys > 10, has_decoys);
         member.node.upload(&Silent).await.unwrap();
     }
     let mut sent = None;
     for member in &members {
         let wait = std::time::Duration::from_secs(60);
         let summary = member.node.upload_within(wait, &Silent).await.unwrap();
-        assert_eq!(summary.disclosed.is_some(), terms.disclosure.is_some());
+        assert_eq!(summary.disclosed.is_some(), is_on_demand);
         sent = add(sent, summary.disclosed);
     }
     federation.approve(&members).await.unwrap();

@@ -22,6 +22,8 @@ mod fuzz;
 #[cfg(test)]
 mod governance;
 #[cfg(test)]
+mod key_server;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod lookup;

@@ -3,11 +3,12 @@
 use std::error::Error;
 use std::path::Path;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "symbolon/v1/board.proto",
     "symbolon/v1/common.proto",
     "symbolon/v1/handover.proto",
     "symbolon/v1/intake.proto",
+    "symbolon/v1/key_server.proto",
     "symbolon/v1/log.proto",
     "symbolon/v1/results.proto",
 ];

@@ -19,6 +19,7 @@ mod agreements;
 mod anonlink;
 mod batches;
 mod clk;
+pub mod evaluations;
 mod files;
 mod logs;
 mod schemas;
@@ -27,7 +28,7 @@ mod schemas;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All of them, by the names of their programs.
-pub const TARGETS: [(&str, Target); 20] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("agreements", agreements::agreements),
     ("anonlink_binary", anonlink::binary_uploads),
     ("anonlink_json", anonlink::json_uploads),
@@ -36,6 +37,7 @@ pub const TARGETS: [(&str, Target); 20] = [
     ("clk_data", clk::data),
     ("clk_schemas", clk::schemas),
     ("comparisons", batches::comparisons),
+    ("evaluations", evaluations::evaluations),
     ("events", logs::events),
     ("handle_maps", batches::handle_maps),
     ("key_files", files::key_files),

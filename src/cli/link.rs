@@ -8,6 +8,7 @@ use super::progress::listener;
 use super::rehearsing::RehearsalArguments;
 use crate::clear;
 use crate::inputs;
+use crate::key_server::KeyServer;
 use crate::outcome;
 use crate::rehearsal::Rehearsal;
 use crate::standing::{Kept, KeptRun, StandingRun};
@@ -32,6 +33,13 @@ pub(crate) struct LinkArguments {
     /// can try out names: guard it like the registries. All rows are held in memory meanwhile.
     #[arg(long, value_name = "DIR", conflicts_with = "clear")]
     keep: Option<PathBuf>,
+    /// A field of identifiers whose tokens take a key server, here one in this process; once for each.
+    #[arg(
+        long = "key-server-field",
+        value_name = "FIELD",
+        conflicts_with = "keep"
+    )]
+    served: Vec<String>,
     #[command(flatten)]
     common: RehearsalArguments,
 }
@@ -43,9 +51,15 @@ pub(crate) fn run(arguments: &LinkArguments) -> anyhow::Result<()> {
     let files = inputs::party_files(&schema, &arguments.parties)?;
     let kept = arguments.keep.as_deref().map(KeptRun::create).transpose()?;
     let seed = arguments.seed;
+    let served = &arguments.served;
+    let server = (!served.is_empty()).then(|| KeyServer::of(&schema, served, seed));
+    let server = server.transpose()?;
     let mut rehearsal = Rehearsal::new(schema, seed).within(common.scratch()?);
     if kept.is_some() {
         rehearsal = rehearsal.keeping_rows();
+    }
+    if let Some(server) = server {
+        rehearsal = rehearsal.with_key_server(server);
     }
     if arguments.clear {
         rehearsal = rehearsal.on_clear_values()?;

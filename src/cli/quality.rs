@@ -27,6 +27,9 @@ pub(crate) struct QualityArguments {
     /// Encode under this profile instead of the schemas' own; a point of F1 below the floors will do then.
     #[arg(long)]
     profile: Option<ProfileName>,
+    /// Have the tokens of all identifiers take a key server, here one in this process.
+    #[arg(long)]
+    key_server: bool,
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -37,6 +40,9 @@ pub(crate) fn run(arguments: &QualityArguments) -> anyhow::Result<()> {
     manifest.choose(&arguments.names)?;
     if let Some(profile) = arguments.profile {
         manifest.under(profile.into());
+    }
+    if arguments.key_server {
+        manifest.with_key_server();
     }
     let progress = listener();
     let tell = |line: &str| eprintln!("{line}");

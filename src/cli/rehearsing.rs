@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use link::Scratch;
+use link::{Memory, Scratch};
 
 use super::showing::ShowArguments;
 use crate::evaluation;
-use crate::inputs::{self, Bytes};
+use crate::inputs;
 use crate::outcome;
 use crate::rehearsal::Linked;
 use crate::truth::Truth;
@@ -26,7 +26,7 @@ pub(super) struct RehearsalArguments {
     /// Memory for what may grow with the registries, as 256MiB or 4GiB; the rest goes to files in
     /// --out while the program runs. The result is the same.
     #[arg(long, value_name = "SIZE", default_value = "512MiB")]
-    memory: Bytes,
+    memory: Memory,
     #[command(flatten)]
     showing: ShowArguments,
     /// How many threads to use; all cores when not given.
@@ -50,7 +50,7 @@ impl RehearsalArguments {
     pub(super) fn scratch(&self) -> anyhow::Result<Scratch> {
         std::fs::create_dir_all(&self.out)
             .with_context(|| format!("{} cannot be made", self.out.display()))?;
-        Ok(Scratch::in_directory(&self.out, self.memory.0))
+        Ok(Scratch::in_directory(&self.out, self.memory.bytes()))
     }
 
     /// Tells how the linkage went: in a few lines, with `more` after them, against the truth, and in

@@ -5,6 +5,7 @@ use std::fs;
 
 use audit::{Actor, Checkpoint, Entry, KeyKind, NoteSigner, TreeHead, VerifierKey};
 use model::{Digest, Layout, LinkageSchema, Signature};
+use oprf::Blinding;
 use secret::{Key32, SeededEntropy, SigningKey};
 use wire::pki;
 
@@ -41,6 +42,7 @@ fn write_seeds() {
     write_notes();
     write_agreements();
     write_messages();
+    write_evaluations();
     let request = pki::request(&"crvs".parse().unwrap()).unwrap();
     write("certificates", "good-request", request.request_pem);
     let authority = parsers::authority();
@@ -139,6 +141,42 @@ fn write_agreements() {
     let all = [&agreement[..], &signed, &statement, &said].join("====\n");
     write("agreements", "good-signed-and-suspended", all);
     write("agreements", "good-signature", signed);
+}
+
+/// A batch as a key server takes it, and an answer as a node does.
+fn write_evaluations() {
+    use super::targets::evaluations::{INPUT, KEY, blinding};
+    let blinded = Blinding::of(&[INPUT, [8; 16]], &mut SeededEntropy::new(3)).unwrap();
+    let bytes = |elements: &[model::Element]| -> Vec<u8> {
+        let bytes = elements.iter().flat_map(|element| *element.as_bytes());
+        bytes.collect()
+    };
+    let batch = bytes(blinded.elements());
+    write("evaluations", "good-batch", &batch);
+    write("evaluations", "bad-torn", &batch[..60]);
+    write("evaluations", "bad-nothing-hidden", [0; 32]);
+    let answer = KEY.evaluate(blinding().elements(), &mut SeededEntropy::new(4));
+    let answer = answer.unwrap();
+    let mut answer = [bytes(&answer.elements), answer.proof.to_vec()].concat();
+    write("evaluations", "good-answer", &answer);
+    answer[40] ^= 1;
+    write("evaluations", "bad-proof", answer);
+    let sample = workspace().join("examples/four-registries/agreement.toml");
+    let sample = fs::read_to_string(sample).unwrap();
+    let with = |run_by: &str| {
+        format!(
+            "{sample}\n[[member]]\nname = \"dpo-office\"\ntitle = \"An office\"\nroles = [\"key-server\"]\n\n\
+             [key_server]\nrun_by = \"{run_by}\"\nfields = [\"national_id\"]\nevaluations = 1000000\n\n\
+             [[key_server.key]]\nepoch = 1\npublic_key = \"{}\"\n",
+            KEY.public()
+        )
+    };
+    write("agreements", "good-key-server", with("dpo-office"));
+    write(
+        "agreements",
+        "bad-coordinators-key-server",
+        with("linkage-unit"),
+    );
 }
 
 /// A message: its number, then fields by number.

@@ -7,6 +7,7 @@
 
 mod agreement;
 mod apart;
+mod key_server;
 mod keys;
 mod linkage;
 mod logs;

@@ -150,7 +150,13 @@ impl World {
 
     /// Makes a federation whose agreement is as `edit` has the draft.
     pub(super) fn enrolled(edit: impl FnOnce(String) -> String) -> Self {
+        Self::enrolled_under(SCHEMA, edit)
+    }
+
+    /// As [`Self::enrolled`], under this linkage schema.
+    pub(super) fn enrolled_under(schema: &str, edit: impl FnOnce(String) -> String) -> Self {
         let world = Self::empty();
+        world.write("schema.toml", schema);
         let [matcher, resolver] = world.listen;
         done(world.coordinator(&format!(
             "init --project census --schema schema.toml --matcher-listen {matcher} --resolver-listen {resolver}"
@@ -299,16 +305,29 @@ impl World {
     /// Fetches everything into a bundle and runs a check of the auditor on it, with the keys that every
     /// keeper tells, and the fingerprint of one officer.
     pub(super) fn audit(&self, check: &str) -> Ran {
+        self.audit_with(check, None)
+    }
+
+    /// As [`Self::audit`], with a key server's directory.
+    pub(super) fn audit_with(&self, check: &str, key_server: Option<&Path>) -> Ran {
         drop(fs::remove_dir_all(self.path("bundle")));
-        let fetch = "fetch --out bundle --coordinator coordinator --node node-crvs --node node-sr";
-        let (fetch, matcher) = match self.is_apart() {
-            true => (format!("{fetch} --coordinator matcher"), "matcher/matcher"),
-            false => (fetch.to_owned(), "coordinator/matcher"),
-        };
+        let mut fetch =
+            "fetch --out bundle --coordinator coordinator --node node-crvs --node node-sr"
+                .to_owned();
+        let mut matcher = "coordinator/matcher";
+        if self.is_apart() {
+            fetch += " --coordinator matcher";
+            matcher = "matcher/matcher";
+        }
+        if let Some(directory) = key_server {
+            fetch += &format!(" --key-server {}", directory.display());
+        }
         done(self.run("symbolon-audit", &fetch));
         let logs = [matcher, "coordinator/resolver", "node-crvs", "node-sr"];
-        let keys = logs.map(|keeper| self.read(&format!("{keeper}/log/key")));
-        self.write("keys", &keys.concat());
+        let logs = logs.map(|keeper| self.path(keeper));
+        let logs = logs.iter().map(PathBuf::as_path).chain(key_server);
+        let keys = logs.map(|keeper| fs::read_to_string(keeper.join("log/key")).unwrap());
+        self.write("keys", &keys.collect::<String>());
         let officer = self.fingerprint("crvs");
         let check = format!("{check} bundle --keys keys --officer {officer}");
         self.run("symbolon-audit", &check)
@@ -353,7 +372,9 @@ impl World {
 
     /// Starts a coordinator whose state is in `directory`.
     pub(super) fn start_at(&self, directory: &str, listen: &[SocketAddr]) -> Running {
-        let mut run = self.command("symbolon-coordinator", &format!("run --dir {directory}"));
+        // The least memory there is: what comes of it is the same.
+        let run = format!("run --dir {directory} --memory 16MiB");
+        let mut run = self.command("symbolon-coordinator", &run);
         let words = self.path(&format!("{directory}.words"));
         let running = Running::start(&mut run, &words).unwrap();
         listen

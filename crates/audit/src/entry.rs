@@ -25,13 +25,17 @@ pub enum Actor {
     Resolver,
     /// The person who runs the daemon that keeps this log.
     Operator,
+    /// The project's key server.
+    KeyServer,
     /// A custodian's node.
     Node(PartyName),
 }
 
 /// Text that names no actor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an actor is `coordinator`, `matcher`, `resolver`, `operator` or `node:` and a party name")]
+#[error(
+    "an actor is `coordinator`, `matcher`, `resolver`, `operator`, `key-server` or `node:` and a party name"
+)]
 pub struct NotAnActor;
 
 impl fmt::Display for Actor {
@@ -41,6 +45,7 @@ impl fmt::Display for Actor {
             Self::Matcher => out.write_str("matcher"),
             Self::Resolver => out.write_str("resolver"),
             Self::Operator => out.write_str("operator"),
+            Self::KeyServer => out.write_str("key-server"),
             Self::Node(party) => write!(out, "node:{party}"),
         }
     }
@@ -55,6 +60,7 @@ impl FromStr for Actor {
             "matcher" => Ok(Self::Matcher),
             "resolver" => Ok(Self::Resolver),
             "operator" => Ok(Self::Operator),
+            "key-server" => Ok(Self::KeyServer),
             other => {
                 let party = other.strip_prefix("node:").ok_or(NotAnActor)?;
                 party.parse().map(Self::Node).map_err(|_| NotAnActor)
@@ -152,7 +158,7 @@ mod tests {
     use crate::tree::TreeHead;
     use model::agreement::Act;
     use model::risk::Verdict;
-    use model::{BatchKind, Epoch, RefusalCode, RunNumber};
+    use model::{BatchKind, Epoch, EvaluationKey, RefusalCode, RunNumber};
 
     fn digest(byte: u8) -> Digest {
         Digest::new([byte; 32])
@@ -210,6 +216,16 @@ mod tests {
             },
             Event::KeyRestored { epoch: Epoch(2) },
             Event::KeyDestroyed { epoch: Epoch(2) },
+            Event::EvaluationKeyMade { epoch: Epoch(2), public_key: EvaluationKey::new([3; 32]) },
+            Event::ElementsEvaluated {
+                epoch: Epoch(2),
+                party: self::party(),
+                batch: digest(15),
+                elements: 4096,
+                total: 9000,
+            },
+            Event::ElementsAsked { epoch: Epoch(2), batch: digest(15), elements: 4096 },
+            Event::EvaluationKeyDestroyed { epoch: Epoch(2) },
             Event::DocumentPosted { topic: "card-epoch-1".into(), party: self::party(), digest: digest(11) },
             Event::CertificateAdmitted { party: self::party(), certificate: digest(13) },
             Event::CertificateRevoked { certificate: digest(13) },
@@ -315,6 +331,7 @@ mod tests {
             "matcher",
             "resolver",
             "operator",
+            "key-server",
             "node:crvs",
         ] {
             assert_eq!(text.parse::<Actor>().unwrap().to_string(), text);

@@ -6,7 +6,9 @@
 
 use model::agreement::Act;
 use model::risk::Verdict;
-use model::{BatchKind, Digest, Epoch, PartyName, ProjectName, RefusalCode, RunNumber};
+use model::{
+    BatchKind, Digest, Epoch, EvaluationKey, PartyName, ProjectName, RefusalCode, RunNumber,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::tree::TreeHead;
@@ -268,6 +270,40 @@ pub enum Event {
     KeyDestroyed {
         /// Which epoch.
         epoch: Epoch,
+    },
+    /// A key server made its key of an epoch.
+    EvaluationKeyMade {
+        /// Which epoch.
+        epoch: Epoch,
+        /// By which its evaluations are checked.
+        public_key: EvaluationKey,
+    },
+    /// A key server evaluates a batch of blinded elements; logged before it does.
+    ElementsEvaluated {
+        /// Under the key of which epoch.
+        epoch: Epoch,
+        /// For whom.
+        party: PartyName,
+        /// Digest of the elements, which are random.
+        batch: Digest,
+        /// How many they are.
+        elements: u64,
+        /// How many the party has had in the epoch, with these.
+        total: u64,
+    },
+    /// A key server destroyed its key of an epoch; logged before it is.
+    EvaluationKeyDestroyed {
+        /// Which epoch.
+        epoch: Epoch,
+    },
+    /// A node sends a batch of blinded elements to the key server; logged before it does.
+    ElementsAsked {
+        /// Under the key of which epoch.
+        epoch: Epoch,
+        /// Digest of the elements.
+        batch: Digest,
+        /// How many they are.
+        elements: u64,
     },
     /// A node received its results.
     ResultsReceived {

@@ -1,7 +1,7 @@
 //! The bundle: a directory with copies of everything a verifier needs, and nothing secret.
 //!
 //! ```text
-//! logs/NAME/             checkpoint, key and tiles of a log: matcher, resolver, node-PARTY
+//! logs/NAME/             checkpoint, key and tiles of a log: matcher, resolver, key-server, node-PARTY
 //! seen/PARTY/NAME        the checkpoint of log NAME that PARTY's node was last shown
 //! told/NAME/PARTY        the one that NAME says PARTY's node was shown
 //! pinned/PARTY/NAME      the key by which PARTY's node knows log NAME
@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 use audit::note::MAX_NOTE_BYTES;
 use audit::{Actor, Checkpoint, TileDir, VerifierKey};
 use wire::Receipt;
+
+use crate::evaluations::KEY_SERVER;
 
 /// The most files one directory of a bundle may have.
 const MAX_FILES: usize = 10_000;
@@ -232,6 +234,7 @@ pub(crate) fn keeper_of(name: &str) -> Option<Actor> {
     match name {
         "matcher" => Some(Actor::Matcher),
         "resolver" => Some(Actor::Resolver),
+        KEY_SERVER => Some(Actor::KeyServer),
         other => other.strip_prefix("node-")?.parse().ok().map(Actor::Node),
     }
 }

@@ -18,6 +18,7 @@ use wire::{ClientError, HistoryError, Role, Topic};
 pub use over_wire::{MAX_BYTES, MAX_ENTRIES, role};
 
 use crate::bundle::{Bundle, BundleError, MAX_RECEIPT_BYTES, io_error, names, read_regular};
+use crate::evaluations::KEY_SERVER;
 use crate::papers::{AGREEMENT, COORDINATOR, PAPERS};
 
 /// The most bytes of a log's file.
@@ -126,6 +127,15 @@ fn papers(bundle: &Bundle, keeper: &str, to: &str, from: &Path) -> Result<(), Fe
         }
     }
     Ok(())
+}
+
+/// Copies the log of a key server, and the agreements it holds.
+///
+/// # Errors
+/// [`FetchError`] says what cannot be read or written.
+pub fn key_server(bundle: &Bundle, directory: &Path) -> Result<(), FetchError> {
+    log(bundle, KEY_SERVER, &directory.join("log"))?;
+    agreements(bundle, KEY_SERVER, &directory.join("agreements"))
 }
 
 /// Copies a node's log, the checkpoints and keys of other logs that it keeps, and its receipts.

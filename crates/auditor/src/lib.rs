@@ -20,6 +20,7 @@ pub mod report;
 pub mod verify;
 pub mod witness;
 
+mod evaluations;
 mod handovers;
 mod kept;
 mod releases;

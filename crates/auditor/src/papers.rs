@@ -14,6 +14,7 @@ use secret::signing;
 use service::AgreementFiles;
 
 use crate::bundle::{Bundle, BundleError, check_name, names, read_text};
+use crate::evaluations;
 use crate::finding::{Finding, Severity};
 use crate::releases;
 use crate::risk::Uploads;
@@ -65,6 +66,12 @@ pub fn check(
         papers.check_releases(resolver, logs);
     }
     papers.check_risk(logs);
+    if let Some(log) = logs.iter().find(|log| log.name == evaluations::KEY_SERVER) {
+        let quota = papers.quota();
+        papers
+            .findings
+            .extend(evaluations::check_quotas(log, quota));
+    }
     Ok(papers.findings)
 }
 
@@ -95,6 +102,13 @@ impl Papers {
             }
         }
         Ok(papers)
+    }
+
+    /// The most evaluations that any agreement gives a custodian in an epoch.
+    fn quota(&self) -> Option<u64> {
+        let agreements = self.agreements.values();
+        let rules = agreements.filter_map(|agreement| agreement.terms().key_server.as_ref());
+        rules.map(|rules| rules.evaluations).max()
     }
 
     fn wrong(&mut self, keeper: &str, text: String) {

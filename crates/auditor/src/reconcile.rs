@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use audit::{Entry, Event};
 use model::{BatchKind, Digest, PartyName, RunNumber};
 
+use crate::evaluations;
 use crate::finding::{Finding, Severity};
 use crate::handovers;
 use crate::releases;
@@ -44,6 +45,7 @@ pub fn reconcile(logs: &[CheckedLog]) -> Vec<Finding> {
     }
     findings.extend(releases::check_agreements(logs));
     findings.extend(releases::check_keys(logs));
+    findings.extend(evaluations::reconcile(logs));
     findings
 }
 

@@ -119,6 +119,24 @@ fn of_government(event: &Event) -> String {
             format!("restored its linkage key of epoch {epoch} from shares")
         }
         Event::KeyDestroyed { epoch } => format!("destroyed its keys of epoch {epoch}"),
+        Event::EvaluationKeyMade { epoch, .. } => {
+            format!("made its key of epoch {epoch} for evaluating identifiers")
+        }
+        Event::ElementsEvaluated {
+            epoch,
+            party,
+            elements,
+            total,
+            ..
+        } => format!(
+            "evaluated {elements} blinded identifiers of {party} in epoch {epoch}, {total} in all"
+        ),
+        Event::EvaluationKeyDestroyed { epoch } => {
+            format!("destroyed its key of epoch {epoch} for evaluating identifiers")
+        }
+        Event::ElementsAsked {
+            epoch, elements, ..
+        } => format!("had the key server evaluate {elements} blinded identifiers in epoch {epoch}"),
         Event::CertificateAdmitted { party, .. } => {
             format!("let {party} in by a certificate it had not seen before")
         }

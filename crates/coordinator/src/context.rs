@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use audit::{Event, LogError};
-use link::Scratch;
+use link::{Memory, Scratch};
 use model::{BatchKind, Clock, Digest, RunNumber, Signature, SignedAgreement};
 use secret::key_file::KeyFileError;
 use secret::signing;
@@ -20,9 +20,6 @@ use crate::project::Project;
 use crate::showing::Shown;
 use crate::store::{BatchStore, SqliteStore, StoreError, StoredBatch};
 use crate::sync::lock;
-
-/// Bytes a stage holds of what may grow with the registries; the rest is on disk.
-const MEMORY: usize = 1 << 30;
 
 /// Why a role did not start.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +64,7 @@ pub(crate) struct RoleContext<L> {
     pub(crate) clock: Arc<dyn Clock>,
     outputs: PathBuf,
     batch_files: PathBuf,
+    memory: Memory,
 }
 
 impl<L: Lifecycle + 'static> Record for RoleContext<L> {
@@ -106,6 +104,7 @@ impl<L: Lifecycle> RoleContext<L> {
             clock,
             outputs: directory.runs(),
             batch_files: directory.batches(),
+            memory: directory.memory(),
         })
     }
 
@@ -177,7 +176,7 @@ impl<L: Lifecycle> RoleContext<L> {
 
     /// Where a stage that writes to `directory` sets aside what outgrows its memory.
     pub(crate) fn scratch(&self, directory: &Path) -> Scratch {
-        Scratch::in_directory(directory, MEMORY)
+        Scratch::in_directory(directory, self.memory.bytes())
     }
 
     /// Where the open run stands.

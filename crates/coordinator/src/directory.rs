@@ -16,6 +16,7 @@ use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use link::Memory;
 use model::schema::{MAX_SCHEMA_BYTES, SchemaError};
 use model::{Epoch, LinkageSchema, ProjectName, RunNumber};
 use secret::Unlock;
@@ -27,6 +28,9 @@ use wire::Role;
 use crate::gate::RevokedCertificates;
 use crate::project::Project;
 use crate::roles::Roles;
+
+/// What a stage holds in memory where nobody says.
+const USUAL_MEMORY: Memory = Memory::mebibytes(1024);
 
 /// What stands in `coordinator.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,6 +132,7 @@ pub enum SettingsError {
 pub struct StateDir {
     path: PathBuf,
     unlock: Unlock,
+    memory: Memory,
 }
 
 impl StateDir {
@@ -136,7 +141,15 @@ impl StateDir {
         Self {
             path: path.into(),
             unlock: Unlock::default(),
+            memory: USUAL_MEMORY,
         }
+    }
+
+    /// The same; what outgrows this memory while a stage runs goes to files in it.
+    #[must_use]
+    pub fn within(mut self, memory: Memory) -> Self {
+        self.memory = memory;
+        self
     }
 
     /// The same, its key files opened by the passphrase that its settings name, if they do.
@@ -205,6 +218,7 @@ impl StateDir {
             path: self.path.join(role.as_str()),
             role,
             unlock: self.unlock.clone(),
+            memory: self.memory,
         }
     }
 
@@ -233,9 +247,15 @@ pub struct RoleDir {
     path: PathBuf,
     role: Role,
     unlock: Unlock,
+    memory: Memory,
 }
 
 impl RoleDir {
+    /// What a stage holds in memory of what may grow with the registries.
+    pub fn memory(&self) -> Memory {
+        self.memory
+    }
+
     /// What opens its key files.
     pub fn unlock(&self) -> &Unlock {
         &self.unlock

@@ -115,6 +115,21 @@ pub struct Enrolled {
     pub log_keys: String,
 }
 
+/// Issues the certificate of the project's key server. Works beside a running coordinator.
+///
+/// # Errors
+/// As [`enrol`].
+pub fn enrol_key_server(
+    directory: &StateDir,
+    request_pem: &str,
+    clock: &dyn Clock,
+) -> Result<Enrolled, EnrolError> {
+    let (settings, _) = directory.load()?;
+    issue(directory, &settings, String::new(), |authority| {
+        authority.issue_key_server(request_pem, Validity::days(clock, DAYS))
+    })
+}
+
 /// Issues the certificate of `party`'s node. Works beside a running coordinator.
 ///
 /// # Errors

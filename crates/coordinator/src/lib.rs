@@ -55,7 +55,7 @@ pub use coordinator::{Coordinator, ServeError};
 pub use destroy::{Destroy, DestroyError, Destroyed, Remains, destroy, verify_destroyed};
 pub use directory::{Settings, StateDir};
 pub use ending::EndError;
-pub use enrol::{EnrolError, Enrolled, enrol, enrol_matcher};
+pub use enrol::{EnrolError, Enrolled, enrol, enrol_key_server, enrol_matcher};
 pub use init::{InitError, Setup, init};
 pub use install::{InstallError, install};
 pub use lifecycle::{OutOfTurn, StageError};

@@ -65,6 +65,7 @@ fn agree(dir: &Path, schema: &LinkageSchema) {
         disclosure: None,
         decoys: None,
         risk: None,
+        key_server: None,
         custodians: custodians.collect(),
         coordinator: "The linkage unit".to_owned(),
     };

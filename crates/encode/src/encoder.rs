@@ -145,12 +145,18 @@ impl<'a> Encoder<'a> {
         Some(CalibrationRow { rank, row, handle })
     }
 
+    /// Whether all that `record` takes of a key server is there.
+    pub(crate) fn has_outputs(&self, record: &NormalisedRecord) -> bool {
+        self.epoch.has_outputs(record)
+    }
+
     /// Finds the blocks of `record`, the bucket of its calibration last.
     fn blocks(&self, record: &NormalisedRecord, rank: Option<Rank>, blocks: &mut Blocks) {
         blocks.clear();
         let mut push = |pass: PassIndex, value: &[u8]| {
-            let seed = Zeroizing::new(self.epoch.passes[pass.index()].tag(&[value]));
-            blocks.push(pass, &seed);
+            if let Some(seed) = self.epoch.seed(pass, value, record) {
+                blocks.push(pass, &Zeroizing::new(seed));
+            }
         };
         let mut found = false;
         let mut forms = Forms::of(record);

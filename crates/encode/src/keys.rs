@@ -11,12 +11,15 @@
 //!                  ├─ token key of each namespace
 //!                  ├─ unblocked filter keys, for profiles that keep blocks comparable
 //!                  └─ key check
+//! (a key server adds a secret of its own to blocks and tokens of identifiers: see `served`)
 //! node secret ── record handles, pass handles, noise
 //! ```
 //! HMAC-SHA256 and HKDF-SHA256 (RFC 5869), every label distinct; SipHash-2-4 for tokens; AES-128 for
 //! what is worked out anew in every row.
 
-use model::{BlockToken, Epoch, KeyCheck, LinkageSchema, ProjectName, RecordHandle, RunNumber};
+use model::{
+    BlockToken, Epoch, KeyCheck, LinkageSchema, PassIndex, ProjectName, RecordHandle, RunNumber,
+};
 use records::{LocalKey, NormalisedRecord};
 use secret::cipher::Block;
 use secret::{Cipher, Key32, Prf};
@@ -24,6 +27,7 @@ use siphasher::sip128::SipHasher24;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use crate::block::Forms;
+use crate::served::Served;
 
 /// The secret all custodians of a project share and the coordinator never holds.
 pub struct LinkageKey(Key32);
@@ -36,13 +40,23 @@ impl LinkageKey {
 
     /// The keys of one epoch of one project under one schema.
     pub fn epoch(&self, project: &ProjectName, epoch: Epoch, schema: &LinkageSchema) -> EpochKeys {
+        EpochKeys::derive(&self.epoch_key(project, epoch, schema), schema)
+    }
+
+    /// What all keys of an epoch derive from.
+    pub(crate) fn epoch_key(
+        &self,
+        project: &ProjectName,
+        epoch: Epoch,
+        schema: &LinkageSchema,
+    ) -> Key32 {
         let digest = schema.digest();
         let context: [&[u8]; 3] = [
             project.as_str().as_bytes(),
             &epoch.0.to_le_bytes(),
             digest.as_bytes(),
         ];
-        EpochKeys::derive(&self.0.derive("epoch", &context), schema)
+        self.0.derive("epoch", &context)
     }
 }
 
@@ -55,10 +69,12 @@ pub struct EpochKeys {
     pub(crate) blocks: Cipher,
     pub(crate) unblocked: Prf,
     check: KeyCheck,
+    /// What identifiers have of a key server, where the agreement asks for one.
+    served: Option<Served>,
 }
 
 impl EpochKeys {
-    fn derive(epoch: &Key32, schema: &LinkageSchema) -> Self {
+    pub(crate) fn derive(epoch: &Key32, schema: &LinkageSchema) -> Self {
         let pass = |pass: &model::schema::Pass| {
             epoch.derive("pass", &[pass.name.as_str().as_bytes()]).prf()
         };
@@ -76,6 +92,42 @@ impl EpochKeys {
             blocks: Cipher::new(&epoch.derive("block cipher", &[])),
             unblocked: epoch.derive("unblocked", &[]).prf(),
             check: KeyCheck::new(check),
+            served: None,
+        }
+    }
+
+    /// Puts a field's tokens, and what two nodes compare, under a key that takes a key server.
+    pub(crate) fn serve_tokens(&mut self, field: usize, key: &Key32) {
+        self.tokens[field] = TokenKey::derive(key, field as u8);
+        let mut check = [0; 16];
+        key.expand("key check", &[self.check.as_bytes()], &mut check);
+        self.check = KeyCheck::new(check);
+    }
+
+    /// The keys, with what they have of a key server.
+    pub(crate) fn served(self, served: Served) -> Self {
+        let served = Some(served);
+        Self { served, ..self }
+    }
+
+    /// Whether all that the values of `record` take of a key server is there.
+    pub(crate) fn has_outputs(&self, record: &NormalisedRecord) -> bool {
+        let served = self.served.as_ref();
+        served.is_none_or(|served| served.has_outputs(record))
+    }
+
+    /// What the block of `value` in `pass` is known by, for `record`; nothing where it takes an output of a
+    /// key server that is not there.
+    pub(crate) fn seed(
+        &self,
+        pass: PassIndex,
+        value: &[u8],
+        record: &NormalisedRecord,
+    ) -> Option<[u8; 32]> {
+        let tag = self.passes[pass.index()].tag(&[value]);
+        match &self.served {
+            None => Some(tag),
+            Some(served) => served.seed(pass.index(), tag, record),
         }
     }
 
@@ -85,17 +137,19 @@ impl EpochKeys {
         self.check
     }
 
-    /// The tokens of the blocks that `record` is in, in the order of its rows; without calibration.
+    /// The tokens of the blocks that `record` is in, in the order of its rows; without calibration. Nothing stands
+    /// for a block that takes an output of a key server which is not there.
     pub fn block_tokens(
         &self,
         schema: &LinkageSchema,
         record: &NormalisedRecord,
-    ) -> Vec<BlockToken> {
+    ) -> Vec<Option<BlockToken>> {
         let mut tokens = Vec::new();
         let mut forms = Forms::of(record);
-        for (pass, key) in schema.passes.iter().zip(&self.passes) {
-            forms.for_each(pass, |value| {
-                tokens.push(token_of(&Zeroizing::new(key.tag(&[value]))));
+        for pass in schema.pass_indices() {
+            forms.for_each(&schema.passes[pass.index()], |value| {
+                let seed = self.seed(pass, value, record).map(Zeroizing::new);
+                tokens.push(seed.map(|seed| token_of(&seed)));
             });
         }
         tokens
@@ -103,7 +157,7 @@ impl EpochKeys {
 }
 
 /// The half that is told of what a block is known by.
-pub(crate) fn token_of(seed: &[u8; 32]) -> BlockToken {
+fn token_of(seed: &[u8; 32]) -> BlockToken {
     BlockToken::new(std::array::from_fn(|at| seed[at]))
 }
 

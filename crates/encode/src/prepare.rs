@@ -49,6 +49,15 @@ pub enum PrepareError {
         /// The row.
         row: u64,
     },
+    /// A value that nobody asked the key server for.
+    #[error(
+        "row {row} has an identifier that the key server was not asked for; run `symbolon-node evaluate` with \
+         this file, then prepare again"
+    )]
+    NotServed {
+        /// The row.
+        row: u64,
+    },
     /// More records than any registry has.
     #[error("the registry has more than {MAX_RECORDS} records")]
     TooManyRecords,
@@ -129,6 +138,8 @@ pub(crate) struct EncodedRecord {
     donor: Option<Donor>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) present: u64,
+    /// Whether the key server was asked for all of its values.
+    is_served: bool,
 }
 
 impl<'a> Preparer<'a> {
@@ -236,6 +247,7 @@ impl<'a> Preparer<'a> {
             rows: first..group.handles.len(),
             calibration,
             problems,
+            is_served: self.encoder.has_outputs(&record),
             present: record.values.iter().enumerate().fold(0, present),
             donor: self.decoys.donor(self.node, &ids, record),
         };
@@ -255,6 +267,9 @@ impl<'a> Preparer<'a> {
         let row = record.row;
         if key.expose().trim().is_empty() {
             return Err(PrepareError::EmptyRecordId { row });
+        }
+        if !record.is_served {
+            return Err(PrepareError::NotServed { row });
         }
         match self.known.insert(record.handle, row) {
             Some(0) => return Err(PrepareError::KnownRecordId { row }),

@@ -1,7 +1,7 @@
 //! What leaves prepare: comparable inside a block, incomparable across blocks and keys.
 
 use model::layout::Row;
-use model::{Epoch, RunNumber};
+use model::{Epoch, PassIndex, RunNumber};
 use records::RawField;
 use secret::Key32;
 
@@ -55,6 +55,8 @@ struct Setting {
     linkage: u8,
     node: u8,
     run: u32,
+    /// The epoch of the node's own keys alone.
+    own_epoch: u32,
 }
 
 const BASE: Setting = Setting {
@@ -62,6 +64,7 @@ const BASE: Setting = Setting {
     linkage: 1,
     node: 1,
     run: 1,
+    own_epoch: 1,
 };
 
 fn prepare(setting: &Setting, records: Vec<RawRecord>) -> Result<Prepared, PrepareError> {
@@ -79,7 +82,8 @@ fn prepare_with(
     let linkage = LinkageKey::new(Key32::from_bytes(&mut [setting.linkage; 32]));
     let epoch = linkage.epoch(&project, Epoch(1), &schema);
     let secret = Key32::from_bytes(&mut [setting.node; 32]);
-    let node = NodeKeys::derive(&secret, &project, Epoch(1), RunNumber(setting.run));
+    let epoch_of_node = Epoch(setting.own_epoch);
+    let node = NodeKeys::derive(&secret, &project, epoch_of_node, RunNumber(setting.run));
     let plan = ColumnPlan::of(&schema, PartyIndex(0));
     let preparer = Preparer::new(&schema, &layout, PartyIndex(0), &plan, &epoch, &node);
     let mut preparer = preparer.with_decoys(decoys_permille);
@@ -201,6 +205,47 @@ fn noise_is_the_same_in_every_run_of_an_epoch() {
         signatures
     };
     assert_eq!(signatures(1), signatures(2));
+}
+
+/// The signature of the first part of a record in its block of a pass. The first two records are alike but for
+/// their noise.
+fn signature_of(prepared: &Prepared, layout: &Layout, record: usize, pass: u8) -> Vec<u8> {
+    let handle = prepared.vault[record].0;
+    let mut own = rows(prepared).into_iter().zip(&prepared.handle_map);
+    let row = own.find(|(row, entry)| entry.record == handle && row.pass() == PassIndex(pass));
+    row.unwrap().0.signature(&layout.parts[0]).to_vec()
+}
+
+#[test]
+fn noise_is_another_for_every_record_block_and_epoch() {
+    for profile in ["standard", "strong"] {
+        let layout = Layout::of(&schema(profile));
+        let prepared = |own_epoch, run| {
+            let setting = Setting {
+                profile,
+                own_epoch,
+                run,
+                ..BASE
+            };
+            prepare(&setting, people()).ok().unwrap()
+        };
+        let (first, again, next) = (prepared(1, 1), prepared(1, 2), prepared(2, 1));
+        let of = |prepared, record, pass| signature_of(prepared, &layout, record, pass);
+        let differing = |pass| -> Vec<u8> {
+            let (one, other) = (of(&first, 0, pass), of(&first, 1, pass));
+            one.iter().zip(other).map(|(a, b)| a ^ b).collect()
+        };
+        for pass in [0, 1] {
+            assert_eq!(of(&first, 0, pass), of(&again, 0, pass));
+            assert_ne!(of(&first, 0, pass), of(&next, 0, pass), "in each epoch");
+            assert!(
+                differing(pass).iter().any(|byte| *byte != 0),
+                "of each record"
+            );
+        }
+        // Were it of the record alone, it would fall on the same bits in both blocks.
+        assert_ne!(differing(0), differing(1), "in each block");
+    }
 }
 
 #[test]

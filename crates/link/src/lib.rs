@@ -11,6 +11,7 @@ pub mod comparison;
 pub mod evaluate;
 pub mod lookup;
 pub mod matcher;
+mod memory;
 pub mod resolve;
 pub mod scratch;
 
@@ -18,6 +19,7 @@ pub use comparison::{Comparison, ComparisonLayout, MISSING, RowId};
 pub use evaluate::{Quality, evaluate};
 pub use lookup::{LookupError, StandingIndex};
 pub use matcher::{Comparer, Extension, MatchError, PartyRows, RowBatch, compare};
+pub use memory::{Memory, MemoryError};
 pub use resolve::{
     Answer, Answerer, Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError,
     Resolver, Verdict, resolve,

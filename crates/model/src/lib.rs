@@ -9,6 +9,7 @@ pub mod approval;
 pub mod clock;
 pub mod day;
 pub mod digest;
+pub mod evaluation;
 mod hex;
 pub mod id;
 pub mod layout;
@@ -28,6 +29,7 @@ pub use agreement::{Agreement, SignedAgreement};
 pub use clock::{Clock, SystemClock};
 pub use day::Day;
 pub use digest::Digest;
+pub use evaluation::{Element, Evaluation, EvaluationKey};
 pub use id::{
     BlockToken, Epoch, KeyCheck, LinkageId, PartyIndex, PartyName, PassHandle, PassIndex,
     ProjectName, Pseudonym, RecordHandle, ReviewId, RunNumber,

@@ -31,11 +31,13 @@ pub enum RefusalCode {
     /// The linkage agreement does not allow it, or there is none in force. The detail names the
     /// clause.
     OutsideAgreement,
+    /// The party has had all evaluations that the agreement gives it in the epoch.
+    OverQuota,
 }
 
 impl RefusalCode {
     /// Every code, for tables and tests.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotAMember,
         Self::WrongParty,
         Self::WrongRun,
@@ -49,6 +51,7 @@ impl RefusalCode {
         Self::BadMessage,
         Self::OutsideAgreement,
         Self::CertificateRevoked,
+        Self::OverQuota,
     ];
 
     /// The code's name on the wire and in logs.
@@ -67,6 +70,7 @@ impl RefusalCode {
             Self::BadMessage => "bad-message",
             Self::OutsideAgreement => "outside-agreement",
             Self::CertificateRevoked => "certificate-revoked",
+            Self::OverQuota => "over-quota",
         }
     }
 
@@ -100,6 +104,9 @@ impl RefusalCode {
             }
             Self::OutsideAgreement => {
                 "read the clause with `symbolon-node agree show`; the custodians may agree anew"
+            }
+            Self::OverQuota => {
+                "tell who runs the key server and the other custodians: more takes an amendment"
             }
         }
     }

@@ -9,8 +9,8 @@ use wire::ClientError;
 
 use crate::{
     ApproveError, BackupError, CeremonyError, CollectError, DiscloseError, DpoError, EnrolError,
-    FileError, HeadsError, HomeError, InitError, LinkageKeyError, OutboxError, PrepareError,
-    ProjectError, ReviewError, RiskError, UploadError, VaultError,
+    EvaluateError, FileError, HeadsError, HomeError, InitError, LinkageKeyError, OutboxError,
+    PrepareError, ProjectError, ReviewError, RiskError, UploadError, VaultError,
 };
 
 /// Why a step of a node was not done.
@@ -76,6 +76,9 @@ pub enum NodeError {
     /// Measuring the risk, and what follows from it.
     #[error(transparent)]
     Risk(#[from] RiskError),
+    /// Having identifiers evaluated.
+    #[error(transparent)]
+    Evaluate(#[from] EvaluateError),
     /// Uploading.
     #[error(transparent)]
     Upload(#[from] UploadError),
@@ -126,6 +129,7 @@ impl NodeError {
             Self::Backup(error) => !matches!(error, BackupError::Document(_)),
             Self::Dpo(error) => !matches!(error, DpoError::Statement(_)),
             Self::LinkageKey(_) | Self::Encode(_) | Self::Project(_) | Self::Outbox(_) => true,
+            Self::Evaluate(_) => true,
             Self::Risk(error) => !matches!(error, RiskError::Document(_)),
             Self::Upload(UploadError::Outdated { .. }) => true,
             Self::Heads(HeadsError::NotLogKeys(_)) => true,

@@ -148,6 +148,11 @@ impl Home {
         self.epoch(epoch).join("contribution.key")
     }
 
+    /// What the key server gave in an epoch, sealed.
+    pub fn evaluations(&self, epoch: Epoch) -> PathBuf {
+        self.epoch(epoch).join("evaluations")
+    }
+
     /// The node's own secret, from which handles, noise and the keys at rest derive.
     pub fn node_secret(&self) -> PathBuf {
         self.root.join("keys/node.key")

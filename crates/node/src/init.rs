@@ -65,6 +65,8 @@ pub struct InitOptions {
     pub matcher: String,
     /// Host and port of the coordinator's resolver.
     pub resolver: String,
+    /// Host and port of the key server, where the agreement is to have one.
+    pub key_server: Option<String>,
 }
 
 impl Node {
@@ -102,6 +104,7 @@ fn check_addresses(options: &InitOptions) -> Result<(), InitError> {
     };
     match [&options.matcher, &options.resolver]
         .into_iter()
+        .chain(&options.key_server)
         .find(|address| !is_address(address))
     {
         Some(bad) => Err(InitError::Address(bad.clone())),
@@ -147,6 +150,7 @@ fn fill(home: &Home, options: &InitOptions, entropy: &mut dyn Entropy) -> Result
         passphrase_file: None,
         matcher: options.matcher.clone(),
         resolver: options.resolver.clone(),
+        key_server: options.key_server.clone(),
     };
     let text = toml::to_string(&config).map_err(InitError::from)?;
     Ok(write(&home.config(), text.as_bytes())?)

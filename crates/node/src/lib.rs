@@ -15,6 +15,7 @@ mod disclose;
 mod dpo;
 mod enrol;
 mod error;
+mod evaluations;
 mod files;
 mod handle_map;
 mod heads;
@@ -53,6 +54,7 @@ pub use dpo::{
 };
 pub use enrol::EnrolError;
 pub use error::NodeError;
+pub use evaluations::{EvaluateError, Evaluated};
 pub use files::FileError;
 pub use heads::HeadsError;
 pub use home::{Home, HomeError};

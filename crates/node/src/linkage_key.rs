@@ -68,7 +68,7 @@ impl Node {
         self.put(&path, Purpose::Linkage, key)
     }
 
-    /// Destroys this node's keys of `epoch`: what was encoded under them can then not be made again,
+    /// Destroys this node's keys of `epoch`, and what the key server gave in it: what was encoded under them can then not be made again,
     /// nor new encodings compared with it.
     ///
     /// # Errors
@@ -81,6 +81,10 @@ impl Node {
             return Err(LinkageKeyError::None(epoch).into());
         }
         self.home.record(&event, &self.config.party, &*self.clock)?;
+        let evaluations = self.home.evaluations(epoch);
+        if evaluations.exists() {
+            fs::remove_dir_all(&evaluations).map_err(io_error("remove", &evaluations))?;
+        }
         files
             .iter()
             .try_for_each(|path| Ok(key_file::destroy(path)?))

@@ -36,6 +36,9 @@ pub struct NodeConfig {
     pub matcher: String,
     /// Host and port of the coordinator's resolver.
     pub resolver: String,
+    /// Host and port of the key server, where the agreement has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_server: Option<String>,
 }
 
 /// A node whose directory has been opened. Its steps are in modules of their own: `prepare`,

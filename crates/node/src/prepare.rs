@@ -108,8 +108,7 @@ impl Node {
         let outbox = Outbox::of(&self.home, project.run);
         check_free(&outbox, again)?;
         outbox.clear()?;
-        let decoys = agreement.terms().decoys.map_or(0, |rules| rules.permille);
-        let (prepared, key_check) = self.encode(input, &project, decoys, progress)?;
+        let (prepared, key_check) = self.encode(input, &project, agreement.terms(), progress)?;
         let report = PrepareReport::of(project.run, &prepared.report, &self.schema, self.party);
         check_usable(&report)?;
         progress.stage("write", 0);
@@ -168,17 +167,17 @@ impl Node {
         &self,
         input: &Path,
         project: &Project,
-        decoys_permille: u32,
+        agreed: &Agreement,
         progress: &dyn Progress,
     ) -> Result<(Prepared, KeyCheck), NodeError> {
         let (name, epoch) = (&project.project, project.epoch);
-        let epoch_keys = self.linkage_key(epoch)?.epoch(name, epoch, &self.schema);
+        let epoch_keys = self.epoch_keys(project, agreed)?;
         let node_keys = NodeKeys::derive(&self.secret()?, name, epoch, project.run);
         let plan = ColumnPlan::of(&self.schema, self.party);
         let layout = Layout::of(&self.schema);
         let (schema, party) = (&self.schema, self.party);
         let preparer = Preparer::new(schema, &layout, party, &plan, &epoch_keys, &node_keys);
-        let mut preparer = preparer.with_decoys(decoys_permille);
+        let mut preparer = preparer.with_decoys(agreed.decoys.map_or(0, |rules| rules.permille));
         let mut file = CsvFile::open(input, &plan)?;
         progress.stage("encode", 0);
         loop {

@@ -52,11 +52,13 @@ pub enum Purpose {
     Tls,
     /// The private key of somebody who holds a share of a linkage key.
     Holder,
+    /// The seed of a key server's key of one epoch.
+    Evaluation,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Purpose; 9] = [
+    pub const ALL: [Purpose; 10] = [
         Self::Linkage,
         Self::Vault,
         Self::HandleMap,
@@ -66,6 +68,7 @@ impl Purpose {
         Self::Signing,
         Self::Tls,
         Self::Holder,
+        Self::Evaluation,
     ];
 
     /// The word that stands in the file.
@@ -80,6 +83,7 @@ impl Purpose {
             Self::Signing => "signing",
             Self::Tls => "tls",
             Self::Holder => "holder",
+            Self::Evaluation => "evaluation",
         }
     }
 

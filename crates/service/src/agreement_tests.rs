@@ -58,6 +58,7 @@ fn text() -> String {
         noise: None,
         disclosure: None,
         decoys: None,
+        key_server: None,
         risk: None,
         custodians: vec![custodian(b'a'), custodian(b'b')],
         coordinator: "The linkage unit".to_owned(),

@@ -3,7 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use model::agreement::{Act, DecoyRules, Disclosure, Draft, DraftMember, RiskRules};
+use model::agreement::{
+    Act, DecoyRules, Disclosure, Draft, DraftMember, KeyServerRules, RiskRules,
+};
 use model::schema::Party;
 use model::{Day, Digest, LinkageSchema, PartyName, ProjectName};
 use node::NodeError;
@@ -20,7 +22,7 @@ const RUNS: u32 = 100;
 const RETENTION: u32 = 30;
 
 /// What officers agree on besides what follows from the schema.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Terms {
     /// On-demand disclosure.
     pub disclosure: Option<Disclosure>,
@@ -30,6 +32,8 @@ pub struct Terms {
     pub decoys: Option<DecoyRules>,
     /// What the risk report may say.
     pub risk: Option<RiskRules>,
+    /// Identifiers that go through a key server.
+    pub key_server: Option<KeyServerRules>,
 }
 
 impl From<Option<Disclosure>> for Terms {
@@ -97,6 +101,7 @@ impl Dpos {
             disclosure: terms.disclosure,
             decoys: terms.decoys,
             risk: terms.risk,
+            key_server: terms.key_server,
             custodians,
             coordinator: "The linkage unit".to_owned(),
         };

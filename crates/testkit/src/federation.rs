@@ -388,6 +388,7 @@ impl Federation {
             dpo: of(party, self.dpos().fingerprint(party))?,
             matcher: addresses.matcher.to_string(),
             resolver: addresses.resolver.to_string(),
+            key_server: None,
         };
         let home = self.dir.join(format!("node-{party}"));
         let node = of(

@@ -1,7 +1,7 @@
 //! Who is who: the names in certificates, and reading them back.
 //!
-//! A role's certificate holds the DNS name `matcher.symbolon` or `resolver.symbolon`, a node's
-//! `<party>.node.symbolon`. None of them is ever resolved: they are names of members, not of hosts.
+//! A role's certificate holds the DNS name `matcher.symbolon` or `resolver.symbolon`, that of a key server
+//! `key-server.symbolon`, a node's `<party>.node.symbolon`. None of them is ever resolved: they are names of members, not of hosts.
 
 use model::{Clock, Digest, PartyName, Refusal, RefusalCode};
 use x509_parser::certificate::X509Certificate;
@@ -33,6 +33,9 @@ impl From<IdentityError> for Refusal {
         Self::new(RefusalCode::NotAMember, error.to_string())
     }
 }
+
+/// The name in the certificate of a project's key server.
+pub const KEY_SERVER_NAME: &str = "key-server.symbolon";
 
 /// The name in the certificate of `role`.
 pub fn role_name(role: Role) -> String {

@@ -14,6 +14,7 @@ mod event_mark;
 mod handover;
 mod history;
 pub mod identity;
+mod key_server;
 pub mod limits;
 mod membership;
 mod messages;
@@ -26,13 +27,14 @@ mod status;
 
 pub use board::{MAX_POSTING_BYTES, NotATopic, Posting, Topic};
 pub use client::{
-    ClientError, MembershipAnswer, NodeClient, NodeIdentity, ResolverClient, ResultsSink, Retry,
-    Target,
+    ClientError, KeyServerClient, MembershipAnswer, NodeClient, NodeIdentity, Peer, ResolverClient,
+    ResultsSink, Retry, Target,
 };
 pub use convert::{MESSAGES, MessageError, Problem, Reading, read_any};
 pub use event_mark::{EVENT_MARKS_MAGIC, EventMark};
 pub use handover::{Comparisons, MatcherOutcome, MatcherRun};
 pub use history::{HistoryError, LogHead, SeenHead};
+pub use key_server::KeyServerFacts;
 pub use membership::{LONE_RECORDS_MAGIC, Membership, MembershipError, MembershipPart};
 pub use messages::{
     Count, Description, Found, PartyProgress, ResultsHeader, ResultsRow, Role, RowsDigester,
@@ -44,8 +46,8 @@ pub use review::{
     VerdictEntry, review_digest,
 };
 pub use server::{
-    Admission, Board, Everyone, Fault, Gate, Handover, Intake, Logs, Results, RoleIdentity,
-    ServeError, Services, admit_chunk, serve,
+    Admission, Board, Evaluations, Everyone, Fault, Gate, Handover, Intake, Logs, Results,
+    RoleIdentity, ServeError, Services, admit_chunk, serve, serve_key_server,
 };
 
 /// Has TLS use ring, the one provider in this workspace.

@@ -22,6 +22,8 @@ pub const MAX_MEMBERSHIP_PART: usize = 1 << 20;
 pub const MAX_COMPARISONS_BYTES: u64 = 1 << 44;
 /// The most bytes of them in one message.
 pub const MAX_COMPARISONS_PART: usize = 1 << 20;
+/// The most bytes of a batch of elements: see `model::evaluation`.
+pub const MAX_ELEMENTS_BYTES: usize = model::evaluation::MAX_ELEMENTS * model::Element::BYTES;
 /// The most rows of results in one page.
 pub const MAX_PAGE_ROWS: usize = 8192;
 /// The most rows of results one party may have in one run.
@@ -58,6 +60,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a call that only looks something up may take.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the evaluation of a batch may take, where several nodes ask at once.
+pub const EVALUATE_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long accepting a batch may take: all of it is read and checked.
 pub const ACCEPT_TIMEOUT: Duration = Duration::from_secs(3600);
 /// How long either side waits for the next message of a stream.

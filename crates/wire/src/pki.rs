@@ -14,7 +14,9 @@ use rcgen::{
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer as _;
 
-use crate::identity::{self, CertificateFacts, IdentityError, node_name, role_name};
+use crate::identity::{
+    self, CertificateFacts, IdentityError, KEY_SERVER_NAME, node_name, role_name,
+};
 use crate::limits::MAX_PEM_BYTES;
 use crate::messages::Role;
 
@@ -93,6 +95,14 @@ pub fn request(party: &PartyName) -> Result<NodeRequest, PkiError> {
 /// [`PkiError::Signing`] when the machine has no randomness.
 pub fn request_role(role: Role) -> Result<NodeRequest, PkiError> {
     request_for(&role_name(role))
+}
+
+/// Makes a private key and a request for the certificate of the project's key server.
+///
+/// # Errors
+/// [`PkiError::Signing`] when the machine has no randomness.
+pub fn request_key_server() -> Result<NodeRequest, PkiError> {
+    request_for(KEY_SERVER_NAME)
 }
 
 fn request_for(name: &str) -> Result<NodeRequest, PkiError> {
@@ -199,6 +209,20 @@ impl Authority {
     ) -> Result<String, PkiError> {
         let purposes = vec![ExtendedKeyUsagePurpose::ClientAuth];
         self.issue(request_pem, &node_name(party), purposes, validity)
+    }
+
+    /// Issues the certificate of the project's key server, in PEM. Of the request only the public key is
+    /// taken over.
+    ///
+    /// # Errors
+    /// As [`Self::issue_node`].
+    pub fn issue_key_server(
+        &self,
+        request_pem: &str,
+        validity: Validity,
+    ) -> Result<String, PkiError> {
+        let purposes = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(request_pem, KEY_SERVER_NAME, purposes, validity)
     }
 
     fn issue(

@@ -24,7 +24,7 @@ const fn grpc_code(code: RefusalCode) -> Code {
         | RefusalCode::KeyDiffers
         | RefusalCode::WrongState
         | RefusalCode::OutsideAgreement => Code::FailedPrecondition,
-        RefusalCode::TooLarge => Code::ResourceExhausted,
+        RefusalCode::TooLarge | RefusalCode::OverQuota => Code::ResourceExhausted,
         RefusalCode::BadManifest | RefusalCode::BadMessage => Code::InvalidArgument,
         RefusalCode::DigestDiffers => Code::DataLoss,
         RefusalCode::AlreadyAccepted => Code::AlreadyExists,

@@ -21,6 +21,9 @@ pub(super) struct Args {
     /// A node's directory, or a copy of it. May be given for several nodes.
     #[arg(long, value_name = "DIR")]
     node: Vec<PathBuf>,
+    /// The directory of a key server, or a copy of it.
+    #[arg(long, value_name = "DIR")]
+    key_server: Option<PathBuf>,
     /// A directory of checkpoints that a witness cosigned (`symbolon-audit witness --out`). May be given
     /// for several witnesses.
     #[arg(long, value_name = "DIR")]
@@ -88,6 +91,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     for directory in &args.node {
         fetch::node(&bundle, directory)?;
+    }
+    if let Some(directory) = &args.key_server {
+        fetch::key_server(&bundle, directory)?;
     }
     for directory in &args.cosigned {
         fetch::cosigned(&bundle, directory)?;

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use coordinator::{StateDir, enrol, enrol_matcher};
+use coordinator::{StateDir, enrol, enrol_key_server, enrol_matcher};
 use model::{PartyName, SystemClock};
 use service::files::write_atomic;
 use wire::limits::MAX_PEM_BYTES;
@@ -17,11 +17,12 @@ use super::Dir;
 pub(super) struct Args {
     #[command(flatten)]
     dir: Dir,
-    /// The certificate request (PEM): a node's `identity/request.csr`, or a matcher's `matcher/request.csr`.
+    /// The certificate request (PEM): a node's or key server's `identity/request.csr`, or a
+    /// matcher's `matcher/request.csr`.
     #[arg(long, value_name = "FILE")]
     request: PathBuf,
     /// Whose node it is, as the linkage schema names the party.
-    #[arg(long, value_name = "NAME", required_unless_present = "role")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["role", "key_server"])]
     party: Option<PartyName>,
     /// Enrols the matcher that another operator runs, in place of a node: `matcher`.
     #[arg(
@@ -35,8 +36,11 @@ pub(super) struct Args {
     /// The public key of the matcher's log: `matcher/log/key` there.
     #[arg(long, value_name = "FILE", requires = "role")]
     log_key: Option<PathBuf>,
-    /// Where the certificate goes: a file, or a directory that gets `<NAME>.pem` (`matcher.pem`), `ca.pem` and
-    /// for a node `log-keys`.
+    /// Enrols the project's key server, in place of a node.
+    #[arg(long, conflicts_with_all = ["party", "role"])]
+    key_server: bool,
+    /// Where the certificate goes: a file, or a directory that gets `<NAME>.pem` (`matcher.pem`,
+    /// `key-server.pem`), `ca.pem` and for a node `log-keys`.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
 }
@@ -50,7 +54,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
             let key = read(key, "the log key")?;
             enrol_matcher(&directory, &request, &key, &SystemClock)?
         }
-        (None, None) => anyhow::bail!("say whose certificate it is, with --party or --role"),
+        (None, None) if args.key_server => enrol_key_server(&directory, &request, &SystemClock)?,
+        (None, None) => {
+            anyhow::bail!("say whose certificate it is, with --party, --role or --key-server")
+        }
     };
     let (certificate, authority) = places(args, &directory);
     write_atomic(&certificate, enrolled.certificate_pem.as_bytes())?;
@@ -64,22 +71,38 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     println!("fingerprint  {}", enrolled.fingerprint);
     println!("authority    {}", authority.display());
     println!("fingerprint  {}", enrolled.authority_fingerprint);
-    match &args.party {
-        Some(party) => println!(
-            "next         hand these files, and `log-keys` beside them, to {party}; compare the fingerprints by voice"
-        ),
-        None => println!(
-            "next         hand these files to the matcher's operator, for `symbolon-coordinator install`; compare \
-             the fingerprints by voice"
-        ),
-    }
+    println!("next         {}", next(args));
     Ok(())
+}
+
+/// What is done with the certificate.
+fn next(args: &Args) -> String {
+    let (files, whom) = match &args.party {
+        Some(party) => (
+            "these files, and `log-keys` beside them,",
+            party.to_string(),
+        ),
+        None if args.key_server => (
+            "these files",
+            "the key server's operator, for `symbolon-key-server enrol`".to_owned(),
+        ),
+        None => (
+            "these files",
+            "the matcher's operator, for `symbolon-coordinator install`".to_owned(),
+        ),
+    };
+    format!("hand {files} to {whom}; compare the fingerprints by voice")
 }
 
 /// Where the certificate goes, and where the authority's lies.
 fn places(args: &Args, directory: &StateDir) -> (PathBuf, PathBuf) {
     if args.out.is_dir() {
-        let name = args.party.as_ref().map_or("matcher", PartyName::as_str);
+        let other = if args.key_server {
+            "key-server"
+        } else {
+            "matcher"
+        };
+        let name = args.party.as_ref().map_or(other, PartyName::as_str);
         let certificate = args.out.join(format!("{name}.pem"));
         (certificate, args.out.join("ca.pem"))
     } else {

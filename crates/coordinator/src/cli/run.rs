@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use coordinator::anonlink::{self, Permission};
 use coordinator::{Coordinator, Listeners, Roles, StateDir};
 use gateway::anonlink::{Anonlink, Limits};
+use link::Memory;
 use model::SystemClock;
 use service::{Shutdown, Tasks};
 use tokio::net::TcpListener;
@@ -23,6 +24,10 @@ pub(super) struct Args {
     /// another one.
     #[arg(long, value_name = "ROLE")]
     role: Option<Roles>,
+    /// Memory for what may grow with the registries while a stage runs, as 512MiB or 4GiB; the rest goes to files
+    /// in the state directory meanwhile. The result is the same. [default: 1GiB]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
     #[command(flatten)]
     anonlink: AnonlinkArgs,
 }
@@ -74,7 +79,10 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
 async fn serve(args: &Args) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals().context("cannot listen for signals")?;
     let mut tasks = Tasks::new(shutdown.clone());
-    let directory = StateDir::new(&args.dir);
+    let mut directory = StateDir::new(&args.dir);
+    if let Some(memory) = args.memory {
+        directory = directory.within(memory);
+    }
     if let Some(listen) = args.anonlink.anonlink_listen {
         let (service, listener) = open_anonlink(args, listen).await?;
         let served = service.serve(listener, shutdown.clone());

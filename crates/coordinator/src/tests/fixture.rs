@@ -97,6 +97,7 @@ impl Agreed {
             disclosure: None,
             decoys: None,
             risk: None,
+            key_server: None,
             custodians: schema.parties.iter().map(custodian).collect(),
             coordinator: "The linkage unit".to_owned(),
         };

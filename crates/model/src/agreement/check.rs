@@ -47,9 +47,9 @@ const RISK_PEOPLE_LEAST: u32 = 100;
 /// The most: of more an attack takes days.
 const RISK_PEOPLE_MOST: u32 = 50_000;
 
-type Checked = Result<(), AgreementError>;
+pub(super) type Checked = Result<(), AgreementError>;
 
-fn wrong(entry: impl Into<String>, problem: impl Into<String>) -> Checked {
+pub(super) fn wrong(entry: impl Into<String>, problem: impl Into<String>) -> Checked {
     Err(AgreementError::Entry {
         entry: entry.into(),
         problem: problem.into(),
@@ -90,7 +90,8 @@ impl Agreement {
         self.check_disclosure()?;
         self.check_decoys()?;
         self.check_risk()?;
-        self.check_members()
+        self.check_members()?;
+        self.check_key_server()
     }
 
     fn check_order(&self) -> Checked {
@@ -248,7 +249,7 @@ impl Agreement {
     }
 }
 
-fn is_distinct<T: Eq + Hash>(list: &[T]) -> bool {
+pub(super) fn is_distinct<T: Eq + Hash>(list: &[T]) -> bool {
     list.iter().collect::<HashSet<_>>().len() == list.len()
 }
 
@@ -278,7 +279,7 @@ fn check_member(member: &Member) -> Checked {
     Ok(())
 }
 
-fn place(member: &Member) -> String {
+pub(super) fn place(member: &Member) -> String {
     format!("member {}", member.name)
 }
 

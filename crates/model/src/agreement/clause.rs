@@ -43,6 +43,8 @@ pub enum Clause {
     Disclosure,
     /// `risk`.
     Risk,
+    /// `key_server`.
+    KeyServer,
     /// `member`.
     Member,
     /// `member.outputs`.
@@ -73,6 +75,7 @@ impl Clause {
             Self::Noise => "noise",
             Self::Disclosure => "disclosure",
             Self::Risk => "risk",
+            Self::KeyServer => "key_server",
             Self::Member => "member",
             Self::Outputs => "member.outputs",
             Self::Events => "member.events",

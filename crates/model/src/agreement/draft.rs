@@ -1,8 +1,8 @@
 //! Drafting an agreement: what follows from the linkage schema is filled in, people say the rest.
 
 use super::{
-    Agreement, AgreementError, DecoyRules, Disclosure, FORMAT, Kind, Member, MemberRole,
-    NoiseRules, Output, RiskRules,
+    Agreement, AgreementError, DecoyRules, Disclosure, FORMAT, KeyServerRules, Kind, Member,
+    MemberRole, NoiseRules, Output, RiskRules,
 };
 use crate::day::Day;
 use crate::digest::Digest;
@@ -34,6 +34,8 @@ pub struct Draft {
     pub decoys: Option<DecoyRules>,
     /// What the risk report may say before anything leaves.
     pub risk: Option<RiskRules>,
+    /// Identifiers that go through a key server.
+    pub key_server: Option<KeyServerRules>,
     /// By party of the schema: who signs for it.
     pub custodians: Vec<DraftMember>,
     /// Who runs matcher and resolver.
@@ -71,6 +73,7 @@ impl Draft {
             .map(|custodian| custodian.member(schema))
             .collect();
         member.push(self.coordinator());
+        member.extend(self.key_server.as_ref().map(key_server_member));
         Agreement {
             kind: Kind::LinkageAgreement,
             format: FORMAT,
@@ -92,6 +95,7 @@ impl Draft {
             disclosure: self.disclosure.filter(|_| schema.profile.is_block_keyed()),
             decoys: self.decoys.filter(|_| schema.profile.is_block_keyed()),
             risk: self.risk,
+            key_server: self.key_server.clone(),
             member,
         }
     }
@@ -110,6 +114,20 @@ impl Draft {
             known_at: Vec::new(),
             events: Vec::new(),
         }
+    }
+}
+
+/// Who runs the key server, as a member; whoever drafts may put another title to it.
+fn key_server_member(rules: &KeyServerRules) -> Member {
+    Member {
+        name: rules.run_by.clone(),
+        title: rules.run_by.to_string(),
+        roles: vec![MemberRole::KeyServer],
+        dpo: None,
+        dpo_key: None,
+        outputs: Vec::new(),
+        known_at: Vec::new(),
+        events: Vec::new(),
     }
 }
 

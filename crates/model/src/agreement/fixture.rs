@@ -54,6 +54,7 @@ pub(super) fn draft() -> Draft {
         disclosure: None,
         decoys: None,
         risk: None,
+        key_server: None,
         custodians: vec![custodian(b'a'), custodian(b'b')],
         coordinator: "The linkage unit".to_owned(),
     }

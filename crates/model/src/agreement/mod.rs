@@ -8,6 +8,7 @@
 mod check;
 mod clause;
 mod draft;
+mod key_server;
 mod rights;
 mod signed;
 mod statement;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use check::AgreementError;
 pub use clause::Clause;
 pub use draft::{Draft, DraftMember};
+pub use key_server::{EpochEvaluationKey, KeyServerRules};
 pub use rights::Rights;
 pub use signed::{SignedAgreement, Standing};
 pub use statement::{Act, MAX_STATEMENT_BYTES, Statement, StatementError};
@@ -59,6 +61,8 @@ pub enum MemberRole {
     Resolver,
     /// Asks for what its outputs allow; holds no records.
     Recipient,
+    /// Runs the key server.
+    KeyServer,
 }
 
 /// What may be released to a member.
@@ -234,6 +238,9 @@ pub struct Agreement {
     /// What the risk report may say; without it none is asked for, but where encodings are open to all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub risk: Option<RiskRules>,
+    /// Identifiers whose tokens nobody can make without a key server; none when not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_server: Option<KeyServerRules>,
     /// Who takes part.
     pub member: Vec<Member>,
 }

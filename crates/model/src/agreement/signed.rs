@@ -214,6 +214,9 @@ impl SignedAgreement {
             let pairs = schema.review.pairs;
             return Err(Clause::ReviewPairs.refuse(format!("the schema has {pairs}")));
         }
+        if let Some(rules) = &agreed.key_server {
+            rules.check_fields(schema)?;
+        }
         self.check_parties(schema)?;
         self.check_events(schema)
     }

@@ -4,10 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use model::agreement::{Act, DecoyRules, Disclosure, Draft, DraftMember, RiskRules};
+use model::agreement::{
+    Act, DecoyRules, Disclosure, Draft, DraftMember, EpochEvaluationKey, KeyServerRules, RiskRules,
+};
+use model::id::FieldName;
 use model::signature::PublicKey;
 use model::words::words;
-use model::{Clock as _, Day, Digest, PartyName, ProjectName, SignedAgreement, SystemClock};
+use model::{Clock as _, Day, Digest, Epoch, PartyName, ProjectName, SignedAgreement, SystemClock};
 use secret::{Passphrase, SystemEntropy, signing};
 use service::{AgreementFault, AgreementFiles};
 
@@ -162,6 +165,8 @@ pub(super) struct DraftArgs {
     /// Ask for no risk report before an upload: for registries of made-up people.
     #[arg(long)]
     without_risk_report: bool,
+    #[command(flatten)]
+    key_server: KeyServerArgs,
     /// Each custodian and the fingerprint of its officer's key, as crvs=4f1d...
     #[arg(long = "dpo", value_name = "PARTY=FINGERPRINT", value_parser = dpo)]
     dpos: Vec<(PartyName, Digest)>,
@@ -178,6 +183,43 @@ pub(super) struct StateArgs {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: String,
+}
+
+fn evaluation_key(text: &str) -> Result<EpochEvaluationKey, String> {
+    let parts = text.split_once('=').and_then(|(epoch, key)| {
+        let (epoch, public_key) = (epoch.parse().ok()?, key.parse().ok()?);
+        Some((Epoch(epoch), public_key))
+    });
+    let (epoch, public_key) = parts.ok_or("write it as EPOCH=KEY")?;
+    Ok(EpochEvaluationKey { epoch, public_key })
+}
+
+/// The key server of a new agreement.
+#[derive(Debug, clap::Args)]
+pub(super) struct KeyServerArgs {
+    /// Who runs a key server, and is neither matcher nor resolver.
+    #[arg(long, value_name = "NAME", requires_all = ["served_fields", "evaluation_keys", "evaluations"])]
+    key_server: Option<PartyName>,
+    /// A field of identifiers whose tokens go through it; once for each.
+    #[arg(long = "served-field", value_name = "FIELD", requires = "key_server")]
+    served_fields: Vec<FieldName>,
+    /// Its public key in an epoch, as `symbolon-key-server key make` shows it; once for each epoch.
+    #[arg(long = "evaluation-key", value_name = "EPOCH=KEY", value_parser = evaluation_key, requires = "key_server")]
+    evaluation_keys: Vec<EpochEvaluationKey>,
+    /// How many values each custodian may have evaluated in an epoch.
+    #[arg(long, value_name = "NUMBER", requires = "key_server")]
+    evaluations: Option<u64>,
+}
+
+impl KeyServerArgs {
+    fn rules(&self) -> Option<KeyServerRules> {
+        Some(KeyServerRules {
+            run_by: self.key_server.clone()?,
+            fields: self.served_fields.clone(),
+            evaluations: self.evaluations.unwrap_or_default(),
+            key: self.evaluation_keys.clone(),
+        })
+    }
 }
 
 fn dpo(text: &str) -> Result<(PartyName, Digest), String> {
@@ -256,6 +298,7 @@ fn draft(args: &DraftArgs) -> Done {
         disclosure: Some(Disclosure::default()),
         decoys: DecoyRules::of(schema.profile),
         risk: (!args.without_risk_report).then(RiskRules::default),
+        key_server: args.key_server.rules(),
         custodians: args.dpos.iter().map(custodian).collect(),
         coordinator: "The linkage unit".to_owned(),
     };

@@ -83,6 +83,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         dir: PathBuf,
     },
+    /// Have identifiers evaluated by the key server, where the agreement has one: before preparing.
+    Evaluate(Evaluate),
     /// Turn the registry's file into the batches of the current run.
     Prepare(Prepare),
     /// Measure what an attacker would make of what is prepared, and answer for an upload that this holds.
@@ -96,7 +98,7 @@ pub(super) enum Command {
     Approve(Approve),
     /// Fetch the released results and lead them back to the registry's record ids.
     Collect(Collect),
-    /// Prepare and measure the risk if that is not done yet, upload, and collect.
+    /// Have identifiers evaluated, prepare and measure the risk if that is not done yet, upload, and collect.
     Run(Run),
     /// Look at the doubtful pairs of the registry's own records, and say what they are.
     ///
@@ -131,6 +133,9 @@ pub(super) struct Init {
     /// Where the coordinator's resolver listens.
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) resolver: String,
+    /// Where the key server listens, if the agreement is to have one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) key_server: Option<String>,
 }
 
 /// What can be done with the linkage key.
@@ -263,6 +268,20 @@ pub(super) struct Prepare {
     #[arg(long)]
     pub(super) again: bool,
     /// Print the report as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `evaluate`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Evaluate {
+    /// The node's directory.
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: PathBuf,
+    /// The registry: a CSV file in UTF-8 with a header, plain or gzip.
+    #[arg(long, value_name = "FILE")]
+    pub(super) input: PathBuf,
+    /// Print what was evaluated as JSON.
     #[arg(long)]
     pub(super) json: bool,
 }

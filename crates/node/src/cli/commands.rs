@@ -11,15 +11,15 @@ use secret::{RecipientKey, SystemEntropy, Unlock};
 use tokio::runtime::Runtime;
 
 use super::args::{
-    Approve, Collect, Command, Enrol, Init, KeyCommand, Prepare, Review, ReviewCommand,
+    Approve, Collect, Command, Enrol, Evaluate, Init, KeyCommand, Prepare, Review, ReviewCommand,
     RiskCommand, Run, StatusArgs,
 };
 use super::progress::listener;
 use super::{CliError, agree, tell, tell_review, tell_risk, walk};
 use crate::error::NodeError;
 use crate::{
-    ApproveError, BackupError, CollectOptions, CollectSummary, InitOptions, KeyProgress, Node,
-    ReviewSummary, RiskSummary, UploadSummary, new_holder_key, override_risk,
+    ApproveError, BackupError, CollectOptions, CollectSummary, Evaluated, InitOptions, KeyProgress,
+    Node, ReviewSummary, RiskSummary, UploadSummary, new_holder_key, override_risk,
 };
 
 pub(super) type Done = Result<(), CliError>;
@@ -32,6 +32,7 @@ pub(super) fn run(command: &Command) -> Done {
         Command::Agree { command } => agree::run(command),
         Command::Approve(args) => approve(args),
         Command::Renew { dir } => tell::renewed(&open(dir)?.renew()?),
+        Command::Evaluate(args) => evaluate(args),
         Command::Prepare(args) => prepare(args),
         Command::Risk { command } => risk(command),
         Command::Upload(args) => tell::upload(&upload(&open(&args.dir)?, args.wait)?),
@@ -58,6 +59,7 @@ fn init(args: &Init) -> Done {
         dpo: args.dpo,
         matcher: args.matcher.clone(),
         resolver: args.resolver.clone(),
+        key_server: args.key_server.clone(),
     };
     let mut entropy = SystemEntropy::new();
     let node = Node::init(&args.dir, &options, &mut entropy, Arc::new(SystemClock))?;
@@ -176,6 +178,21 @@ fn enrol(args: &Enrol) -> Done {
     tell::enrolled(&node.local_status()?)
 }
 
+fn evaluate(args: &Evaluate) -> Done {
+    let node = open(&args.dir)?;
+    runtime()?.block_on(node.ask_project())?;
+    let evaluated = evaluate_file(&node, &args.input)?;
+    match args.json {
+        true => tell::json(&evaluated),
+        false => tell::evaluated(&evaluated),
+    }
+}
+
+fn evaluate_file(node: &Node, input: &Path) -> Result<Evaluated, CliError> {
+    let (progress, mut entropy) = (listener(), SystemEntropy::new());
+    Ok(runtime()?.block_on(node.evaluate(input, &*progress, &mut entropy))?)
+}
+
 fn prepare(args: &Prepare) -> Done {
     let node = open(&args.dir)?;
     if !args.offline {
@@ -291,6 +308,9 @@ fn all(args: &Run) -> Done {
     let node = open(&args.dir)?;
     let project = runtime()?.block_on(node.ask_project())?;
     if !node.is_prepared(project.run) {
+        if node.is_evaluation_asked(project.run)? {
+            tell::evaluated(&evaluate_file(&node, &args.input)?)?;
+        }
         let progress = listener();
         let mut entropy = SystemEntropy::new();
         let report = node.prepare(&args.input, false, &*progress, &mut entropy)?;

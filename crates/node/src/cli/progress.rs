@@ -70,7 +70,10 @@ fn bar(name: &str, steps: u64) -> ProgressBar {
     let (bar, template) = if steps == 0 {
         (ProgressBar::new_spinner(), "{spinner} {msg} {human_pos}")
     } else {
-        (ProgressBar::new(steps), "{msg} {bar:40} {percent}% {eta}")
+        (
+            ProgressBar::new(steps),
+            "{msg} {bar:40} {percent}% {per_sec} {eta}",
+        )
     };
     bar.enable_steady_tick(TICK);
     bar.set_message(name.to_owned());

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::CliError;
 use crate::report::listed;
-use crate::{CollectSummary, FieldReport, Fingerprint, Node, PrepareReport, Status, UploadSummary};
+use crate::{
+    CollectSummary, Evaluated, FieldReport, Fingerprint, Node, PrepareReport, Status, UploadSummary,
+};
 
 type Done = Result<(), CliError>;
 
@@ -84,6 +86,18 @@ pub(super) fn enrolled(status: &Status) -> Done {
     let days = status.certificate_days.unwrap_or_default();
     line(&format_args!(
         "enrolled; the certificate holds for {days} days"
+    ))
+}
+
+pub(super) fn evaluated(evaluated: &Evaluated) -> Done {
+    let Evaluated {
+        epoch,
+        values,
+        before,
+        asked,
+    } = evaluated;
+    line(&format_args!(
+        "epoch {epoch}: {values} values of identifiers, {before} evaluated before, {asked} now"
     ))
 }
 

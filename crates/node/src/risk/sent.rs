@@ -33,7 +33,8 @@ impl<'a> Sent<'a> {
         let decoys = registry.decoys().iter().map(|decoy| &decoy.record);
         let records = registry.records().iter().chain(decoys);
         let tokens = records.flat_map(|record| keys.block_tokens(schema, record));
-        let mut blocks: HashMap<BlockToken, bool> = tokens.map(|token| (token, false)).collect();
+        let tokens = tokens.flatten().map(|token| (token, false));
+        let mut blocks: HashMap<BlockToken, bool> = tokens.collect();
         let path = node.home.batch(outbox.run, BatchKind::Encodings);
         let calibration = schema.calibration_pass();
         each_row(&path, Layout::of(schema).row_bytes, |row| {
@@ -52,10 +53,11 @@ impl<'a> Sent<'a> {
 }
 
 impl Disclosure for Sent<'_> {
-    /// Of a block that mistakes alone make, nobody was asked: it counts as sent.
+    /// Of a block that mistakes alone make, nobody was asked, neither parties nor a key server: it counts as sent.
     fn leaves(&self, record: &NormalisedRecord) -> Vec<bool> {
         let tokens = self.keys.block_tokens(self.schema, record);
-        let is_sent = |token| self.blocks.get(token).copied().unwrap_or(true);
+        let sent = |token: &BlockToken| self.blocks.get(token).copied();
+        let is_sent = |token: &Option<BlockToken>| token.as_ref().and_then(sent).unwrap_or(true);
         tokens.iter().map(is_sent).collect()
     }
 }

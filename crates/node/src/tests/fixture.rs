@@ -148,6 +148,7 @@ impl Dpos {
             disclosure: None,
             decoys: None,
             risk: None,
+            key_server: None,
             custodians: self.schema.parties.iter().map(custodian).collect(),
             coordinator: "The linkage unit".to_owned(),
         }
@@ -332,6 +333,7 @@ pub(super) fn options(schema: &Path, addresses: &Addresses) -> InitOptions {
         schema: schema.to_owned(),
         matcher: addresses.matcher.clone(),
         resolver: addresses.resolver.clone(),
+        key_server: None,
     }
 }
 

@@ -7,7 +7,7 @@ use model::Refusal;
 use rustls::CertificateError;
 use tonic::{Code, Status};
 
-use super::Target;
+use super::{Dialled, Peer};
 use crate::convert::MessageError;
 use crate::convert::place::plain_text;
 use crate::history::HistoryError;
@@ -58,11 +58,11 @@ pub enum ClientError {
     /// Nobody answers at the address.
     #[error(
         "cannot reach the {role} at {address}: {reason}; check the address, the firewall and that \
-         the coordinator runs"
+         it runs there"
     )]
     Unreachable {
         /// Who should answer.
-        role: Role,
+        role: Peer,
         /// Where.
         address: String,
         /// What the network said.
@@ -86,7 +86,7 @@ pub enum ClientError {
     )]
     RoleCertificateExpired {
         /// Whose certificate.
-        role: Role,
+        role: Peer,
         /// Where.
         address: String,
     },
@@ -97,7 +97,7 @@ pub enum ClientError {
     )]
     WrongRole {
         /// Who should answer.
-        role: Role,
+        role: Peer,
         /// Where.
         address: String,
     },
@@ -108,7 +108,7 @@ pub enum ClientError {
     )]
     CertificateRejected {
         /// Who rejects it.
-        role: Role,
+        role: Peer,
         /// Where.
         address: String,
         /// What TLS said.
@@ -121,7 +121,7 @@ pub enum ClientError {
     #[error("the {role} failed; give its operator the failure's number {id}")]
     Failed {
         /// Who failed.
-        role: Role,
+        role: Peer,
         /// The id its log has.
         id: String,
     },
@@ -131,7 +131,7 @@ pub enum ClientError {
     )]
     NotServed {
         /// Who was asked.
-        role: Role,
+        role: Peer,
     },
     /// The connection was lost.
     #[error(
@@ -140,7 +140,7 @@ pub enum ClientError {
     )]
     Cut {
         /// Who was at the other end.
-        role: Role,
+        role: Peer,
         /// Where.
         address: String,
         /// What the network said.
@@ -155,7 +155,7 @@ pub enum ClientError {
     #[error("the {role} answered {what}; tell the coordinator's operator")]
     Contradiction {
         /// Who answered.
-        role: Role,
+        role: Peer,
         /// What is wrong with it.
         what: &'static str,
     },
@@ -194,44 +194,44 @@ impl ClientError {
         }
     }
 
-    pub(super) fn wrong_role(target: &Target) -> Self {
+    pub(super) fn wrong_role(target: &Dialled) -> Self {
         Self::WrongRole {
-            role: target.role,
+            role: target.peer,
             address: target.address.clone(),
         }
     }
 
-    pub(super) fn contradiction(target: &Target, what: &'static str) -> Self {
+    pub(super) fn contradiction(target: &Dialled, what: &'static str) -> Self {
         Self::Contradiction {
-            role: target.role,
+            role: target.peer,
             what,
         }
     }
 
     /// No answer within the time for it.
-    pub(super) fn silent(target: &Target) -> Self {
+    pub(super) fn silent(target: &Dialled) -> Self {
         Self::cut(target, "no answer came in time".to_owned())
     }
 
     /// The error of making a connection.
-    pub(super) fn connecting(target: &Target, error: &(dyn Error + 'static)) -> Self {
+    pub(super) fn connecting(target: &Dialled, error: &(dyn Error + 'static)) -> Self {
         tls_trouble(target, error).unwrap_or_else(|| Self::Unreachable {
-            role: target.role,
+            role: target.peer,
             address: target.address.clone(),
             reason: last_cause(error),
         })
     }
 
     /// The error of a call on a connection that stood.
-    pub(super) fn answered(target: &Target, status: &Status) -> Self {
+    pub(super) fn answered(target: &Dialled, status: &Status) -> Self {
         match verdict(status) {
             Verdict::Refused(refusal) => Self::Refused(refusal),
             Verdict::Failed(id) => Self::Failed {
-                role: target.role,
+                role: target.peer,
                 id,
             },
             Verdict::Trouble if status.code() == Code::Unimplemented => {
-                Self::NotServed { role: target.role }
+                Self::NotServed { role: target.peer }
             }
             Verdict::Trouble => {
                 tls_trouble(target, status).unwrap_or_else(|| Self::cut(target, reason(status)))
@@ -239,9 +239,9 @@ impl ClientError {
         }
     }
 
-    fn cut(target: &Target, reason: String) -> Self {
+    fn cut(target: &Dialled, reason: String) -> Self {
         Self::Cut {
-            role: target.role,
+            role: target.peer,
             address: target.address.clone(),
             reason,
         }
@@ -249,7 +249,7 @@ impl ClientError {
 }
 
 /// What TLS has to say about an error, if it comes from there.
-fn tls_trouble(target: &Target, error: &(dyn Error + 'static)) -> Option<ClientError> {
+fn tls_trouble(target: &Dialled, error: &(dyn Error + 'static)) -> Option<ClientError> {
     match causes(error).find_map(|cause| cause.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(reason)) => Some(distrusted(target, reason)),
         Some(rustls::Error::AlertReceived(alert)) => rejected(target, &format!("{alert:?}")),
@@ -257,13 +257,13 @@ fn tls_trouble(target: &Target, error: &(dyn Error + 'static)) -> Option<ClientE
     }
 }
 
-fn distrusted(target: &Target, reason: &CertificateError) -> ClientError {
+fn distrusted(target: &Dialled, reason: &CertificateError) -> ClientError {
     use CertificateError as E;
     match reason {
         E::NotValidForName | E::NotValidForNameContext { .. } => ClientError::wrong_role(target),
         E::Expired | E::ExpiredContext { .. } | E::NotValidYet | E::NotValidYetContext { .. } => {
             ClientError::RoleCertificateExpired {
-                role: target.role,
+                role: target.peer,
                 address: target.address.clone(),
             }
         }
@@ -275,10 +275,10 @@ fn distrusted(target: &Target, reason: &CertificateError) -> ClientError {
 }
 
 /// Other alerts, as of a damaged record, are troubles of the connection.
-fn rejected(target: &Target, alert: &str) -> Option<ClientError> {
+fn rejected(target: &Dialled, alert: &str) -> Option<ClientError> {
     let is_rejection = CERTIFICATE_ALERTS.contains(&alert);
     is_rejection.then(|| ClientError::CertificateRejected {
-        role: target.role,
+        role: target.peer,
         address: target.address.clone(),
         reason: alert.to_owned(),
     })
@@ -286,7 +286,7 @@ fn rejected(target: &Target, alert: &str) -> Option<ClientError> {
 
 /// HTTP/2 keeps of an error below it only the text. In TLS 1.3 that is how a rejected certificate
 /// shows: the handshake is over for the node before the other side has looked at it.
-fn alert_in_text(target: &Target, error: &(dyn Error + 'static)) -> Option<ClientError> {
+fn alert_in_text(target: &Dialled, error: &(dyn Error + 'static)) -> Option<ClientError> {
     let text = chain(error);
     let (_, alert) = text.split_once("received fatal alert: ")?;
     rejected(target, alert.split(|c: char| !c.is_alphanumeric()).next()?)

@@ -4,7 +4,7 @@ use model::{Clock, Digest, RunNumber};
 use tonic::transport::Channel;
 
 use super::retry::Attempts;
-use super::{ClientError, NodeIdentity, Retry, Target, call, check_time, endpoint};
+use super::{ClientError, Dialled, NodeIdentity, Retry, Target, answer, check_time, dial};
 use crate::convert::handover::part;
 use crate::handover::MatcherRun;
 use crate::limits::{ACCEPT_TIMEOUT, CALL_TIMEOUT, MAX_MESSAGE_BYTES};
@@ -15,7 +15,7 @@ use crate::proto::{ComparisonsRequest, EndRequest, StandingRequest};
 #[derive(Clone)]
 pub struct ResolverClient {
     channel: Channel,
-    target: Target,
+    target: Dialled,
     retry: Retry,
 }
 
@@ -30,13 +30,10 @@ impl ResolverClient {
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
         check_time(identity, clock)?;
-        let channel = endpoint(target, identity)?
-            .connect()
-            .await
-            .map_err(|error| ClientError::connecting(target, &error))?;
+        let target = Dialled::from(target);
         Ok(Self {
-            channel,
-            target: target.clone(),
+            channel: dial(&target, identity).await?,
+            target,
             retry: Retry::default(),
         })
     }
@@ -54,7 +51,9 @@ impl ResolverClient {
     pub async fn standing(&self, run: RunNumber) -> Result<MatcherRun, ClientError> {
         let mut handover = self.handover();
         let asked = handover.standing(StandingRequest { run: run.0 });
-        Ok(call(&self.target, CALL_TIMEOUT, asked).await?.try_into()?)
+        Ok(answer(&self.target, CALL_TIMEOUT, asked)
+            .await?
+            .try_into()?)
     }
 
     /// The bytes of the comparisons with this digest from byte `from` on, some of them at least. A cut
@@ -78,7 +77,7 @@ impl ResolverClient {
         loop {
             let mut handover = self.handover();
             let asked = handover.comparisons(request.clone());
-            match call(&self.target, CALL_TIMEOUT, asked).await {
+            match answer(&self.target, CALL_TIMEOUT, asked).await {
                 Ok(answer) => return Ok(part(answer)?),
                 Err(error) => attempts.after(error, 0).await?,
             }
@@ -97,7 +96,7 @@ impl ResolverClient {
         let mut handover = self.handover();
         let asked = handover.end(request);
         // Large files take their time to go.
-        Ok(call(&self.target, ACCEPT_TIMEOUT, asked).await?.ended)
+        Ok(answer(&self.target, ACCEPT_TIMEOUT, asked).await?.ended)
     }
 
     fn handover(&self) -> HandoverClient<Channel> {

@@ -1,16 +1,18 @@
-//! The node's side: dials one role of the coordinator and speaks in domain types. So does the resolver,
-//! where it dials the matcher.
+//! The node's side: dials one role of the coordinator, or the key server, and speaks in domain types. So does
+//! the resolver, where it dials the matcher.
 
 mod board;
 mod collect;
 mod error;
 mod handover;
+mod key_server;
 mod log;
 mod membership;
 mod retry;
 mod review;
 mod upload;
 
+use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use model::{Clock, PartyName};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Response, Status, Streaming};
 
-use crate::identity::{CertificateFacts, Standing, der_of, party_of, role_name};
+use crate::identity::{CertificateFacts, KEY_SERVER_NAME, Standing, der_of, party_of, role_name};
 use crate::limits;
 use crate::messages::{Description, Role, RunStatus};
 use crate::pki::PrivateKeyPem;
@@ -29,6 +31,7 @@ use crate::proto::{DescribeRequest, RunStatusRequest};
 pub use collect::ResultsSink;
 pub use error::ClientError;
 pub use handover::ResolverClient;
+pub use key_server::KeyServerClient;
 pub use membership::MembershipAnswer;
 pub use retry::Retry;
 
@@ -39,6 +42,50 @@ pub struct Target {
     pub address: String,
     /// The role that has to answer there; its certificate is checked for it.
     pub role: Role,
+}
+
+/// Who answers a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// One role of the coordinator.
+    Role(Role),
+    /// The project's key server.
+    KeyServer,
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Role(role) => role.fmt(f),
+            Self::KeyServer => f.write_str("key server"),
+        }
+    }
+}
+
+/// Whom a connection is to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Dialled {
+    address: String,
+    peer: Peer,
+}
+
+impl Dialled {
+    /// The name its certificate has to have.
+    fn name(&self) -> String {
+        match self.peer {
+            Peer::Role(role) => role_name(role),
+            Peer::KeyServer => KEY_SERVER_NAME.to_owned(),
+        }
+    }
+}
+
+impl From<&Target> for Dialled {
+    fn from(target: &Target) -> Self {
+        Self {
+            address: target.address.clone(),
+            peer: Peer::Role(target.role),
+        }
+    }
 }
 
 /// What a node, or the resolver, shows and trusts when it dials.
@@ -55,7 +102,8 @@ pub struct NodeIdentity {
 #[derive(Clone)]
 pub struct NodeClient {
     channel: Channel,
-    target: Target,
+    role: Role,
+    target: Dialled,
     party: PartyName,
     retry: Retry,
 }
@@ -72,13 +120,11 @@ impl NodeClient {
         clock: &dyn Clock,
     ) -> Result<Self, ClientError> {
         let party = check_own(identity, clock)?;
-        let channel = endpoint(target, identity)?
-            .connect()
-            .await
-            .map_err(|error| ClientError::connecting(target, &error))?;
+        let dialled = Dialled::from(target);
         let client = Self {
-            channel,
-            target: target.clone(),
+            channel: dial(&dialled, identity).await?,
+            role: target.role,
+            target: dialled,
             party,
             retry: Retry::default(),
         };
@@ -105,7 +151,7 @@ impl NodeClient {
         let mut intake = self.intake();
         let call = intake.describe(DescribeRequest {});
         let description = Description::try_from(self.call(limits::CALL_TIMEOUT, call).await?)?;
-        if description.role != self.target.role {
+        if description.role != self.role {
             return Err(ClientError::wrong_role(&self.target));
         }
         Ok(description)
@@ -147,13 +193,13 @@ impl NodeClient {
         limit: Duration,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, ClientError> {
-        self::call(&self.target, limit, call).await
+        answer(&self.target, limit, call).await
     }
 }
 
-/// Makes a call of `target` that has to end within `limit`.
-async fn call<T>(
-    target: &Target,
+/// The answer to a call, which has to come within `limit`.
+async fn answer<T>(
+    target: &Dialled,
     limit: Duration,
     call: impl Future<Output = Result<Response<T>, Status>>,
 ) -> Result<T, ClientError> {
@@ -162,6 +208,11 @@ async fn call<T>(
         Ok(Err(status)) => Err(ClientError::answered(target, &status)),
         Err(_) => Err(ClientError::silent(target)),
     }
+}
+
+async fn dial(target: &Dialled, identity: &NodeIdentity) -> Result<Channel, ClientError> {
+    let connecting = endpoint(target, identity)?.connect().await;
+    connecting.map_err(|error| ClientError::connecting(target, &error))
 }
 
 /// Looks at the node's own certificate first: what is wrong with it is said clearer here than by
@@ -180,13 +231,13 @@ fn check_time(identity: &NodeIdentity, clock: &dyn Clock) -> Result<(), ClientEr
     }
 }
 
-fn endpoint(target: &Target, identity: &NodeIdentity) -> Result<Endpoint, ClientError> {
+fn endpoint(target: &Dialled, identity: &NodeIdentity) -> Result<Endpoint, ClientError> {
     crate::use_ring();
     let bad_address = |_| ClientError::BadAddress {
         address: target.address.clone(),
     };
     let tls = ClientTlsConfig::new()
-        .domain_name(role_name(target.role))
+        .domain_name(target.name())
         .ca_certificate(Certificate::from_pem(&identity.authority_pem))
         .identity(Identity::from_pem(
             &identity.certificate_pem,

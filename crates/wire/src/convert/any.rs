@@ -1,13 +1,14 @@
 //! Any bytes as any message, for fuzzers, which see no protobuf types.
 
-use model::BatchManifest;
+use model::{BatchManifest, Evaluation};
 use prost::Message;
 
 use super::place::MessageError;
-use super::{board, handover, intake, log, results, review};
+use super::{board, handover, intake, key_server, log, results, review};
 use crate::board::{Posting, Topic};
 use crate::handover::MatcherRun;
 use crate::history::{LogHead, SeenHead};
+use crate::key_server::KeyServerFacts;
 use crate::messages::{
     Description, PartyProgress, ResultsHeader, ResultsRow, RunStatus, UploadState,
 };
@@ -88,10 +89,13 @@ const READERS: [Reader; MESSAGES] = [
         )
     },
     |bytes| one_way(bytes, handover::part),
+    |bytes| both_ways::<proto::FactsResponse, KeyServerFacts>(bytes, |value| value.into()),
+    |bytes| both_ways::<proto::EvaluateResponse, Evaluation>(bytes, |value| value.into()),
+    |bytes| one_way(bytes, |message| key_server::asked(&message)),
 ];
 
 /// How many messages [`read_any`] knows.
-pub const MESSAGES: usize = 26;
+pub const MESSAGES: usize = 29;
 
 /// Reads `bytes` as the message of this number.
 pub fn read_any(message: usize, bytes: &[u8]) -> Option<Reading> {

@@ -6,6 +6,7 @@ pub(crate) mod board;
 mod common;
 pub(crate) mod handover;
 pub(crate) mod intake;
+pub(crate) mod key_server;
 pub(crate) mod log;
 mod membership;
 pub(crate) mod place;

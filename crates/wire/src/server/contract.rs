@@ -3,12 +3,15 @@
 use std::cmp::Ordering;
 
 use audit::Checkpoint;
-use model::{BatchManifest, Digest, PartyName, Refusal, RefusalCode, RunNumber};
+use model::{
+    BatchManifest, Digest, Element, Epoch, Evaluation, PartyName, Refusal, RefusalCode, RunNumber,
+};
 
 use super::Fault;
 use crate::board::{Posting, Topic};
 use crate::handover::MatcherRun;
 use crate::history::LogHead;
+use crate::key_server::KeyServerFacts;
 use crate::membership::MembershipPart;
 use crate::messages::{Description, ResultsHeader, ResultsRow, RunStatus, UploadState};
 use crate::receipt::Receipt;
@@ -92,6 +95,26 @@ pub trait Intake: Logs {
             "no block tokens are taken here",
         ))
     }
+}
+
+/// Evaluates blinded elements. Called as [`Intake`] is.
+pub trait Evaluations: Logs {
+    /// What a node has to know before it asks for evaluations in `epoch`.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `OutsideAgreement` when the agreement does not have the epoch or the party.
+    fn facts(&self, party: &PartyName, epoch: Epoch) -> Result<KeyServerFacts, Fault>;
+
+    /// Evaluates a batch, of at most [`model::evaluation::MAX_ELEMENTS`], once it is counted and logged.
+    ///
+    /// # Errors
+    /// A [`Fault`]; `OverQuota` when the party has none left, `BadMessage` when one is no element.
+    fn evaluate(
+        &self,
+        party: &PartyName,
+        epoch: Epoch,
+        elements: &[Element],
+    ) -> Result<Evaluation, Fault>;
 }
 
 /// Serves results. Called as [`Intake`] is.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use tonic::{Request, Response, Status};
 
-use super::{Fault, Intake, blocking, caller};
+use super::{Fault, Logs, blocking, caller};
 use crate::convert::log::seen;
 use crate::limits::MAX_ENTRIES_BYTES;
 use crate::proto::{EntriesRequest, EntriesResponse, HeadRequest, HeadResponse, log_server};
 use model::Refusal;
 
 /// Serves the log of what `0` implements.
-pub(super) struct Service(pub(super) Arc<dyn Intake>);
+pub(super) struct Service(pub(super) Arc<dyn Logs>);
 
 #[tonic::async_trait]
 impl log_server::Log for Service {

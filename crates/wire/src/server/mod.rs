@@ -1,10 +1,11 @@
-//! The coordinator's side: one listener for one role.
+//! The coordinator's side: one listener for one role. And that of a key server.
 
 mod board;
 mod contract;
 mod fault;
 mod handover;
 mod intake;
+mod key_server;
 mod limited;
 mod log;
 mod results;
@@ -26,12 +27,13 @@ use crate::pki::PrivateKeyPem;
 use crate::proto::board_server::BoardServer;
 use crate::proto::handover_server::HandoverServer;
 use crate::proto::intake_server::IntakeServer;
+use crate::proto::key_server_server::KeyServerServer;
 use crate::proto::log_server::LogServer;
 use crate::proto::results_server::ResultsServer;
 use crate::status;
 
 pub use contract::{
-    Admission, Board, Everyone, Gate, Handover, Intake, Logs, Results, admit_chunk,
+    Admission, Board, Evaluations, Everyone, Gate, Handover, Intake, Logs, Results, admit_chunk,
 };
 pub use fault::Fault;
 
@@ -84,7 +86,38 @@ pub async fn serve(
     services: Services,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let router = router(identity, services)?;
+    serve_router(listener, router(identity, services)?, shutdown).await
+}
+
+/// Serves the calls of a key server on `listener`, as [`serve`] does those of a role.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_key_server(
+    listener: TcpListener,
+    identity: &RoleIdentity,
+    evaluations: Arc<dyn Evaluations>,
+    gate: Arc<dyn Gate>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let log = LogServer::new(log::Service(Arc::clone(&evaluations) as Arc<dyn Logs>))
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
+    let service = KeyServerServer::new(key_server::Service(evaluations))
+        .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
+        .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
+    let heard = move |request: Request<()>| admitted(&gate, request);
+    let router = listening(identity)?
+        .add_service(InterceptedService::new(service, heard.clone()))
+        .add_service(InterceptedService::new(log, heard));
+    serve_router(listener, router, shutdown).await
+}
+
+async fn serve_router(
+    listener: TcpListener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
     let incoming = limited::incoming(listener, limits::MAX_CONNECTIONS);
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async { drop(stopped.await) };
@@ -108,7 +141,7 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         handover,
         gate,
     } = services;
-    let log = LogServer::new(log::Service(Arc::clone(&intake)))
+    let log = LogServer::new(log::Service(Arc::clone(&intake) as Arc<dyn Logs>))
         .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
         .max_encoding_message_size(limits::MAX_MESSAGE_BYTES);
     let intake = IntakeServer::new(intake::Service(intake))
@@ -129,9 +162,7 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
             .max_decoding_message_size(limits::MAX_MESSAGE_BYTES)
             .max_encoding_message_size(limits::MAX_MESSAGE_BYTES)
     });
-    let mut server = transport()
-        .tls_config(tls(identity))
-        .map_err(|error| ServeError::Identity(status::chain(&error)))?;
+    let mut server = listening(identity)?;
     let watched = Arc::clone(&gate);
     let by_resolver = move |request: Request<()>| handover::admitted(&*watched, request);
     let handover = handover.map(|handover| InterceptedService::new(handover, by_resolver));
@@ -145,6 +176,11 @@ fn router(identity: &RoleIdentity, services: Services) -> Result<Router, ServeEr
         .add_optional_service(results)
         .add_optional_service(board)
         .add_optional_service(handover))
+}
+
+fn listening(identity: &RoleIdentity) -> Result<Server, ServeError> {
+    let server = transport().tls_config(tls(identity));
+    server.map_err(|error| ServeError::Identity(status::chain(&error)))
 }
 
 /// Holds a call to the gate, before anything of it is read.
