@@ -6,10 +6,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use attack::report::Leaving;
 use audit::{Checkpoint, Event};
 use keyserver::{Admitted, Home, KeyServer, Setup};
-use model::agreement::{EpochEvaluationKey, KeyServerRules};
+use model::agreement::{Disclosure, EpochEvaluationKey, KeyServerRules};
 use model::{
     Element, Epoch, Evaluation, EvaluationKey, PartyName, RefusalCode, RunNumber, Silent,
     SystemClock,
@@ -98,6 +100,11 @@ impl World {
     /// Two nodes and a key server that gives each so many evaluations. `pinned` is the public key that the
     /// agreement names, if not the key server's.
     async fn with(quota: u64, pinned: Option<EvaluationKey>) -> Self {
+        Self::under(quota, pinned, Terms::default()).await
+    }
+
+    /// As [`World::with`], with these other terms in the agreement.
+    async fn under(quota: u64, pinned: Option<EvaluationKey>, terms: Terms) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let schema = dir.path().join("two.toml");
         fs::write(&schema, SCHEMA).unwrap();
@@ -112,7 +119,7 @@ impl World {
                     public_key: pinned.unwrap_or(public_key),
                 }],
             }),
-            ..Terms::default()
+            ..terms
         };
         let (project, clock) = ("census".parse().unwrap(), Arc::new(SystemClock));
         let entropy = &mut SeededEntropy::new(41);
@@ -298,6 +305,41 @@ async fn two_registries_link_by_numbers_that_go_through_the_key_server() {
                 _ => None,
             });
         assert_eq!(asked.sum::<u64>(), VALUES);
+    }
+}
+
+/// Only the numbers' blocks meet, and these take the key server: what is measured of what leaves are they.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_risk_of_what_left_is_measured_on_rows_that_took_the_key_server() {
+    let disclosure = Some(Disclosure {
+        false_positives_permille: 1,
+    });
+    let terms = Terms {
+        disclosure,
+        ..Terms::default()
+    };
+    let mut world = World::under(VALUES, None, terms).await;
+    let _server = world.listen().await;
+    let mut prepared = Vec::new();
+    for member in [0, 1] {
+        world.evaluate(member).await.unwrap();
+        prepared.push(world.prepare(member).unwrap());
+        world.members[member].node.upload(&Silent).await.unwrap();
+    }
+    for (member, prepared) in world.members.iter().zip(prepared) {
+        let wait = Duration::from_secs(60);
+        member.node.upload_within(wait, &Silent).await.unwrap();
+        let measured = member.node.measure_risk(&member.registry, &Silent).unwrap();
+        let upload = &measured.report.upload;
+        let Leaving::Some { made, sent } = upload.leaving else {
+            panic!("{:?}", upload.leaving);
+        };
+        let rows = (upload.rows_a_record * upload.measured as f64).round() as u64;
+        assert!(
+            rows >= u64::from(PEOPLE) && sent < made,
+            "{rows}, {sent} of {made}"
+        );
+        assert_eq!(rows, sent - prepared.calibration_rows);
     }
 }
 

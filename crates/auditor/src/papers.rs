@@ -65,13 +65,13 @@ pub fn check(
         papers.check_adopted(resolver);
         papers.check_releases(resolver, logs);
     }
+    papers.check_risk(logs);
     if let Some(log) = logs.iter().find(|log| log.name == evaluations::KEY_SERVER) {
         let quota = papers.quota();
         papers
             .findings
             .extend(evaluations::check_quotas(log, quota));
     }
-    papers.check_risk(logs);
     Ok(papers.findings)
 }
 

@@ -137,8 +137,8 @@ impl EpochKeys {
         self.check
     }
 
-    /// The tokens of the blocks that `record` is in, in the order of its rows; without calibration. None of a block
-    /// whose token takes an output of a key server that is not there.
+    /// The tokens of the blocks that `record` is in, in the order of its rows; without calibration. Nothing stands
+    /// for a block that takes an output of a key server which is not there.
     pub fn block_tokens(
         &self,
         schema: &LinkageSchema,
@@ -157,7 +157,7 @@ impl EpochKeys {
 }
 
 /// The half that is told of what a block is known by.
-pub(crate) fn token_of(seed: &[u8; 32]) -> BlockToken {
+fn token_of(seed: &[u8; 32]) -> BlockToken {
     BlockToken::new(std::array::from_fn(|at| seed[at]))
 }
 

@@ -40,9 +40,9 @@ impl TrialKeys {
         schema: &LinkageSchema,
         record: &NormalisedRecord,
     ) -> Vec<BlockToken> {
-        let tokens = self.epoch.block_tokens(schema, record);
-        // Trials have no key server, so all are there.
-        tokens.into_iter().flatten().collect()
+        let tokens = self.epoch.block_tokens(schema, record).into_iter();
+        // A trial asks no key server, so every token is there.
+        tokens.flatten().collect()
     }
 
     /// The decoys of a node that has these records.

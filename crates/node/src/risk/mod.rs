@@ -18,7 +18,7 @@ use model::agreement::RiskRules;
 use model::digest::Digester;
 use model::risk::Verdict;
 use model::signature::SignatureError;
-use model::{BatchManifest, Digest, Layout, Progress, RunNumber, Signature};
+use model::{Agreement, BatchManifest, Digest, Layout, Progress, RunNumber, Signature};
 use records::{ColumnPlan, NormalisedRecord, Normaliser};
 use secret::SigningKey;
 use secret::key_file::{self, Purpose};
@@ -29,6 +29,7 @@ use crate::error::NodeError;
 use crate::files::{io_error, read_json, write, write_json};
 use crate::open::Node;
 use crate::outbox::{Outbox, OutboxError};
+use crate::project::Project;
 
 use sent::Sent;
 
@@ -170,15 +171,18 @@ impl Node {
         check_input(&outbox, input)?;
         let rules = agreement.terms().risk_rules().unwrap_or_default();
         progress.stage("measure risk", 0);
-        let keys = self.risk_keys(&manifest)?;
+        let node_keys = self.manifest_keys(&manifest)?;
         let decoys = agreement.terms().decoys.map_or(0, |rules| rules.permille);
         let drawn = Drawn {
             seed: seed(&manifest.digest()),
-            maker: DecoyMaker::new(&keys.node, decoys),
+            maker: DecoyMaker::new(&node_keys, decoys),
         };
         let registry = self.registry(input, &manifest, drawn, progress)?;
         let chosen = outbox.chosen()?;
-        let sent = chosen.map(|_| Sent::of(self, &outbox, &keys.epoch, &registry));
+        let epoch_keys = chosen.map(|_| self.rows_keys(&manifest, agreement.terms()));
+        let epoch_keys = epoch_keys.transpose()?;
+        let sent = epoch_keys.as_ref();
+        let sent = sent.map(|keys| Sent::of(self, &outbox, keys, &registry));
         let sent = sent.transpose()?;
         let layout = Layout::of(&self.schema);
         let trial = Trial {
@@ -272,13 +276,28 @@ impl Node {
         }
     }
 
-    /// The keys that what is prepared was made under.
-    fn risk_keys(&self, manifest: &BatchManifest) -> Result<Keys, NodeError> {
-        let (project, epoch) = (&manifest.project, manifest.epoch);
-        Ok(Keys {
-            epoch: (self.linkage_key(epoch)?).epoch(project, epoch, &self.schema),
-            node: NodeKeys::derive(&self.secret()?, project, epoch, manifest.run),
-        })
+    /// The node's own keys that what is prepared was made under: its decoys are told by them.
+    fn manifest_keys(&self, manifest: &BatchManifest) -> Result<NodeKeys, NodeError> {
+        let BatchManifest {
+            project,
+            epoch,
+            run,
+            ..
+        } = manifest;
+        Ok(NodeKeys::derive(&self.secret()?, project, *epoch, *run))
+    }
+
+    /// The keys that its rows were made under: by them it is told which of them were chosen.
+    fn rows_keys(
+        &self,
+        manifest: &BatchManifest,
+        agreed: &Agreement,
+    ) -> Result<EpochKeys, NodeError> {
+        let project = Project {
+            epoch: manifest.epoch,
+            ..self.known_project()?
+        };
+        self.epoch_keys(&project, agreed)
     }
 
     /// The report of the last run before `run` that has one here.
@@ -298,12 +317,6 @@ impl Node {
         let seed = key_file::read(&self.home.log_key(), Purpose::Signing)?;
         Ok(SigningKey::from_seed(&seed))
     }
-}
-
-/// The keys of an upload: its decoys are told by them, and which of its rows were chosen. Trials have others.
-struct Keys {
-    epoch: EpochKeys,
-    node: NodeKeys,
 }
 
 /// What is drawn, and what makes the decoys of it.

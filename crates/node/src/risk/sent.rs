@@ -53,12 +53,12 @@ impl<'a> Sent<'a> {
 }
 
 impl Disclosure for Sent<'_> {
-    /// Of a block that mistakes alone make, nobody was asked: it counts as sent.
+    /// Of a block that mistakes alone make, nobody was asked, neither parties nor a key server: it counts as sent.
     fn leaves(&self, record: &NormalisedRecord) -> Vec<bool> {
         let tokens = self.keys.block_tokens(self.schema, record);
-        let is_sent = |token: Option<_>| token.and_then(|token| self.blocks.get(&token)).copied();
-        let sent = tokens.into_iter().map(is_sent);
-        sent.map(|sent| sent.unwrap_or(true)).collect()
+        let sent = |token: &BlockToken| self.blocks.get(token).copied();
+        let is_sent = |token: &Option<BlockToken>| token.as_ref().and_then(sent).unwrap_or(true);
+        tokens.iter().map(is_sent).collect()
     }
 }
 
