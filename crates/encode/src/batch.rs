@@ -57,14 +57,11 @@ impl UnsortedBatch {
         record: &EncodedRecord,
         handles: &[PassHandle],
     ) -> Result<(), PrepareError> {
-        if self.report.records == MAX_RECORDS {
-            return Err(PrepareError::TooManyRecords);
-        }
         let rows = self.handles.len() + record.rows.len() + calibration::MAX_RECORDS;
         if (rows * self.row_bytes) as u64 > MAX_BATCH_BYTES {
             return Err(PrepareError::BatchTooLarge { row: record.row });
         }
-        self.count(record);
+        self.count(record)?;
         let group = self.rows.len() as u32;
         let placed = |place: usize| {
             let (pass, record) = (handles[place], record.handle);
@@ -74,7 +71,11 @@ impl UnsortedBatch {
         Ok(())
     }
 
-    fn count(&mut self, record: &EncodedRecord) {
+    /// Counts a record, whose rows may be kept or not.
+    pub(crate) fn count(&mut self, record: &EncodedRecord) -> Result<(), PrepareError> {
+        if self.report.records == MAX_RECORDS {
+            return Err(PrepareError::TooManyRecords);
+        }
         self.report.records += 1;
         if record.rows.is_empty() {
             self.report.set_aside += 1;
@@ -96,6 +97,7 @@ impl UnsortedBatch {
             count.rows += 1;
             push_example(&mut count.examples, record.row);
         }
+        Ok(())
     }
 
     /// Adds a group of decoys' rows, with the handle of each row's decoy.
@@ -158,6 +160,13 @@ impl UnsortedBatch {
         }
         self.rows.push(rows);
         self.gone = gone;
+    }
+
+    /// The report of a batch whose rows were not kept but handed on, so many of them.
+    pub(crate) fn into_report(mut self, rows: u64) -> PrepareReport {
+        self.report.rows = rows;
+        self.report.problems = self.problems.into_values().collect();
+        self.report
     }
 
     /// Shuffles: rows leave in the order of their random handles, which says nothing about the

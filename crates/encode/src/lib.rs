@@ -48,7 +48,9 @@ pub use calibration::{Rank, Sampled};
 pub use clear::{ClearReader, ClearRecord, Overlap};
 pub use decoys::{DecoyMaker, MadeDecoy};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
-pub use prepare::{HandleEntry, MAX_RECORDS, PrepareError, Prepared, Preparer, Standing};
+pub use prepare::{
+    HandedOn, HandleEntry, MAX_RECORDS, PrepareError, Prepared, Preparer, Standing, TakeRows,
+};
 pub use prepare_report::{PrepareReport, ProblemCount};
 pub use rows::SortedRows;
 pub use served::{Input, InputReader, MissingOutput, Outputs, UnservedKeys};

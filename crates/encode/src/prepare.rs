@@ -1,7 +1,8 @@
 //! Prepare: a registry's raw records become rows for the matcher, a handle map for the resolver and
 //! a vault for the node, with a report of what could not be used.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::error::Error;
 use std::ops::Range;
 
 use model::manifest::MAX_BATCH_BYTES;
@@ -23,6 +24,9 @@ const GROUP: usize = 128;
 const ROWS_A_RECORD: usize = 24;
 /// The most records a batch may have.
 pub const MAX_RECORDS: u64 = 200_000_000;
+
+/// Takes the rows of a record as they are made, on whichever thread, with the record's number in its batch.
+pub type TakeRows<'a> = dyn Fn(u32, &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 'a;
 
 /// Why preparing stopped.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +73,9 @@ pub enum PrepareError {
         /// The row at which the limit was passed.
         row: u64,
     },
+    /// Whoever takes the rows as they are made could not.
+    #[error("the rows cannot be handed on")]
+    HandingOn(#[source] Box<dyn Error + Send + Sync>),
 }
 
 /// One line of the handle map: whose row this is. Sealed to the resolver before it leaves.
@@ -106,6 +113,18 @@ pub struct Prepared {
     pub report: PrepareReport,
 }
 
+/// What is left of a batch whose rows were handed on as they were made.
+pub struct HandedOn {
+    /// The calibration rows, each with its record's number.
+    pub calibration: Vec<(u32, Vec<u8>)>,
+    /// By number: the record; [`RecordHandle::NOBODY`] for one that has no row.
+    pub handles: Vec<RecordHandle>,
+    /// As in [`Prepared`]; records stand at their numbers.
+    pub vault: Vec<(RecordHandle, LocalKey)>,
+    /// What went in and what did not.
+    pub report: PrepareReport,
+}
+
 /// Takes a party's records chunk by chunk.
 pub struct Preparer<'a> {
     normaliser: Normaliser,
@@ -117,6 +136,24 @@ pub struct Preparer<'a> {
     decoys: Decoys,
     known: HashMap<RecordHandle, u64>,
     batch: UnsortedBatch,
+    handed_on: OfHandedOn,
+}
+
+/// Of a batch whose rows are handed on: by number, who has any, and how many there are.
+#[derive(Default)]
+struct OfHandedOn {
+    handles: Vec<RecordHandle>,
+    rows: u64,
+}
+
+impl OfHandedOn {
+    fn count(&mut self, record: &EncodedRecord) {
+        self.rows += record.rows.len() as u64;
+        self.handles.push(match record.rows.is_empty() {
+            true => RecordHandle::NOBODY,
+            false => record.handle,
+        });
+    }
 }
 
 /// Records that one thread encodes in one go.
@@ -162,6 +199,7 @@ impl<'a> Preparer<'a> {
             decoys: Decoys::default(),
             known: HashMap::new(),
             batch: UnsortedBatch::new(layout.row_bytes, schema.fields.len()),
+            handed_on: OfHandedOn::default(),
         }
     }
 
@@ -191,33 +229,90 @@ impl<'a> Preparer<'a> {
     /// # Errors
     /// [`PrepareError`] when a record id is empty or comes twice.
     pub fn add(&mut self, chunk: Vec<RawRecord>) -> Result<(), PrepareError> {
-        let groups: Vec<Group> = chunk
-            .into_par_iter()
-            .chunks(GROUP)
-            .map(|group| self.encode_group(group))
-            .collect();
-        for group in groups {
+        for group in self.encode_all(chunk, None)? {
             for (record, key) in group.records {
-                self.keep(record, key, &group.handles)?;
+                self.batch.keep(&record, &group.handles)?;
+                self.keep(record, key)?;
             }
             self.batch.rows.push(group.rows);
         }
         Ok(())
     }
 
-    fn encode_group(&self, raw: Vec<RawRecord>) -> Group {
+    /// The same, and hands the rows on as they are made instead of keeping them. A batch is either kept or handed
+    /// on as a whole; under a profile that hides rare patterns of missing parts it has to be kept, since all rows
+    /// decide together what each shows.
+    ///
+    /// # Errors
+    /// As for [`Preparer::add`], and when `take` fails.
+    pub fn hand_on(
+        &mut self,
+        chunk: Vec<RawRecord>,
+        take: &TakeRows<'_>,
+    ) -> Result<(), PrepareError> {
+        debug_assert!(self.schema.profile.hides_patterns_below().is_none());
+        for group in self.encode_all(chunk, Some(take))? {
+            for (record, key) in group.records {
+                self.batch.count(&record)?;
+                self.handed_on.count(&record);
+                self.keep(record, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_all(
+        &self,
+        chunk: Vec<RawRecord>,
+        take: Option<&TakeRows<'_>>,
+    ) -> Result<Vec<Group>, PrepareError> {
+        let first = self.batch.report.records;
+        let groups = chunk.into_par_iter().chunks(GROUP).enumerate();
+        let encode = |desk: &mut Desk, (group, records): (usize, Vec<RawRecord>)| {
+            // There are at most `MAX_RECORDS`.
+            let first = first + (group * GROUP) as u64;
+            match take {
+                None => Ok(self.encode_group(records, desk)),
+                Some(take) => self.encode_on(records, first as u32, desk, take),
+            }
+        };
+        groups.map_init(Desk::default, encode).collect()
+    }
+
+    fn encode_group(&self, raw: Vec<RawRecord>, desk: &mut Desk) -> Group {
         let rows = raw.len() * ROWS_A_RECORD;
         let mut group = Group {
             records: Vec::with_capacity(raw.len()),
             rows: Vec::with_capacity(rows * self.batch.row_bytes),
             handles: Vec::new(),
         };
-        let mut desk = Desk::default();
         for raw in raw {
-            self.encode(raw, &mut desk, &mut group);
+            self.encode(raw, desk, &mut group);
         }
         group.rows.shrink_to_fit();
         group
+    }
+
+    /// Encodes records of which the first has the number `number`, and hands the rows of each on.
+    fn encode_on(
+        &self,
+        raw: Vec<RawRecord>,
+        number: u32,
+        desk: &mut Desk,
+        take: &TakeRows<'_>,
+    ) -> Result<Group, PrepareError> {
+        let mut group = Group {
+            records: Vec::with_capacity(raw.len()),
+            rows: Vec::new(),
+            handles: Vec::new(),
+        };
+        for (number, raw) in (number..).zip(raw) {
+            group.rows.clear();
+            group.handles.clear();
+            self.encode(raw, desk, &mut group);
+            take(number, &group.rows).map_err(PrepareError::HandingOn)?;
+        }
+        Ok(group)
     }
 
     fn encode(&self, raw: RawRecord, desk: &mut Desk, group: &mut Group) {
@@ -258,12 +353,7 @@ impl<'a> Preparer<'a> {
         clippy::disallowed_methods,
         reason = "only whether the key is empty is looked at"
     )]
-    fn keep(
-        &mut self,
-        record: EncodedRecord,
-        key: LocalKey,
-        handles: &[PassHandle],
-    ) -> Result<(), PrepareError> {
+    fn keep(&mut self, record: EncodedRecord, key: LocalKey) -> Result<(), PrepareError> {
         let row = record.row;
         if key.expose().trim().is_empty() {
             return Err(PrepareError::EmptyRecordId { row });
@@ -276,7 +366,6 @@ impl<'a> Preparer<'a> {
             Some(first) => return Err(PrepareError::DuplicateRecordId { row, first }),
             None => {}
         }
-        self.batch.keep(&record, handles)?;
         self.batch.vault.push((record.handle, key));
         let event = record.event.map(|event| (record.handle, event));
         self.batch.events.extend(event);
@@ -337,6 +426,30 @@ impl<'a> Preparer<'a> {
     /// Ends the only or last batch.
     pub fn finish(mut self) -> Prepared {
         self.cut().sort()
+    }
+
+    /// Ends a batch whose rows were handed on.
+    pub fn finish_handed_on(self) -> HandedOn {
+        let (sample, _) = self.sample.into_rows();
+        let numbers = (0..).zip(&self.batch.vault);
+        let of_sample: HashSet<RecordHandle> = sample.iter().map(|(_, e)| e.record).collect();
+        let numbers: HashMap<RecordHandle, u32> = numbers
+            .filter(|(_, (handle, _))| of_sample.contains(handle))
+            .map(|(number, (handle, _))| (*handle, number))
+            .collect();
+        let calibration = sample.into_iter().filter_map(|(row, entry)| {
+            let number = numbers.get(&entry.record)?;
+            Some((*number, row))
+        });
+        let calibration: Vec<_> = calibration.collect();
+        let mut batch = self.batch;
+        batch.report.calibration_rows = calibration.len() as u64;
+        HandedOn {
+            handles: self.handed_on.handles,
+            vault: std::mem::take(&mut batch.vault),
+            report: batch.into_report(self.handed_on.rows + calibration.len() as u64),
+            calibration,
+        }
     }
 
     /// What the batches leave behind for those that come after them.

@@ -18,7 +18,7 @@ pub mod scratch;
 pub use comparison::{Comparison, ComparisonLayout, MISSING, RowId};
 pub use evaluate::{Quality, evaluate};
 pub use lookup::{LookupError, StandingIndex};
-pub use matcher::{Comparer, Extension, MatchError, PartyRows, RowBatch, compare};
+pub use matcher::{Comparer, Extension, Intake, MatchError, PartyRows, RowBatch, compare};
 pub use memory::{Memory, MemoryError};
 pub use resolve::{
     Answer, Answerer, Cluster, CutReason, Decision, Link, RecordSet, Resolution, ResolveError,

@@ -8,6 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 /// Bytes read from a file at once.
 const BUFFER: usize = 1 << 20;
+/// The most bytes that a bucket with a file gathers before they follow the others there: few enough that those of
+/// all buckets stay in a processor's cache.
+const GATHERED: usize = 1 << 16;
 
 /// How much memory to use for what may grow, and where the rest goes.
 #[derive(Debug, Clone)]
@@ -123,10 +126,14 @@ impl<'a> Buckets<'a> {
         let bucket = self.buckets[bucket].lock();
         let mut bucket = bucket.unwrap_or_else(PoisonError::into_inner);
         let length = parts.iter().map(|part| part.len()).sum();
-        if bucket.held.len() + length > self.limit && !bucket.held.is_empty() {
+        let limit = match bucket.file {
+            None => self.limit,
+            Some(_) => self.limit.min(GATHERED),
+        };
+        if bucket.held.len() + length > limit && !bucket.held.is_empty() {
             bucket.write_out(self.scratch)?;
         }
-        bucket.make_room(length, self.limit);
+        bucket.make_room(length, limit);
         parts
             .iter()
             .for_each(|part| bucket.held.extend_from_slice(part));
@@ -153,7 +160,7 @@ impl Bucket {
         }
     }
 
-    /// Writes what is held to the bucket's file, if it may have one. The memory is kept for what comes next.
+    /// Writes what is held to the bucket's file, if it may have one. As much memory is kept as what comes next takes.
     fn write_out(&mut self, scratch: &Scratch) -> io::Result<()> {
         if self.file.is_none() {
             self.file = scratch.file()?;
@@ -161,6 +168,7 @@ impl Bucket {
         if let Some(file) = &mut self.file {
             file.write_all(&self.held)?;
             self.held.clear();
+            self.held.shrink_to(GATHERED);
         }
         Ok(())
     }

@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use model::digest::Digester;
@@ -90,8 +90,15 @@ pub struct Comparer<'a> {
     partitions: Buckets<'a>,
     inputs: Vec<Input>,
     gone: HashSet<RowId>,
-    sizes: BlockSizes,
+    sizes: Mutex<BlockSizes>,
     is_kept: bool,
+}
+
+/// A batch whose rows are taken in any order, from several threads at once.
+pub struct Intake {
+    batch: u16,
+    party: PartyIndex,
+    rows: AtomicU32,
 }
 
 /// A batch whose rows are being taken.
@@ -124,7 +131,7 @@ impl<'a> Comparer<'a> {
             partitions: Buckets::new(scratch, PARTITIONS, scratch.memory() / FILLING),
             inputs: Vec::new(),
             gone: HashSet::new(),
-            sizes: BlockSizes::default(),
+            sizes: Mutex::default(),
             is_kept: false,
         }
     }
@@ -192,7 +199,6 @@ impl<'a> Comparer<'a> {
     fn add_row(&mut self, adding: &mut Adding, bytes: &[u8]) -> Result<(), MatchError> {
         let (row, party) = (Row::new(bytes), adding.input.party());
         let number = adding.input.rows;
-        self.check(party, number, row)?;
         if adding.last >= Some(row.handle()) {
             let row = u64::from(number);
             return Err(MatchError::OutOfOrder { party, row });
@@ -200,15 +206,67 @@ impl<'a> Comparer<'a> {
         adding.last = Some(row.handle());
         adding.handles.update(row.handle().as_bytes());
         let batch = self.inputs.len() as u16;
-        if usize::from(row.pass().0) < self.schema.passes.len() {
-            self.sizes.see(row, batch);
-        }
-        let id = RowId { batch, row: number }.to_bytes();
-        let partition = usize::from(row.token().as_bytes()[0]);
-        self.partitions.push(partition, &[&id, bytes])?;
+        let id = RowId { batch, row: number };
+        self.take_row(party, id, bytes)?;
         let rows = number.checked_add(1);
         adding.input.rows = rows.ok_or(MatchError::TooManyRows { party })?;
         Ok(())
+    }
+
+    /// Sets a row aside for its partition.
+    fn take_row(&self, party: PartyIndex, id: RowId, bytes: &[u8]) -> Result<(), MatchError> {
+        let row = Row::new(bytes);
+        self.check(party, id.row, row)?;
+        if usize::from(row.pass().0) < self.schema.passes.len() && BlockSizes::looks_at(row) {
+            let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+            sizes.see(row, id.batch);
+        }
+        let partition = usize::from(row.token().as_bytes()[0]);
+        Ok((self.partitions).push(partition, &[&id.to_bytes(), bytes])?)
+    }
+
+    /// Begins a batch whose rows [`Comparer::take`] takes.
+    ///
+    /// # Errors
+    /// [`MatchError::TooManyBatches`].
+    pub fn begin(&mut self, batch: &RowBatch) -> Result<Intake, MatchError> {
+        let Adding { input, .. } = Adding::new(self, batch)?;
+        self.inputs.push(input);
+        Ok(Intake {
+            batch: (self.inputs.len() - 1) as u16,
+            party: batch.party,
+            rows: AtomicU32::new(0),
+        })
+    }
+
+    /// Takes whole rows that comparisons are to name by `number`. Rows of one record may have one number, as long as
+    /// none of them is dropped and the comparisons need no order.
+    ///
+    /// # Errors
+    /// [`MatchError`] when rows do not fit the schema, or cannot be set aside.
+    pub fn take(&self, intake: &Intake, number: u32, rows: &[u8]) -> Result<(), MatchError> {
+        let (party, row_bytes) = (intake.party, self.layout.row_bytes);
+        if !rows.len().is_multiple_of(row_bytes) {
+            return Err(MatchError::TornRows {
+                party,
+                bytes: rows.len() as u64,
+                row_bytes,
+            });
+        }
+        let (batch, row) = (intake.batch, number);
+        for bytes in rows.chunks_exact(row_bytes) {
+            self.take_row(party, RowId { batch, row }, bytes)?;
+        }
+        let count = (rows.len() / row_bytes) as u32;
+        match intake.rows.fetch_add(count, Relaxed).checked_add(count) {
+            Some(_) => Ok(()),
+            None => Err(MatchError::TooManyRows { party }),
+        }
+    }
+
+    /// Ends a batch that was begun.
+    pub fn end(&mut self, intake: Intake) {
+        self.inputs[usize::from(intake.batch)].rows = intake.rows.into_inner();
     }
 
     fn added(&mut self, adding: Adding) -> Digest {
@@ -281,7 +339,11 @@ impl<'a> Comparer<'a> {
         let mut extension = Extension::default();
         let limit = match self.is_kept || self.inputs.iter().any(Input::is_standing) {
             true => MAX_BLOCK_ROWS,
-            false => self.sizes.limit(&self.inputs, rows),
+            false => {
+                let sizes = self.sizes.into_inner();
+                let sizes = sizes.unwrap_or_else(PoisonError::into_inner);
+                sizes.limit(&self.inputs, rows)
+            }
         };
         let mut report = MatchReport {
             rows: rows - self.gone.len() as u64,

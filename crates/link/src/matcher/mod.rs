@@ -16,7 +16,7 @@ use std::io;
 
 use model::{Layout, LinkageSchema, PartyIndex, Progress};
 
-pub use comparer::{Comparer, Extension, RowBatch, Sink};
+pub use comparer::{Comparer, Extension, Intake, RowBatch, Sink};
 
 use crate::comparison::MAX_BATCHES;
 use crate::scratch::Scratch;

@@ -51,6 +51,20 @@ impl RecordSet {
         }
     }
 
+    /// The map of a batch whose rows are known by their record's number: `records` tells each one's handle,
+    /// [`RecordHandle::NOBODY`] for one that has no row. For those who have matcher and resolver in one place: rows have
+    /// no order, and [`Self::handles_digest`] is that of none.
+    pub fn by_record(party: PartyIndex, records: impl IntoIterator<Item = RecordHandle>) -> Self {
+        let mut set = Self::of(party, []);
+        for record in records {
+            let place = set.records.len() as u32;
+            let is_somebody = record != RecordHandle::NOBODY;
+            set.rows.push(if is_somebody { place } else { NOBODY });
+            set.records.extend(is_somebody.then_some(record));
+        }
+        set
+    }
+
     /// With records of the party that have no row: they are alone, and get a number all the same.
     #[must_use]
     pub fn with_lone(mut self, records: Vec<RecordHandle>) -> Self {
