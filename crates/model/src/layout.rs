@@ -46,6 +46,7 @@ pub struct Part {
 
 impl Part {
     /// The bytes of the row the part takes up.
+    #[inline]
     pub fn range(&self) -> std::ops::Range<usize> {
         self.offset..self.offset + self.bits as usize / 8
     }
@@ -304,27 +305,32 @@ pub struct Row<'a>(&'a [u8]);
 
 impl<'a> Row<'a> {
     /// Views `bytes`, which must be one whole row of the layout.
+    #[inline]
     pub fn new(bytes: &'a [u8]) -> Self {
         debug_assert!(bytes.len() >= ROW_HEADER);
         Self(bytes)
     }
 
     /// The blocking pass the row is for.
+    #[inline]
     pub fn pass(self) -> PassIndex {
         PassIndex(self.0[0])
     }
 
     /// The row's handle.
+    #[inline]
     pub fn handle(self) -> PassHandle {
         PassHandle::new(sixteen(&self.0[1..17]))
     }
 
     /// The block the row is in.
+    #[inline]
     pub fn token(self) -> BlockToken {
         BlockToken::new(sixteen(&self.0[17..33]))
     }
 
     /// Which parts are present, by bit.
+    #[inline]
     pub fn presence(self) -> u64 {
         let mut bytes = [0; 8];
         bytes.copy_from_slice(&self.0[33..41]);
@@ -332,17 +338,20 @@ impl<'a> Row<'a> {
     }
 
     /// The whole row.
+    #[inline]
     pub fn bytes(self) -> &'a [u8] {
         self.0
     }
 
     /// The signature of `part`.
+    #[inline]
     pub fn signature(self, part: &Part) -> &'a [u8] {
         &self.0[part.range()]
     }
 }
 
 /// Writes a row's header into `row`.
+#[inline]
 pub fn write_header(
     row: &mut [u8],
     pass: PassIndex,

@@ -227,7 +227,7 @@ impl StandingIndex {
             let alone = |of: &Standing| of.party == party && !self.duplicates[party.index()];
             if of.is_some_and(|of| !alone(of)) {
                 push_header(out, row.pass(), left, right);
-                self.grader.push_grades(&self.layout, row, other, out);
+                self.grader.push_grades(row, other, out);
             }
         }
     }

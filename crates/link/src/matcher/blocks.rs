@@ -1,4 +1,5 @@
-//! Which rows share a block: an index over the rows of one partition, sorted by pass and token.
+//! Which rows share a block: an index over the rows of one partition that are not alone in theirs, sorted by pass and
+//! token.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -8,14 +9,15 @@ use model::schema::MAX_PARTIES;
 use model::{BlockToken, Layout, LinkageSchema, PartyIndex};
 use rayon::prelude::*;
 
-use super::crowded::Crowded;
 use super::grade::Grader;
 use super::{MAX_BLOCK_ROWS, MatchError, MatchReport, RowBatch};
-use crate::comparison::{RowId, push_header};
+use crate::comparison::{ComparisonLayout, RowId, push_header};
 
 /// About how many pairs are compared between two hand-overs of results; with the largest block it
 /// bounds the memory they take.
 const PAIRS_PER_STEP: u64 = 1 << 18;
+/// Blocks that one thread compares in one go; most have a pair or two.
+const BLOCKS_AT_ONCE: usize = 256;
 
 /// What the blocks need to know of a batch.
 #[derive(Debug, Clone, Copy)]
@@ -92,8 +94,14 @@ impl<'a> Partition<'a> {
         RowId::read(&self.bytes[place as usize * self.stride()..])
     }
 
-    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
-        (0..self.len() as u32).map(|place| self.row(place))
+    fn member(&self, place: u32) -> Member {
+        let (row, id) = (self.row(place), self.id(place));
+        Member {
+            pass: row.pass().0,
+            token: row.token(),
+            id,
+            place,
+        }
     }
 }
 
@@ -105,6 +113,31 @@ struct Member {
     id: RowId,
     /// Where it stands in the partition.
     place: u32,
+}
+
+/// The rows of `partition` that share their block with another, but for those that are `gone`, block after block. Few do
+/// in a fine pass, so all are sorted by a number only, and the others looked at no more.
+fn members(partition: &Partition<'_>, gone: &HashSet<RowId>) -> Vec<Member> {
+    let number = |place: u32| {
+        let row = partition.row(place);
+        let token = u128::from_le_bytes(*row.token().as_bytes());
+        // The upper half: the first bytes decide which partition the row is in.
+        ((token >> 64) as u64).rotate_left(u32::from(row.pass().0))
+    };
+    let places = 0..partition.len() as u32;
+    let mut numbers: Vec<(u64, u32)> = places.map(|place| (number(place), place)).collect();
+    numbers.sort_unstable();
+    let mut members = Vec::new();
+    for same in numbers.chunk_by(|a, b| a.0 == b.0) {
+        if same.len() > 1 {
+            let start = members.len();
+            let own = same.iter().map(|(_, place)| partition.member(*place));
+            members.extend(own.filter(|member| gone.is_empty() || !gone.contains(&member.id)));
+            // Tokens may have one number and be others.
+            members[start..].sort_unstable();
+        }
+    }
+    members
 }
 
 /// The rows of one block.
@@ -136,20 +169,7 @@ impl<'a> Blocks<'a> {
         limit: usize,
         report: &mut MatchReport,
     ) -> Self {
-        let crowded = Crowded::of(partition.rows(), partition.len());
-        let member = |place: u32| {
-            let (row, id) = (partition.row(place), partition.id(place));
-            let counts = crowded.holds(row) && !gone.contains(&id);
-            counts.then(|| Member {
-                pass: row.pass().0,
-                token: row.token(),
-                id,
-                place,
-            })
-        };
-        let places = (0..partition.len() as u32).into_par_iter();
-        let mut members: Vec<Member> = places.filter_map(member).collect();
-        members.par_sort_unstable();
+        let members = members(partition, gone);
         let mut blocks = Self {
             partition,
             inputs,
@@ -235,9 +255,9 @@ impl<'a> Blocks<'a> {
         mut take: impl FnMut(&[u8]) -> Result<(), MatchError>,
     ) -> Result<(), MatchError> {
         for step in self.steps() {
-            let parts: Vec<Vec<u8>> = step
-                .par_iter()
-                .map(|block| self.compare_block(block, grader))
+            let together = step.par_chunks(BLOCKS_AT_ONCE);
+            let parts: Vec<Vec<u8>> = together
+                .map(|blocks| self.compare_blocks(blocks, grader))
                 .collect();
             parts.iter().try_for_each(|part| take(part))?;
         }
@@ -260,18 +280,26 @@ impl<'a> Blocks<'a> {
         })
     }
 
-    fn compare_block(&self, block: &Block, grader: &Grader) -> Vec<u8> {
-        let (members, layout) = (&self.members[block.members.clone()], self.partition.layout);
-        let mut out = Vec::new();
+    fn compare_blocks(&self, blocks: &[Block], grader: &Grader) -> Vec<u8> {
+        let row_bytes = ComparisonLayout::of(self.partition.layout).row_bytes();
+        let pairs: u64 = blocks.iter().map(|block| block.pairs).sum();
+        let mut out = Vec::with_capacity(pairs as usize * row_bytes);
+        for block in blocks {
+            self.compare_block(block, grader, &mut out);
+        }
+        out
+    }
+
+    fn compare_block(&self, block: &Block, grader: &Grader, out: &mut Vec<u8>) {
+        let members = &self.members[block.members.clone()];
         for (place, left) in members.iter().enumerate() {
             let row = self.partition.row(left.place);
             for right in &members[place + 1..] {
                 if self.are_compared(left, right) {
-                    push_header(&mut out, row.pass(), left.id, right.id);
-                    grader.push_grades(layout, row, self.partition.row(right.place), &mut out);
+                    push_header(out, row.pass(), left.id, right.id);
+                    grader.push_grades(row, self.partition.row(right.place), out);
                 }
             }
         }
-        out
     }
 }

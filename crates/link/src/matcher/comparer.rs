@@ -14,15 +14,15 @@ use std::sync::{Mutex, PoisonError};
 use model::digest::Digester;
 use model::layout::Row;
 use model::{Digest, Layout, LinkageSchema, PartyIndex, PassHandle, Progress};
-use rayon::prelude::*;
 
-use super::blocks::{Blocks, Input, Partition};
+use super::blocks::Input;
 use super::grade::Grader;
 use super::limit::BlockSizes;
+use super::matching::{Matching, Out};
 use super::order::Ordered;
-use super::{MAX_BLOCK_ROWS, MAX_PAIRS, MatchError, MatchReport};
+use super::{MAX_BLOCK_ROWS, MatchError, MatchReport};
 use crate::comparison::{Comparison, ComparisonLayout, MAX_BATCHES, RowId};
-use crate::scratch::{Bucket, Buckets, Scratch};
+use crate::scratch::{Buckets, Scratch};
 
 /// Partitions of rows: by the first byte of their block's token, which is random.
 const PARTITIONS: usize = 256;
@@ -336,7 +336,6 @@ impl<'a> Comparer<'a> {
     ) -> Result<(Extension, HashSet<RowId>), MatchError> {
         let rows: u64 = self.inputs.iter().map(|input| u64::from(input.rows)).sum();
         progress.stage("compare rows", rows);
-        let mut extension = Extension::default();
         let limit = match self.is_kept || self.inputs.iter().any(Input::is_standing) {
             true => MAX_BLOCK_ROWS,
             false => {
@@ -345,12 +344,6 @@ impl<'a> Comparer<'a> {
                 sizes.limit(&self.inputs, rows)
             }
         };
-        let mut report = MatchReport {
-            rows: rows - self.gone.len() as u64,
-            block_limit: limit,
-            ..empty_report(self.schema)
-        };
-        let mut void = self.gone.clone();
         let matching = Matching {
             schema: self.schema,
             layout: self.layout,
@@ -361,98 +354,22 @@ impl<'a> Comparer<'a> {
             pairs: AtomicU64::new(0),
             out,
         };
-        let mut partitions = self.partitions.into_buckets();
-        while !partitions.is_empty() {
-            let next = partitions.len().min(rayon::current_num_threads());
-            let next: Vec<Bucket> = partitions.drain(..next).collect();
-            let done = next.into_par_iter().map(|rows| matching.compare(rows));
-            for done in done.collect::<Result<Vec<_>, _>>()? {
-                report.add(&done.report);
-                extension.compared += done.compared;
-                void.extend(done.oversized);
-                progress.advance(done.rows);
-            }
-        }
+        let done = matching.compare_all(self.partitions.into_buckets(), progress)?;
+        let mut report = MatchReport {
+            rows: rows - self.gone.len() as u64,
+            block_limit: limit,
+            ..done.report
+        };
+        let extension = Extension {
+            compared: done.compared,
+            ..Extension::default()
+        };
+        let mut void = self.gone.clone();
+        void.extend(done.oversized);
         report.calibration_pairs = report.pairs_by_pass.pop().unwrap_or(0);
         report.skipped_by_pass.pop();
-        extension.all = report;
-        Ok((extension, void))
-    }
-}
-
-/// What comparing the rows of one partition takes, on whichever thread.
-struct Matching<'a, 'b, 's> {
-    schema: &'a LinkageSchema,
-    layout: &'a Layout,
-    inputs: &'a [Input],
-    gone: &'a HashSet<RowId>,
-    grader: Grader,
-    /// The most rows of a block that is compared.
-    limit: usize,
-    /// Pairs found so far, in all partitions.
-    pairs: AtomicU64,
-    out: Out<'b, 's>,
-}
-
-/// Where comparisons go.
-enum Out<'b, 's> {
-    /// To be put in order for this sink, which may ask to stop. What holds it starts no work on other threads.
-    InOrder(Mutex<(&'b mut Ordered<'s>, &'b mut dyn Sink)>),
-    AsTheyCome(&'b (dyn Fn(&[u8]) -> io::Result<()> + Sync)),
-}
-
-/// What became of one partition.
-struct Done {
-    report: MatchReport,
-    compared: u64,
-    oversized: Vec<RowId>,
-    rows: u64,
-}
-
-impl Matching<'_, '_, '_> {
-    fn compare(&self, rows: Bucket) -> Result<Done, MatchError> {
-        self.hand_over(&[])?;
-        let partition = Partition::new(self.layout, rows.read()?);
-        let mut report = empty_report(self.schema);
-        let blocks = Blocks::of(&partition, self.inputs, self.gone, self.limit, &mut report);
-        let pairs = self.pairs.fetch_add(report.pairs, Relaxed) + report.pairs;
-        if pairs > MAX_PAIRS {
-            return Err(MatchError::TooManyPairs { pairs });
-        }
-        blocks.compare(&self.grader, |part| self.hand_over(part))?;
-        Ok(Done {
-            compared: blocks.pairs(),
-            // What was not compared before has nothing to be taken back.
-            oversized: match self.inputs.iter().any(Input::is_standing) {
-                true => blocks.oversized().collect(),
-                false => Vec::new(),
-            },
-            rows: partition.len() as u64,
-            report,
-        })
-    }
-
-    fn hand_over(&self, comparisons: &[u8]) -> Result<(), MatchError> {
-        match &self.out {
-            Out::AsTheyCome(_) if comparisons.is_empty() => Ok(()),
-            Out::AsTheyCome(take) => Ok(take(comparisons)?),
-            Out::InOrder(out) => {
-                let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
-                let (ordered, sink) = &mut *out;
-                hold_on(*sink)
-                    .and_then(|()| ordered.push(comparisons))
-                    .map_err(|error| stopped(error, *sink))
-            }
-        }
-    }
-}
-
-/// A report of nothing. Calibration counts like one more pass here, and apart in the end.
-fn empty_report(schema: &LinkageSchema) -> MatchReport {
-    MatchReport {
-        pairs_by_pass: vec![0; schema.passes.len() + 1],
-        skipped_by_pass: vec![0; schema.passes.len() + 1],
-        ..MatchReport::default()
+        let all = report;
+        Ok((Extension { all, ..extension }, void))
     }
 }
 
@@ -464,7 +381,7 @@ pub(super) fn hold_on(sink: &dyn Sink) -> io::Result<()> {
     Ok(())
 }
 
-fn stopped(error: io::Error, sink: &dyn Sink) -> MatchError {
+pub(super) fn stopped(error: io::Error, sink: &dyn Sink) -> MatchError {
     if sink.is_stopped() {
         MatchError::Stopped
     } else {

@@ -1,64 +1,101 @@
 //! From two signatures to a grade: the estimated Dice similarity of the filters behind them, with
 //! the known flip rate taken out.
 
-use bits::{and_count, hamming, popcount};
+use bits::{Stretch, and_count, popcount};
+use model::layout::{self, Row};
 use model::Layout;
-use model::layout::Row;
 use model::profile::Hardening;
 
 use crate::comparison::{GRADES, MISSING};
 
 /// Grades similarities under one hardening.
 pub(crate) struct Grader {
-    /// For signatures: the grade by Hamming distance, one table a length in bits (index: bits / 64).
-    tables: Vec<Vec<u8>>,
+    slots: Vec<Slot>,
+    /// Where in a row each slot's signatures are.
+    stretches: Vec<Stretch>,
+    form: Form,
 }
+
+/// One slot of a pair of rows.
+struct Slot {
+    /// The parts, as bits of the rows' presence.
+    left: u32,
+    right: u32,
+    /// The table its distances are looked up in.
+    table: usize,
+}
+
+/// What parts are.
+enum Form {
+    /// Signatures, with the grade by Hamming distance, one table for each length.
+    Signatures(Vec<Vec<u8>>),
+    Filters,
+}
+
+/// Grades of so many slots are worked out at once.
+const AT_ONCE: usize = 32;
 
 impl Grader {
     pub(crate) fn new(layout: &Layout) -> Self {
-        let Hardening::MinHash { flip_permille } = layout.hardening else {
-            return Self { tables: Vec::new() };
+        let mut lengths: Vec<u32> = layout.parts.iter().map(|part| part.bits).collect();
+        lengths.sort_unstable();
+        lengths.dedup();
+        let form = match layout.hardening {
+            Hardening::MinHash { flip_permille } => {
+                let grade = |differing, bits| estimate(differing, bits, flip_permille);
+                let table = |bits: &u32| (0..=*bits).map(|at| grade(at, *bits)).collect();
+                Form::Signatures(lengths.iter().map(table).collect())
+            }
+            Hardening::Plain(_) => Form::Filters,
         };
-        let mut tables = vec![Vec::new(); 1 + layout.parts.iter().map(words).max().unwrap_or(0)];
-        for part in &layout.parts {
-            tables[words(part)] = (0..=part.bits)
-                .map(|differing| estimate(differing, part.bits, flip_permille))
-                .collect();
+        let parts = |slot: &layout::Slot| (&layout.parts[slot.left], &layout.parts[slot.right]);
+        let stretch = |slot| {
+            let (left, right) = parts(slot);
+            Stretch {
+                left: left.offset,
+                right: right.offset,
+                words: left.bits as usize / 64,
+            }
+        };
+        let slot = |slot: &layout::Slot| Slot {
+            left: slot.left as u32,
+            right: slot.right as u32,
+            table: lengths.partition_point(|length| *length < parts(slot).0.bits),
+        };
+        Self {
+            slots: layout.slots.iter().map(slot).collect(),
+            stretches: layout.slots.iter().map(stretch).collect(),
+            form,
         }
-        Self { tables }
     }
 
     /// Writes the grade of every slot of two rows.
-    pub(crate) fn push_grades(
-        &self,
-        layout: &Layout,
-        left: Row<'_>,
-        right: Row<'_>,
-        out: &mut Vec<u8>,
-    ) {
+    #[inline]
+    pub(crate) fn push_grades(&self, left: Row<'_>, right: Row<'_>, out: &mut Vec<u8>) {
         let (of_left, of_right) = (left.presence(), right.presence());
-        for slot in &layout.slots {
-            let present = of_left >> slot.left & of_right >> slot.right & 1 == 1;
-            out.push(if present {
-                let (l, r) = (&layout.parts[slot.left], &layout.parts[slot.right]);
-                self.grade(left.signature(l), right.signature(r))
-            } else {
-                MISSING
-            });
+        let (left, right) = (left.bytes(), right.bytes());
+        let stretches = self.stretches.chunks(AT_ONCE);
+        for (slots, stretches) in self.slots.chunks(AT_ONCE).zip(stretches) {
+            let (mut counts, mut grades) = ([0; AT_ONCE], [0; AT_ONCE]);
+            if let Form::Signatures(_) = &self.form {
+                bits::hamming_each(left, right, stretches, &mut counts[..stretches.len()]);
+            }
+            let each = slots.iter().zip(stretches).zip(counts);
+            for (((slot, stretch), count), grade) in each.zip(&mut grades) {
+                let is_there = of_left >> slot.left & of_right >> slot.right & 1 == 1;
+                let known = match &self.form {
+                    Form::Signatures(tables) => tables[slot.table][count as usize],
+                    Form::Filters => {
+                        let bytes = stretch.words * 8;
+                        let (left, right) = (&left[stretch.left..], &right[stretch.right..]);
+                        plain(&left[..bytes], &right[..bytes])
+                    }
+                };
+                *grade = if is_there { known } else { MISSING };
+            }
+            out.extend_from_slice(&grades[..slots.len()]);
         }
     }
-
-    /// The grade of two present signatures of one length.
-    pub(crate) fn grade(&self, left: &[u8], right: &[u8]) -> u8 {
-        if self.tables.is_empty() {
-            return plain(left, right);
-        }
-        self.tables[left.len() / 8][hamming(left, right) as usize]
-    }
-}
-
-fn words(part: &model::Part) -> usize {
-    part.bits as usize / 64
 }
 
 /// Dice from the bits in which two 1-bit MinHash signatures differ, each flipped with probability f:

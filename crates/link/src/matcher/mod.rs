@@ -7,9 +7,9 @@
 
 mod blocks;
 mod comparer;
-mod crowded;
 pub(crate) mod grade;
 mod limit;
+mod matching;
 mod order;
 
 use std::io;
