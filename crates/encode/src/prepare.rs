@@ -20,6 +20,8 @@ use crate::rows::SortedRows;
 
 /// Records encoded in one go: enough that what a go sets up costs nothing, few enough to go round.
 const GROUP: usize = 128;
+/// The same where rows are handed on: nothing to set up, and all threads end at nearly the same time.
+const SMALL_GROUP: usize = 32;
 /// Rows of a record that room is made for: as many as most have, so that they seldom have to be moved.
 const ROWS_A_RECORD: usize = 24;
 /// The most records a batch may have.
@@ -267,10 +269,11 @@ impl<'a> Preparer<'a> {
         take: Option<&TakeRows<'_>>,
     ) -> Result<Vec<Group>, PrepareError> {
         let first = self.batch.report.records;
-        let groups = chunk.into_par_iter().chunks(GROUP).enumerate();
+        let size = take.map_or(GROUP, |_| SMALL_GROUP);
+        let groups = chunk.into_par_iter().chunks(size).enumerate();
         let encode = |desk: &mut Desk, (group, records): (usize, Vec<RawRecord>)| {
             // There are at most `MAX_RECORDS`.
-            let first = first + (group * GROUP) as u64;
+            let first = first + (group * size) as u64;
             match take {
                 None => Ok(self.encode_group(records, desk)),
                 Some(take) => self.encode_on(records, first as u32, desk, take),

@@ -175,15 +175,24 @@ impl Bucket {
 
     /// All that was added, in the order it came.
     pub(crate) fn read(self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_into(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The same, in place of what is in `bytes`, whose memory is used again.
+    pub(crate) fn read_into(self, bytes: &mut Vec<u8>) -> io::Result<()> {
         let Some(mut file) = self.file else {
-            return Ok(self.held);
+            *bytes = self.held;
+            return Ok(());
         };
         let length = file.stream_position()? as usize;
         file.seek(SeekFrom::Start(0))?;
-        let mut bytes = Vec::with_capacity(length + self.held.len());
-        file.read_to_end(&mut bytes)?;
+        bytes.clear();
+        bytes.reserve(length + self.held.len());
+        file.read_to_end(bytes)?;
         bytes.extend_from_slice(&self.held);
-        Ok(bytes)
+        Ok(())
     }
 }
 

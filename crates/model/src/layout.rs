@@ -370,6 +370,7 @@ pub fn set_presence(row: &mut [u8], presence: u64) {
     row[33..41].copy_from_slice(&presence.to_le_bytes());
 }
 
+#[inline]
 fn sixteen(bytes: &[u8]) -> [u8; 16] {
     let mut out = [0; 16];
     out.copy_from_slice(bytes);

@@ -68,11 +68,11 @@ pub(super) fn pairs_among(rows: impl Iterator<Item = Input>) -> u64 {
 /// The rows of one partition.
 pub(super) struct Partition<'a> {
     layout: &'a Layout,
-    bytes: Vec<u8>,
+    bytes: &'a [u8],
 }
 
 impl<'a> Partition<'a> {
-    pub(super) fn new(layout: &'a Layout, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(layout: &'a Layout, bytes: &'a [u8]) -> Self {
         Self { layout, bytes }
     }
 

@@ -60,9 +60,11 @@ impl Matching<'_, '_, '_> {
             waiting.pop().filter(|_| !failed.load(Relaxed))
         };
         let work = |_: usize| {
-            let mut all = Done::of_nothing(self.schema);
+            let (mut all, mut bytes) = (Done::of_nothing(self.schema), Vec::new());
             while let Some(partition) = next() {
-                let done = self.compare(partition, progress);
+                let read = partition.read_into(&mut bytes);
+                let done = read.map_err(MatchError::from);
+                let done = done.and_then(|()| self.compare(&bytes, progress));
                 all.add(done.inspect_err(|_| failed.store(true, Relaxed))?);
             }
             Ok(all)
@@ -78,9 +80,9 @@ impl Matching<'_, '_, '_> {
         )
     }
 
-    fn compare(&self, rows: Bucket, progress: &dyn Progress) -> Result<Done, MatchError> {
+    fn compare(&self, rows: &[u8], progress: &dyn Progress) -> Result<Done, MatchError> {
         self.hand_over(&[])?;
-        let partition = Partition::new(self.layout, rows.read()?);
+        let partition = Partition::new(self.layout, rows);
         let mut report = empty_report(self.schema);
         let blocks = Blocks::of(&partition, self.inputs, self.gone, self.limit, &mut report);
         let pairs = self.pairs.fetch_add(report.pairs, Relaxed) + report.pairs;
