@@ -1,18 +1,31 @@
 //! Block values: what must be equal for two records to meet in a pass.
 
+use std::ops::Range;
+
 use model::schema::{BlockComponent, BlockForm, Pass};
-use records::{NormalisedRecord, NormalisedValue, PartialDate, phonetic_code};
+use records::{NormalisedRecord, NormalisedValue, PartialDate, PhoneticCode, phonetic_code};
 use zeroize::Zeroizing;
 
 /// The most block values one record has in one pass; what comes after is left out.
 pub(crate) const MAX_BLOCKS: usize = 24;
 /// The words of a name that make pairs; further words are left out.
 const MAX_WORDS: usize = 5;
+/// Bytes that all forms of a record seldom go beyond.
+const ROOM: usize = 256;
+/// Bytes of three numbers of up to five digits, and two marks between them.
+const MOST_DIGITS: usize = 17;
 
-/// The forms that the values of a record take in blocks, each worked out once for all passes.
+/// The forms that the values of a record take in blocks, each worked out once for all passes. Wiped on drop.
 pub(crate) struct Forms<'a> {
     record: &'a NormalisedRecord,
-    known: Vec<(BlockComponent, Vec<Zeroizing<String>>)>,
+    /// All forms known so far, one after the other.
+    text: Zeroizing<Vec<u8>>,
+    /// Where in the text each form stands: component after component, sorted, each once, none empty.
+    forms: Vec<Range<usize>>,
+    /// The forms of each component.
+    known: Vec<(BlockComponent, Range<usize>)>,
+    /// The forms of each component of one pass.
+    chosen: Vec<Range<usize>>,
     value: Zeroizing<Vec<u8>>,
 }
 
@@ -20,104 +33,162 @@ impl<'a> Forms<'a> {
     pub(crate) fn of(record: &'a NormalisedRecord) -> Self {
         Self {
             record,
-            known: Vec::new(),
-            value: Zeroizing::new(Vec::new()),
+            text: Zeroizing::new(Vec::with_capacity(ROOM)),
+            forms: Vec::with_capacity(ROOM / 4),
+            known: Vec::with_capacity(ROOM / 8),
+            chosen: Vec::new(),
+            value: Zeroizing::new(Vec::with_capacity(ROOM / 4)),
         }
     }
 
     /// Hands the block values of the record in `pass` to `each`, each once; none when a component is missing.
     pub(crate) fn for_each(&mut self, pass: &Pass, mut each: impl FnMut(&[u8])) {
+        self.chosen.clear();
         for component in &pass.components {
-            self.know(component);
+            let forms = self.know(component);
+            self.chosen.push(forms);
         }
-        let known = &self.known;
-        let forms = |component| known.iter().find(|(known, _)| known == component);
-        let forms = pass.components.iter().filter_map(forms);
-        let all: usize = forms.clone().map(|(_, forms)| forms.len()).product();
+        let all: usize = self.chosen.iter().map(Range::len).product();
         for place in 0..all.min(MAX_BLOCKS) {
-            self.value.clear();
+            let Self {
+                text, forms, value, ..
+            } = self;
+            value.clear();
             // The last component changes fastest.
             let mut step = all;
-            for (_, forms) in forms.clone() {
-                step /= forms.len();
-                let form = &forms[place / step % forms.len()];
-                self.value.extend_from_slice(form.as_bytes());
-                self.value.push(0);
+            for chosen in &self.chosen {
+                step /= chosen.len();
+                let form = chosen.start + place / step % chosen.len();
+                append(value, &[&text[forms[form].clone()], &[0]]);
             }
-            each(&self.value);
+            each(value);
         }
     }
 
-    fn know(&mut self, component: &BlockComponent) {
-        if self.known.iter().all(|(known, _)| known != component) {
-            self.known.push((*component, forms(component, self.record)));
+    /// The forms that `component` takes.
+    fn know(&mut self, component: &BlockComponent) -> Range<usize> {
+        if let Some((_, forms)) = self.known.iter().find(|(known, _)| known == component) {
+            return forms.clone();
+        }
+        let start = self.forms.len();
+        match &self.record.values[component.field] {
+            None => {}
+            Some(NormalisedValue::Words(words)) => self.of_words(component.form, words),
+            Some(NormalisedValue::Date(date)) => self.of_date(component.form, *date),
+            Some(NormalisedValue::Text(text) | NormalisedValue::Code(text)) => {
+                self.push(&[text.as_bytes()]);
+            }
+        }
+        let text = &self.text;
+        self.forms[start..].sort_unstable_by_key(|form| &text[form.clone()]);
+        self.forms.dedup_by_key(|form| &text[form.clone()]);
+        let forms = start..self.forms.len();
+        self.known.push((*component, forms.clone()));
+        forms
+    }
+
+    /// Adds a form of these parts; an empty one is none.
+    fn push(&mut self, parts: &[&[u8]]) {
+        let start = self.text.len();
+        append(&mut self.text, parts);
+        let form = start..self.text.len();
+        if !form.is_empty() {
+            self.forms.push(form);
         }
     }
-}
 
-/// The forms a component takes in `record`, sorted, each once.
-fn forms(component: &BlockComponent, record: &NormalisedRecord) -> Vec<Zeroizing<String>> {
-    let mut forms = match &record.values[component.field] {
-        None => Vec::new(),
-        Some(NormalisedValue::Words(words)) => of_words(component.form, words),
-        Some(NormalisedValue::Date(date)) => of_date(component.form, *date),
-        Some(NormalisedValue::Text(text) | NormalisedValue::Code(text)) => vec![text.clone()],
-    };
-    forms.sort_unstable();
-    forms.dedup();
-    forms
-        .into_iter()
-        .filter(|form| !form.is_empty())
-        .map(Zeroizing::new)
-        .collect()
-}
-
-fn of_words(form: BlockForm, words: &[String]) -> Vec<String> {
-    match form {
-        BlockForm::Code => words.iter().take(1).map(|w| phonetic_code(w)).collect(),
-        BlockForm::AnyCode => codes(words),
-        BlockForm::CodePair => pairs(&codes(words)),
-        _ => vec![words.concat()],
-    }
-}
-
-/// The codes of the words of a name.
-fn codes(words: &[String]) -> Vec<String> {
-    let words = words.iter().take(MAX_WORDS);
-    words
-        .map(|word| phonetic_code(word))
-        .filter(|code| !code.is_empty())
-        .collect()
-}
-
-/// Every code with every other, whichever comes first.
-fn pairs(codes: &[String]) -> Vec<String> {
-    let mut pairs = Vec::new();
-    for (place, first) in codes.iter().enumerate() {
-        for second in &codes[place + 1..] {
-            let (low, high) = (first.min(second), first.max(second));
-            pairs.push(format!("{low}+{high}"));
+    fn of_words(&mut self, form: BlockForm, words: &[String]) {
+        match form {
+            BlockForm::Code => {
+                let first = words.first().map(|word| phonetic_code(word));
+                self.push(&[first.unwrap_or_default().as_bytes()]);
+            }
+            BlockForm::AnyCode => {
+                let (codes, count) = codes(words);
+                let codes = codes[..count].iter();
+                codes.for_each(|code| self.push(&[code.as_bytes()]));
+            }
+            BlockForm::CodePair => {
+                let (codes, count) = codes(words);
+                for (place, first) in codes[..count].iter().enumerate() {
+                    for second in &codes[place + 1..count] {
+                        let (low, high) = (first.min(second), first.max(second));
+                        self.push(&[low.as_bytes(), b"+", high.as_bytes()]);
+                    }
+                }
+            }
+            _ => {
+                let start = self.text.len();
+                let words = words.iter().map(String::as_bytes);
+                words.for_each(|word| append(&mut self.text, &[word]));
+                let form = start..self.text.len();
+                self.forms
+                    .extend(Some(form).filter(|form| !form.is_empty()));
+            }
         }
     }
-    pairs
+
+    fn of_date(&mut self, form: BlockForm, date: PartialDate) {
+        let (year, month, day) = (
+            date.year,
+            date.month.map(u16::from),
+            date.day.map(u16::from),
+        );
+        match form {
+            BlockForm::Year => self.push_numbers(&[year]),
+            BlockForm::NearYear => {
+                self.push_numbers(&[year]);
+                self.push_numbers(&[year.map(|year| year + 1)]);
+            }
+            BlockForm::MonthDay => self.push_numbers(&[month, day]),
+            BlockForm::YearMonth => self.push_numbers(&[year, month]),
+            _ => self.push_numbers(&[year, month, day]),
+        }
+    }
+
+    /// Adds a form of these numbers, with `-` between them, if all of them are known.
+    fn push_numbers(&mut self, numbers: &[Option<u16>]) {
+        let mut written = Zeroizing::new([0; MOST_DIGITS]);
+        let mut start = written.len();
+        for (place, number) in numbers.iter().enumerate().rev() {
+            let Some(mut rest) = *number else { return };
+            loop {
+                start -= 1;
+                written[start] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+                if rest == 0 {
+                    break;
+                }
+            }
+            if place > 0 {
+                start -= 1;
+                written[start] = b'-';
+            }
+        }
+        self.push(&[&written[start..]]);
+    }
 }
 
-fn of_date(form: BlockForm, date: PartialDate) -> Vec<String> {
-    let (year, month, day) = (date.year, date.month, date.day);
-    let one = |text: Option<String>| text.into_iter().collect::<Vec<_>>();
-    match form {
-        BlockForm::Year => one(year.map(|y| y.to_string())),
-        BlockForm::NearYear => year
-            .into_iter()
-            .flat_map(|y| [y, y + 1])
-            .map(|y| y.to_string())
-            .collect(),
-        BlockForm::MonthDay => one(month.zip(day).map(|(m, d)| format!("{m}-{d}"))),
-        BlockForm::YearMonth => one(year.zip(month).map(|(y, m)| format!("{y}-{m}"))),
-        _ => one(year
-            .zip(month.zip(day))
-            .map(|(y, (m, d))| format!("{y}-{m}-{d}"))),
+/// Puts `parts` behind `text`. A text that grows by itself leaves what it held behind; this one is wiped first.
+fn append(text: &mut Zeroizing<Vec<u8>>, parts: &[&[u8]]) {
+    let more: usize = parts.iter().map(|part| part.len()).sum();
+    if text.capacity() < text.len() + more {
+        let mut larger = Zeroizing::new(Vec::with_capacity(2 * (text.len() + more)));
+        larger.extend_from_slice(text);
+        *text = larger;
     }
+    parts.iter().for_each(|part| text.extend_from_slice(part));
+}
+
+/// The codes of the words of a name, and how many there are.
+fn codes(words: &[String]) -> ([PhoneticCode; MAX_WORDS], usize) {
+    let mut codes = [PhoneticCode::default(); MAX_WORDS];
+    let mut count = 0;
+    for word in words.iter().take(MAX_WORDS) {
+        codes[count] = phonetic_code(word);
+        count += usize::from(!codes[count].as_bytes().is_empty());
+    }
+    (codes, count)
 }
 
 #[cfg(test)]
@@ -193,6 +264,53 @@ mod tests {
         };
         assert!(meets(1985, 1986) && meets(1985, 1984) && meets(1985, 1985));
         assert!(!meets(1985, 1987));
+    }
+
+    #[test]
+    fn dates_are_written_as_far_as_they_are_known() {
+        let born = |month, day| PartialDate {
+            year: Some(1985),
+            month,
+            day,
+        };
+        let dates = [
+            born(Some(12), Some(9)),
+            born(Some(3), None),
+            born(None, None),
+        ];
+        let written = dates.map(|date| {
+            use BlockForm::{MonthDay, NearYear, Value, Year, YearMonth};
+            let date = record("ana", date);
+            let forms = [Value, Year, NearYear, MonthDay, YearMonth];
+            forms.map(|form| blocks(&[(1, form)], &date).join(" "))
+        });
+        let near = "1985\0 1986\0";
+        assert_eq!(
+            written,
+            [
+                ["1985-12-9\0", "1985\0", near, "12-9\0", "1985-12\0"],
+                ["", "1985\0", near, "", "1985-3\0"],
+                ["", "1985\0", near, "", ""],
+            ]
+        );
+    }
+
+    #[test]
+    fn words_are_written_whole_or_by_their_codes_each_once() {
+        let forms = |form, name| blocks(&[(0, form)], &record(name, BORN));
+        assert_eq!(forms(BlockForm::Value, "silva ana"), ["silvaana\0"]);
+        assert_eq!(forms(BlockForm::Code, "silva ana"), ["slb\0"]);
+        assert_eq!(
+            forms(BlockForm::AnyCode, "silva ana silba h anna"),
+            ["an\0", "h\0", "slb\0"]
+        );
+        assert_eq!(
+            forms(BlockForm::CodePair, "silva ana silba"),
+            ["an+slb\0", "slb+slb\0"]
+        );
+        let long = ["abcdefghij"; 60].join(" ");
+        let whole = long.replace(' ', "") + "\0";
+        assert_eq!(forms(BlockForm::Value, &long), [whole]);
     }
 
     #[test]

@@ -23,11 +23,11 @@ use model::{
 use records::{LocalKey, NormalisedRecord};
 use secret::cipher::Block;
 use secret::{Cipher, Key32, Prf};
-use siphasher::sip128::SipHasher24;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::block::Forms;
 use crate::served::Served;
+use crate::token_key::TokenKey;
 
 /// The secret all custodians of a project share and the coordinator never holds.
 pub struct LinkageKey(Key32);
@@ -161,24 +161,6 @@ fn token_of(seed: &[u8; 32]) -> BlockToken {
     BlockToken::new(std::array::from_fn(|at| seed[at]))
 }
 
-/// The key of one namespace of tokens. Digests never leave the node, so a fast keyed hash of 128 bits
-/// does (SipHash-2-4, Aumasson and Bernstein, 2012).
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct TokenKey([u8; 16]);
-
-impl TokenKey {
-    fn derive(epoch: &Key32, namespace: u8) -> Self {
-        let mut key = [0; 16];
-        epoch.expand("token", &[&[namespace]], &mut key);
-        Self(key)
-    }
-
-    /// What stands for `token` under this key.
-    pub(crate) fn digest(&self, token: &[u8]) -> Block {
-        SipHasher24::new_with_key(&self.0).hash(token).as_bytes()
-    }
-}
-
 /// A node's own keys for one run: nobody else can trace a handle or take the noise out.
 pub struct NodeKeys {
     record: Prf,
@@ -250,7 +232,6 @@ mod tests {
 
     assert_not_impl_any!(LinkageKey: Debug, Display, Clone, PartialEq);
     assert_not_impl_any!(EpochKeys: Debug, Display, Clone, PartialEq);
-    assert_not_impl_any!(TokenKey: Debug, Display, Clone, PartialEq);
     assert_not_impl_any!(NodeKeys: Debug, Display, Clone, PartialEq);
 
     fn check(seed: u8, epoch: u32, project: &str) -> KeyCheck {

@@ -25,6 +25,7 @@ mod served;
 mod signature;
 mod sketch;
 mod token;
+mod token_key;
 mod trial;
 
 /// The most block values one record has in one pass.

@@ -11,13 +11,20 @@ use records::{NormalisedValue, PartialDate, soften};
 /// Places counted apart in a number; further ones count as this.
 const MOST_PLACES: usize = 24;
 
+/// What bigrams of a word as spelt start with.
+pub(crate) const SPELT: u8 = b'r';
+/// What bigrams of a softened word start with.
+pub(crate) const SOFTENED: u8 = b's';
+/// What stands before and after a word.
+pub(crate) const EDGE: u8 = b'_';
+
 /// Hands every token of `value` in `role` to `each`. A token may come twice; sets ignore that.
-pub(crate) fn for_each(value: &NormalisedValue, role: PartRole, each: &mut dyn FnMut(&[u8])) {
+pub(crate) fn for_each(value: &NormalisedValue, role: PartRole, each: &mut impl FnMut(&[u8])) {
     match (value, role) {
         (NormalisedValue::Words(words), _) => {
             for word in words {
-                bigrams(b'r', word, each);
-                bigrams(b's', &soften(word), each);
+                bigrams(SPELT, word.bytes(), each);
+                bigrams(SOFTENED, soften(word), each);
             }
         }
         (NormalisedValue::Code(code), _) => each(code.as_bytes()),
@@ -26,16 +33,17 @@ pub(crate) fn for_each(value: &NormalisedValue, role: PartRole, each: &mut dyn F
     }
 }
 
-fn bigrams(tag: u8, word: &str, each: &mut dyn FnMut(&[u8])) {
-    let mut before = b'_';
-    for letter in word.bytes().chain(*b"_") {
+fn bigrams(tag: u8, word: impl Iterator<Item = u8>, each: &mut impl FnMut(&[u8])) {
+    let mut before = EDGE;
+    for letter in word {
         each(&[tag, before, letter]);
         before = letter;
     }
+    each(&[tag, before, EDGE]);
 }
 
 /// A number falls into bigrams by position; one of a single character is one token.
-fn digits(text: &str, each: &mut dyn FnMut(&[u8])) {
+fn digits(text: &str, each: &mut impl FnMut(&[u8])) {
     if text.len() == 1 {
         return each(text.as_bytes());
     }
@@ -44,11 +52,7 @@ fn digits(text: &str, each: &mut dyn FnMut(&[u8])) {
     }
 }
 
-fn of_date(date: PartialDate, role: PartRole, each: &mut dyn FnMut(&[u8])) {
-    let numbered = |tag: u8, number: u16, each: &mut dyn FnMut(&[u8])| {
-        let [low, high] = number.to_le_bytes();
-        each(&[tag, low, high]);
-    };
+fn of_date(date: PartialDate, role: PartRole, each: &mut impl FnMut(&[u8])) {
     match role {
         PartRole::Year => {
             let Some(year) = date.year else { return };
@@ -70,6 +74,11 @@ fn of_date(date: PartialDate, role: PartRole, each: &mut dyn FnMut(&[u8])) {
                 .for_each(|role| of_date(date, role, each));
         }
     }
+}
+
+fn numbered(tag: u8, number: u16, each: &mut impl FnMut(&[u8])) {
+    let [low, high] = number.to_le_bytes();
+    each(&[tag, low, high]);
 }
 
 #[cfg(test)]

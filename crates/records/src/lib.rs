@@ -15,10 +15,12 @@ mod placeholders;
 mod places;
 mod plan;
 mod raw;
+mod shapes;
+mod slate;
 
 pub use date::PartialDate;
 pub use normalise::{NormalisedRecord, NormalisedValue, Normaliser, Problem, ProblemKind};
 pub use plan::ColumnPlan;
 pub use raw::{LocalKey, RawField, RawRecord};
 
-pub use code::{phonetic_code, soften};
+pub use code::{PhoneticCode, phonetic_code, soften};

@@ -5,11 +5,12 @@
 //! table for Arabic, whose article and assimilation these rules undo.
 
 use model::schema::NameOrder;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::fold::fold;
 use crate::particles::without_fillers;
 use crate::placeholders::{is_placeholder_word, without_placeholders};
+use crate::slate::{Slate, clear};
 
 /// Short forms that are written for the whole word: South Asian and Malay ones of Mohammed, Spanish
 /// ones of Maria, Jose, Francisco and Guadalupe.
@@ -61,65 +62,90 @@ const DIGITS: [(char, char); 4] = [('0', 'o'), ('1', 'l'), ('5', 's'), ('8', 'b'
 
 /// The words of a name in order, canonical; titles, particles, initials and lone letters are kept
 /// only when there is nothing else, placeholders never.
-pub(crate) fn words(text: &str) -> Vec<String> {
-    let parted = Zeroizing::new(text.split_whitespace().map(part).collect::<Vec<_>>());
-    let folded = Zeroizing::new(fold(&parted.join(" ")));
-    let all: Vec<String> = without_placeholders(&folded)
-        .split(' ')
-        .filter(|word| is_name_word(word) && !is_placeholder_word(word))
-        .map(with_letters)
-        .collect();
-    let all: Vec<&str> = all.iter().map(String::as_str).collect();
-    join_halves(without_fillers(&all).into_iter().map(expand))
+pub(crate) fn words(text: &str, slate: &mut Slate) -> Vec<String> {
+    let Slate {
+        parted,
+        folded,
+        kept,
+    } = slate;
+    part_all(text, parted);
+    fold(parted, folded);
+    clear(kept, folded.len());
+    let told = |word: &&str| is_name_word(word) && !is_placeholder_word(word);
+    let words = without_placeholders(folded).split(' ').filter(told);
+    words.for_each(|word| push_letters(word, kept));
+    let all = kept.split(' ').filter(|word| !word.is_empty()).collect();
+    join_halves(&without_fillers(all))
 }
 
 fn is_name_word(word: &str) -> bool {
     word.bytes().any(|byte| byte.is_ascii_alphabetic())
 }
 
+/// Writes the words of `text` to `parted`, with what only marks and capitals show parted or expanded.
+fn part_all(text: &str, parted: &mut Zeroizing<String>) {
+    // No word becomes twice as long.
+    clear(parted, 2 * text.len());
+    for word in text.split_whitespace() {
+        if !parted.is_empty() {
+            parted.push(' ');
+        }
+        part(word, parted);
+    }
+}
+
 /// Parts or expands what only marks and capitals show.
-fn part(word: &str) -> String {
+fn part(word: &str, parted: &mut String) {
     let mut letters = word.chars();
     if let (Some(first), Some('/')) = (letters.next(), letters.next()) {
         let known = |(letter, _): &&(char, &str)| *letter == first.to_ascii_lowercase();
         let rest = letters.as_str();
         match STROKED.iter().find(known) {
-            Some((_, half)) if rest.len() > 3 => return format!("{half}{rest}"),
-            _ => return word.to_owned(),
+            Some((_, half)) if rest.len() > 3 => parted.extend([half, rest]),
+            _ => parted.push_str(word),
         }
+        return;
     }
     let after = |half: &&str| word.strip_prefix(*half);
     match JOINED.iter().find_map(after) {
         Some(rest) if rest.starts_with(char::is_uppercase) => {
-            format!("{} {rest}", &word[..word.len() - rest.len()])
+            parted.extend([&word[..word.len() - rest.len()], " ", rest]);
         }
-        _ => word.to_owned(),
+        _ => parted.push_str(word),
     }
 }
 
-fn with_letters(word: &str) -> String {
+/// Puts `word` behind those of `kept`, with letters for digits.
+fn push_letters(word: &str, kept: &mut String) {
+    if !kept.is_empty() {
+        kept.push(' ');
+    }
+    if !word.bytes().any(|byte| byte.is_ascii_digit()) {
+        return kept.push_str(word);
+    }
     let letter = |digit: char| DIGITS.iter().find(|(known, _)| *known == digit);
     let replaced = |digit| letter(digit).map_or(digit, |(_, letter)| *letter);
-    word.chars().map(replaced).collect()
+    kept.extend(word.chars().map(replaced));
 }
 
-fn expand(word: &str) -> String {
-    SHORT_FORMS
-        .iter()
-        .find(|(short, _)| *short == word)
-        .map_or(word, |(_, long)| long)
-        .to_owned()
+fn expand(word: &str) -> &str {
+    let found = SHORT_FORMS.iter().find(|(short, _)| *short == word);
+    found.map_or(word, |(_, long)| long)
 }
 
 /// `Abdul Rahman`, `Abd al-Rahman` and `Abderrahman` are one name; so are `Abu Bakr` and `Abubakr`.
-fn join_halves(words: impl Iterator<Item = String>) -> Vec<String> {
-    let mut joined: Vec<String> = Vec::new();
+fn join_halves(words: &[&str]) -> Vec<String> {
+    let mut joined: Vec<String> = Vec::with_capacity(words.len());
     let mut open = false;
-    for word in words {
+    for word in words.iter().map(|word| expand(word)) {
         let half = FIRST_HALVES.iter().find(|(half, _)| *half == word);
         match joined.last_mut() {
-            Some(last) if open => last.push_str(second_half(last, &word)),
-            _ => joined.push(half.map_or_else(|| servant(&word), |(_, half)| (*half).to_owned())),
+            Some(last) if open => {
+                let second = second_half(last, word);
+                let whole = [last.as_str(), second].concat();
+                std::mem::replace(last, whole).zeroize();
+            }
+            _ => joined.push(half.map_or_else(|| servant(word), |(_, half)| (*half).to_owned())),
         }
         open = half.is_some() && !open;
     }
@@ -138,6 +164,9 @@ fn second_half<'a>(first: &str, word: &'a str) -> &'a str {
 /// The canonical spelling of a name with `Abd al-` joined to it, in the article's many forms; other
 /// words as they are. Before some consonants the article's own is doubled: `Abdurrahman`.
 fn servant(word: &str) -> String {
+    if !word.starts_with("abd") {
+        return word.to_owned();
+    }
     let article = |start| word.strip_prefix(start).filter(|rest| rest.len() > 3);
     let plain = ["abdul", "abdel", "abdal"].into_iter().find_map(article);
     let doubled = ["abdu", "abde", "abda"].into_iter().find_map(article);
@@ -162,19 +191,35 @@ pub(crate) struct Parted {
 
 impl Parted {
     /// Parts `text`, whose words stand in `order`. A single word is a given name.
-    pub(crate) fn of(text: &str, order: NameOrder) -> Self {
-        match (order, text.split_once(',')) {
-            (NameOrder::SurnameComma, Some((surname, given))) => Self {
-                given: words(given),
-                surname: words(surname),
+    pub(crate) fn of(text: &str, order: NameOrder, slate: &mut Slate) -> Self {
+        match halves(text, order) {
+            Some((surname, given)) => Self {
+                given: words(given, slate),
+                surname: words(surname, slate),
             },
-            (NameOrder::GivenFirst, _) => Self::at_end(words(text)),
-            (NameOrder::SurnameFirst | NameOrder::SurnameComma, _) => {
-                let mut all = words(text);
+            None if order == NameOrder::GivenFirst => Self::at_end(words(text, slate)),
+            None => {
+                let mut all = words(text, slate);
                 let turn = usize::from(all.len() > 1);
                 all.rotate_left(turn);
                 Self::at_end(all)
             }
+        }
+    }
+
+    /// The given names alone.
+    pub(crate) fn given(text: &str, order: NameOrder, slate: &mut Slate) -> Vec<String> {
+        match halves(text, order) {
+            Some((_, given)) => words(given, slate),
+            None => Self::of(text, order, slate).given,
+        }
+    }
+
+    /// The surnames alone.
+    pub(crate) fn surname(text: &str, order: NameOrder, slate: &mut Slate) -> Vec<String> {
+        match halves(text, order) {
+            Some((surname, _)) => words(surname, slate),
+            None => Self::of(text, order, slate).surname,
         }
     }
 
@@ -191,9 +236,21 @@ impl Parted {
     }
 }
 
+/// What stands before and after the comma, where the order has one.
+fn halves(text: &str, order: NameOrder) -> Option<(&str, &str)> {
+    match order {
+        NameOrder::SurnameComma => text.split_once(','),
+        NameOrder::GivenFirst | NameOrder::SurnameFirst => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        super::words(text, &mut Slate::default())
+    }
 
     #[test]
     fn titles_particles_and_initials_go() {
@@ -263,16 +320,21 @@ mod tests {
 
     #[test]
     fn full_names_are_parted_by_their_order() {
-        let sr = Parted::of("Ana Maria Silva", NameOrder::GivenFirst);
+        let slate = &mut Slate::default();
+        let sr = Parted::of("Ana Maria Silva", NameOrder::GivenFirst, slate);
         assert_eq!(
             (sr.given, sr.surname),
             (vec!["ana".into(), "maria".into()], vec!["silva".into()])
         );
-        let ibr = Parted::of("CABELLO COCA, CRISTIAN", NameOrder::SurnameComma);
+        let ibr = Parted::of("CABELLO COCA, CRISTIAN", NameOrder::SurnameComma, slate);
         assert_eq!((ibr.given.len(), ibr.surname.len()), (1, 2));
-        let single = Parted::of("Sukarno", NameOrder::SurnameFirst);
+        let text = "CABELLO COCA, CRISTIAN";
+        let given = Parted::given(text, NameOrder::SurnameComma, slate);
+        let surname = Parted::surname(text, NameOrder::SurnameComma, slate);
+        assert_eq!((given, surname), (ibr.given, ibr.surname));
+        let single = Parted::of("Sukarno", NameOrder::SurnameFirst, slate);
         assert_eq!((single.given.len(), single.surname.len()), (1, 0));
-        let turned = Parted::of("Banda Grace", NameOrder::SurnameFirst);
+        let turned = Parted::of("Banda Grace", NameOrder::SurnameFirst, slate);
         assert_eq!(turned.given, ["grace"]);
     }
 }

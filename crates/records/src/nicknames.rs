@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use crate::shapes::Shapes;
+
 static LIST: &str = include_str!("../data/nicknames.txt");
 
 static FORMAL: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
@@ -18,12 +20,20 @@ static FORMAL: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| 
     lines().flat_map(pairs).collect()
 });
 
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| {
+    let shorts: Vec<&str> = FORMAL.keys().copied().collect();
+    Shapes::of(&[&shorts])
+});
+
 fn lines() -> impl Iterator<Item = &'static str> {
     LIST.lines().filter(|line| !line.starts_with('#'))
 }
 
 /// The name that the folded `word` is a short form of, or `word` itself.
 pub(crate) fn formal(word: &str) -> &str {
+    if !SHAPES.fit(word) {
+        return word;
+    }
     FORMAL.get(word).copied().unwrap_or(word)
 }
 

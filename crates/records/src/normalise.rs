@@ -11,6 +11,7 @@ use crate::numbers::{identifier, phone};
 use crate::places::{address, place};
 use crate::plan::ColumnPlan;
 use crate::raw::RawRecord;
+use crate::slate::{Slate, clear};
 
 /// The most letters of a value that count; registries cut, and nothing longer is a name.
 const MAX_VALUE: usize = 200;
@@ -97,8 +98,9 @@ impl Normaliser {
 
     /// The canonical form of `raw`; values that cannot be used are left out and told to `problems`.
     pub fn normalise(&self, raw: &RawRecord, problems: &mut Vec<Problem>) -> NormalisedRecord {
+        let mut slate = Slate::default();
         let values = self.fields.iter().enumerate().map(|(field, plan)| {
-            let outcome = self.value(plan.as_ref()?, raw);
+            let outcome = self.value(plan.as_ref()?, raw, &mut slate);
             match outcome {
                 Outcome::Missing => None,
                 Outcome::Value(value) => Some(value),
@@ -113,8 +115,9 @@ impl Normaliser {
         }
     }
 
-    fn value(&self, plan: &FieldPlan, raw: &RawRecord) -> Outcome {
-        let text = joined(plan, raw);
+    fn value(&self, plan: &FieldPlan, raw: &RawRecord, slate: &mut Slate) -> Outcome {
+        let mut several = Zeroizing::new(String::new());
+        let text = joined(plan, raw, &mut several);
         if plan.kind == FieldKind::Date {
             return self.date(plan, raw, text.trim());
         }
@@ -122,13 +125,15 @@ impl Normaliser {
             return Outcome::Missing;
         }
         match plan.kind {
-            FieldKind::GivenName | FieldKind::Surname | FieldKind::FullName => name(plan, &text),
-            FieldKind::Sex => code(plan, &text, true),
-            FieldKind::Code => code(plan, &text, false),
-            FieldKind::Phone => usable(phone(&text)),
-            FieldKind::Identifier => usable(identifier(&text)),
-            FieldKind::Place => usable_words(place(&text)),
-            FieldKind::Address | FieldKind::Date => usable_words(address(&text)),
+            FieldKind::GivenName | FieldKind::Surname | FieldKind::FullName => {
+                name(plan, text, slate)
+            }
+            FieldKind::Sex => code(plan, text, true, slate),
+            FieldKind::Code => code(plan, text, false, slate),
+            FieldKind::Phone => usable(phone(text, slate)),
+            FieldKind::Identifier => usable(identifier(text, slate)),
+            FieldKind::Place => usable_words(place(text, slate)),
+            FieldKind::Address | FieldKind::Date => usable_words(address(text, slate)),
         }
     }
 
@@ -194,45 +199,63 @@ fn field_plan(field: &Field, source: &FieldSource, plan: &ColumnPlan) -> FieldPl
     }
 }
 
-fn joined(plan: &FieldPlan, raw: &RawRecord) -> Zeroizing<String> {
-    let mut text = Zeroizing::new(String::new());
-    for column in &plan.columns {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.extend(raw.fields[*column].text().chars().take(MAX_VALUE));
+/// What stands in the columns of a field; put together in `several` where there is more than one, or too much.
+fn joined<'a>(plan: &FieldPlan, raw: &'a RawRecord, several: &'a mut Zeroizing<String>) -> &'a str {
+    let text = |column: &usize| raw.fields[*column].text();
+    if let [column] = &plan.columns[..]
+        && text(column).len() <= MAX_VALUE
+    {
+        return text(column);
     }
-    text
+    let room = |column| text(column).len() + 1;
+    clear(several, plan.columns.iter().map(room).sum());
+    for text in plan.columns.iter().map(text) {
+        if !several.is_empty() {
+            several.push(' ');
+        }
+        let end = text.char_indices().nth(MAX_VALUE);
+        several.push_str(&text[..end.map_or(text.len(), |(end, _)| end)]);
+    }
+    several
 }
 
-fn name(plan: &FieldPlan, text: &str) -> Outcome {
+fn name(plan: &FieldPlan, text: &str, slate: &mut Slate) -> Outcome {
     let found = match (plan.kind, plan.source.order) {
-        (FieldKind::GivenName, Some(order)) => Parted::of(text, order).given,
+        (FieldKind::GivenName, Some(order)) => Parted::given(text, order, slate),
         (FieldKind::Surname, Some(order)) => {
-            let parted = Parted::of(text, order);
-            if parted.surname.is_empty() {
+            let surname = Parted::surname(text, order, slate);
+            if surname.is_empty() {
                 return Outcome::Missing;
             }
-            parted.surname
+            surname
         }
         (FieldKind::FullName, Some(NameOrder::SurnameComma)) => {
-            let Parted { mut given, surname } = Parted::of(text, NameOrder::SurnameComma);
+            let Parted { mut given, surname } = Parted::of(text, NameOrder::SurnameComma, slate);
             given.extend(surname);
             given
         }
-        _ => words(text),
+        _ => words(text, slate),
     };
     usable_words(found)
 }
 
-fn code(plan: &FieldPlan, text: &str, closed: bool) -> Outcome {
-    let written = Zeroizing::new(text.trim().to_lowercase());
-    match plan.source.codes.get(written.as_str()) {
-        Some(common) if common.is_empty() => Outcome::Missing,
-        Some(common) => usable_code(fold(common)),
-        None if closed => Outcome::Flawed(None, ProblemKind::UnknownCode),
-        None => usable_code(fold(&written)),
+fn code(plan: &FieldPlan, text: &str, closed: bool, slate: &mut Slate) -> Outcome {
+    let Slate { folded, kept, .. } = slate;
+    let written = text.trim();
+    if written.is_ascii() {
+        clear(kept, written.len());
+        kept.push_str(written);
+        kept.make_ascii_lowercase();
+    } else {
+        *kept = Zeroizing::new(written.to_lowercase());
     }
+    match plan.source.codes.get(kept.as_str()) {
+        Some(common) if common.is_empty() => return Outcome::Missing,
+        Some(common) => fold(common, folded),
+        None if closed => return Outcome::Flawed(None, ProblemKind::UnknownCode),
+        None => fold(kept, folded),
+    }
+    usable_code(folded.as_str().to_owned())
 }
 
 fn usable_code(code: String) -> Outcome {

@@ -2,6 +2,7 @@
 
 use crate::fold::fold;
 use crate::placeholders::{is_made_up, is_no_value};
+use crate::slate::{Slate, clear};
 
 /// The digits of a telephone number that count: the last ones, so that the country's code and the
 /// trunk prefix do not. Most national numbers have nine digits or more (ITU-T E.164).
@@ -10,23 +11,24 @@ const PHONE_DIGITS: usize = 9;
 const FEWEST_PHONE_DIGITS: usize = 6;
 
 /// The canonical form of the first usable number in `text`, empty when there is none.
-pub(crate) fn phone(text: &str) -> String {
+pub(crate) fn phone(text: &str, slate: &mut Slate) -> String {
     let parts = |mark: char| matches!(mark, '/' | ',' | ';' | '|' | '&' | '\n');
-    text.split(parts)
-        .map(subscriber)
+    let mut numbers = text.split(parts).map(|part| subscriber(part, slate));
+    numbers
         .find(|number| !number.is_empty())
         .unwrap_or_default()
 }
 
 /// The digits of one number that count. What follows a letter is an extension.
-fn subscriber(text: &str) -> String {
-    let digits: String = fold(text)
-        .chars()
+fn subscriber(text: &str, slate: &mut Slate) -> String {
+    fold(text, &mut slate.folded);
+    clear(&mut slate.kept, slate.folded.len());
+    let digits = (slate.folded.chars())
         .skip_while(char::is_ascii_alphabetic)
         .take_while(|letter| !letter.is_ascii_alphabetic())
-        .filter(char::is_ascii_digit)
-        .collect();
-    let national = digits.trim_start_matches('0');
+        .filter(char::is_ascii_digit);
+    slate.kept.extend(digits);
+    let national = slate.kept.trim_start_matches('0');
     if national.len() < FEWEST_PHONE_DIGITS || is_made_up(national) {
         return String::new();
     }
@@ -34,19 +36,28 @@ fn subscriber(text: &str) -> String {
 }
 
 /// The canonical form of an identifier, empty when it is made up or says that there is none.
-pub(crate) fn identifier(text: &str) -> String {
-    let folded = fold(text);
-    let number = folded.replace(' ', "");
-    if is_no_value(&folded) || is_made_up(&number) {
+pub(crate) fn identifier(text: &str, slate: &mut Slate) -> String {
+    fold(text, &mut slate.folded);
+    clear(&mut slate.kept, slate.folded.len());
+    slate.kept.extend(slate.folded.split(' '));
+    if is_no_value(&slate.folded) || is_made_up(&slate.kept) {
         String::new()
     } else {
-        number
+        slate.kept.as_str().to_owned()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn phone(text: &str) -> String {
+        super::phone(text, &mut Slate::default())
+    }
+
+    fn identifier(text: &str) -> String {
+        super::identifier(text, &mut Slate::default())
+    }
 
     #[test]
     fn country_code_and_trunk_prefix_do_not_count() {

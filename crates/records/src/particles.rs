@@ -7,6 +7,8 @@
 //! 2009), which keep titles and relations out of the name; ICAO Doc 9303 part 3, which leaves out
 //! titles, suffixes and prefixes where they are no part of the name.
 
+use crate::shapes::Shapes;
+
 /// Titles and forms of address (English, French, Spanish, Portuguese, Arabic, South Asian, African).
 const TITLES: [&str; 68] = [
     "mr",
@@ -98,17 +100,19 @@ const INNER_PARTICLES: [&str; 4] = ["wa", "arap", "ole", "ag"];
 /// Whose relation the next word is; particles when `of` follows.
 const RELATIONS: [&str; 5] = ["son", "daughter", "wife", "widow", "child"];
 
+/// The shapes of words that go wherever they stand.
+static FILLERS: Shapes = Shapes::of(&[&TITLES, &SUFFIXES, &PARTICLES]);
+
 /// The words of `all` that tell persons apart, in order; all of them when none would be left.
-pub(crate) fn without_fillers<'a>(all: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn without_fillers(all: Vec<&str>) -> Vec<&str> {
+    if !(0..all.len()).any(|place| is_filler(&all, place)) {
+        return all;
+    }
     let strong: Vec<&str> = (0..all.len())
-        .filter(|place| !is_filler(all, *place))
+        .filter(|place| !is_filler(&all, *place))
         .map(|place| all[place])
         .collect();
-    if strong.is_empty() {
-        all.to_vec()
-    } else {
-        strong
-    }
+    if strong.is_empty() { all } else { strong }
 }
 
 fn is_filler(all: &[&str], place: usize) -> bool {
@@ -118,11 +122,13 @@ fn is_filler(all: &[&str], place: usize) -> bool {
     let inside = !first && !last;
     word.len() == 1
         || word == "of"
-        || TITLES.contains(&word)
-        || SUFFIXES.contains(&word)
-        || PARTICLES.contains(&word)
+        || FILLERS.fit(word) && is_listed(word)
         || before_of
         || inside && INNER_PARTICLES.contains(&word)
+}
+
+fn is_listed(word: &str) -> bool {
+    TITLES.contains(&word) || SUFFIXES.contains(&word) || PARTICLES.contains(&word)
 }
 
 #[cfg(test)]
@@ -130,7 +136,7 @@ mod tests {
     use super::*;
 
     fn kept(text: &str) -> String {
-        without_fillers(&text.split(' ').collect::<Vec<_>>()).join(" ")
+        without_fillers(text.split(' ').collect()).join(" ")
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! LNU (first, last name unknown) in travel documents, and the words themselves in the languages of
 //! registration.
 
+use crate::shapes::Shapes;
+
 /// Words that are never part of a name's evidence. `Baby` is a name in parts of India; there its
 /// bearers are found by their other names.
 const WORDS: [&str; 18] = [
@@ -29,15 +31,11 @@ const WORDS: [&str; 18] = [
     "null",
 ];
 
-/// Whole values that say there is none. The longer ones are struck from the front of a name too.
-const PHRASES: [&str; 24] = [
-    "na",
-    "n a",
-    "nil",
-    "none",
-    "nn",
-    "n n",
-    "test",
+/// Whole values that say there is none.
+const PHRASES: [&str; 7] = ["na", "n a", "nil", "none", "nn", "n n", "test"];
+
+/// The longer ones, which are struck from the front of a name too.
+const OPENINGS: [&str; 17] = [
     "not named",
     "not yet named",
     "not known",
@@ -62,17 +60,27 @@ const CHILD_OF: [&str; 4] = ["baby of ", "infant of ", "newborn of ", "child of 
 
 /// The folded `name` without placeholders; empty when nothing else is there.
 pub(crate) fn without_placeholders(name: &str) -> &str {
-    if PHRASES.contains(&name) || CHILD_OF.iter().any(|opening| name.starts_with(opening)) {
+    if is_phrase(name) || CHILD_OF.iter().any(|opening| name.starts_with(opening)) {
         return "";
     }
     let after = |phrase: &&str| name.strip_prefix(*phrase)?.strip_prefix(' ');
-    let long = |phrase: &&&str| phrase.len() > 3 && phrase.contains(' ');
-    PHRASES.iter().filter(long).find_map(after).unwrap_or(name)
+    OPENINGS.iter().find_map(after).unwrap_or(name)
 }
+
+/// The shapes of [`PHRASES`] and [`OPENINGS`].
+static WHOLE: Shapes = Shapes::of(&[&PHRASES, &OPENINGS]);
+
+fn is_phrase(text: &str) -> bool {
+    WHOLE.fit(text) && (PHRASES.contains(&text) || OPENINGS.contains(&text))
+}
+
+/// The shapes of [`WORDS`].
+static SINGLE: Shapes = Shapes::of(&[&WORDS]);
 
 /// Whether the folded `word` of a name stands for no name.
 pub(crate) fn is_placeholder_word(word: &str) -> bool {
-    WORDS.contains(&word) || word.len() > 1 && word.bytes().all(|letter| letter == b'x')
+    SINGLE.fit(word) && WORDS.contains(&word)
+        || word.len() > 1 && word.bytes().all(|letter| letter == b'x')
 }
 
 /// Whether the folded `number` is made up: one digit throughout, or digits counted up or down.
@@ -86,7 +94,7 @@ pub(crate) fn is_made_up(number: &str) -> bool {
 
 /// Whether the folded `text` says that there is no value.
 pub(crate) fn is_no_value(text: &str) -> bool {
-    PHRASES.contains(&text) || is_placeholder_word(text)
+    is_phrase(text) || is_placeholder_word(text)
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 
 use crate::fold::fold;
 use crate::placeholders::is_no_value;
+use crate::shapes::Shapes;
+use crate::slate::Slate;
 
 /// Abbreviations and what they stand for.
 const ABBREVIATIONS: [(&str, &str); 32] = [
@@ -70,43 +72,63 @@ const KINDS: [&str; 22] = [
     "ville",
 ];
 
+/// The shapes of [`KINDS`].
+static KIND_SHAPES: Shapes = Shapes::of(&[&KINDS]);
+
 /// The words of an address.
-pub(crate) fn address(text: &str) -> Vec<String> {
-    let folded = fold(text);
-    if is_no_value(&folded) {
-        return Vec::new();
-    }
-    let words: Vec<&str> = folded.split(' ').filter(|word| !word.is_empty()).collect();
-    let last = words.len().saturating_sub(1);
-    let written_out = |(place, word): (usize, &&str)| written_out(word, place == last);
-    words.iter().enumerate().map(written_out).collect()
+pub(crate) fn address(text: &str, slate: &mut Slate) -> Vec<String> {
+    spelt(text, slate).map(str::to_owned).collect()
 }
 
 /// The words of a place's name, without the kind of area unless nothing else is left.
-pub(crate) fn place(text: &str) -> Vec<String> {
-    let all = address(text);
-    let own: Vec<String> = all
-        .iter()
-        .filter(|word| !KINDS.contains(&word.as_str()))
-        .cloned()
-        .collect();
-    if own.is_empty() { all } else { own }
+pub(crate) fn place(text: &str, slate: &mut Slate) -> Vec<String> {
+    let all: Vec<&str> = spelt(text, slate).collect();
+    let alone = all.iter().all(|word| is_kind(word));
+    let own = all.into_iter().filter(|word| alone || !is_kind(word));
+    own.map(str::to_owned).collect()
+}
+
+/// The words of `text` written out; none where it says that there is no value.
+fn spelt<'a>(text: &str, slate: &'a mut Slate) -> impl Iterator<Item = &'a str> {
+    fold(text, &mut slate.folded);
+    let folded = match slate.folded.as_str() {
+        folded if is_no_value(folded) => "",
+        folded => folded,
+    };
+    let mut words = folded.split(' ').filter(|word| !word.is_empty()).peekable();
+    std::iter::from_fn(move || {
+        let word = words.next()?;
+        Some(written_out(word, words.peek().is_none()))
+    })
+}
+
+fn is_kind(word: &str) -> bool {
+    KIND_SHAPES.fit(word) && KINDS.contains(&word)
 }
 
 /// `St` is a street at the end and a saint before a name.
-fn written_out(word: &str, last: bool) -> String {
-    let found = ABBREVIATIONS.iter().find(|(short, _)| *short == word);
-    let long = match (word, last) {
+fn written_out(word: &str, last: bool) -> &str {
+    match (word, last) {
         ("st", true) => "street",
         ("st" | "ste" | "sta" | "sto", _) => "saint",
-        _ => found.map_or(word, |(_, long)| long),
-    };
-    long.to_owned()
+        _ => {
+            let found = ABBREVIATIONS.iter().find(|(short, _)| *short == word);
+            found.map_or(word, |(_, long)| long)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn address(text: &str) -> Vec<String> {
+        super::address(text, &mut Slate::default())
+    }
+
+    fn place(text: &str) -> Vec<String> {
+        super::place(text, &mut Slate::default())
+    }
 
     #[test]
     fn abbreviations_are_written_out() {

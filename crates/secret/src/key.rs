@@ -1,11 +1,12 @@
 //! Secret keys of 32 bytes, and what is made from them: other keys and byte streams (HKDF-SHA256,
-//! RFC 5869) and keyed tags (HMAC-SHA256, RFC 2104).
+//! RFC 5869). Keyed tags are in `prf.rs`.
 //!
 //! Inputs of several parts are encoded part by part behind a length, so no two lists of parts read
 //! alike.
 
 use crate::entropy::Entropy;
-use ring::{hkdf, hmac};
+use crate::prf::Prf;
+use ring::hkdf;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Bytes in a [`Key32`], and in a full tag.
@@ -69,7 +70,7 @@ impl Key32 {
 
     /// Prepares the key for tagging many messages. Use a key derived for this one purpose.
     pub fn prf(&self) -> Prf {
-        Prf(hmac::Key::new(hmac::HMAC_SHA256, &self.0[..]))
+        Prf::new(&self.0)
     }
 
     /// The bytes themselves, for the few places that must hand them to another library or write
@@ -97,31 +98,6 @@ impl Drop for Key32 {
 }
 
 impl ZeroizeOnDrop for Key32 {}
-
-/// A key prepared for HMAC-SHA256, so that tagging pays for the key's set-up once.
-pub struct Prf(hmac::Key);
-
-impl Prf {
-    /// The tag of a list of parts. The parts' boundaries count: `["ab", "c"]` and `["a", "bc"]`
-    /// differ.
-    pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&self.0);
-        for part in parts {
-            context.update(&length_prefix(part));
-            context.update(part);
-        }
-        let mut tag = [0; 32];
-        tag.copy_from_slice(context.sign().as_ref());
-        tag
-    }
-
-    /// The first half of [`Prf::tag`], for tags stored by the million.
-    pub fn tag16(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let mut half = [0; 16];
-        half.copy_from_slice(&self.tag(parts)[..16]);
-        half
-    }
-}
 
 /// HKDF-Expand (RFC 5869 §2.3) under one pseudorandom key, without allocating.
 pub struct Expander(hkdf::Prk);
@@ -175,7 +151,7 @@ fn joined_parts(label: &str, context: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     clippy::expect_used,
     reason = "a part of four gigabytes is a mistake, and cutting its length would be worse"
 )]
-fn length_prefix(part: &[u8]) -> [u8; 4] {
+pub(crate) fn length_prefix(part: &[u8]) -> [u8; 4] {
     // Parts are labels, tokens, digests and names; nothing that reaches here comes near the limit.
     u32::try_from(part.len())
         .expect("a part is under four gigabytes")
@@ -187,11 +163,11 @@ mod tests {
     use super::*;
     use crate::entropy::SeededEntropy;
     use proptest::prelude::*;
+    use ring::hmac;
     use static_assertions::assert_not_impl_any;
     use std::fmt::{Debug, Display};
 
     assert_not_impl_any!(Key32: Debug, Display, Clone, PartialEq);
-    assert_not_impl_any!(Prf: Debug, Display, Clone, PartialEq);
     assert_not_impl_any!(Expander: Debug, Display, Clone, PartialEq);
 
     fn key(fill: u8) -> Key32 {
@@ -251,15 +227,6 @@ mod tests {
         assert_eq!(found.bytes(), &expected);
         let other = Key32::extract(b"salt", &[&key(2), &key(1)], "use");
         assert_ne!(found.bytes(), other.bytes());
-    }
-
-    #[test]
-    fn tag_is_hmac_over_length_prefixed_parts() {
-        let message = [&[2, 0, 0, 0][..], b"ab", &[0, 0, 0, 0]].concat();
-        let expected = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &[5; 32]), &message);
-        let prf = key(5).prf();
-        assert_eq!(prf.tag(&[b"ab", b""]), expected.as_ref());
-        assert_eq!(prf.tag16(&[b"ab", b""]), expected.as_ref()[..16]);
     }
 
     #[test]
