@@ -73,6 +73,17 @@ impl<'a> Parts<'a> {
     }
 }
 
+impl Parts<'_> {
+    /// How a year is asked for. A wrong one is found by other people's names or by an address, where these are known;
+    /// where they are not, the years beside it meet too, at twice the rows.
+    fn year(&self) -> &'static str {
+        match self.people.is_empty() && self.addresses.is_empty() {
+            true => "near-year",
+            false => "year",
+        }
+    }
+}
+
 /// The unit around the first place; the place itself where none is named.
 fn area(fields: &[Field]) -> Option<String> {
     let place = fields
@@ -100,7 +111,7 @@ impl Passes {
         let form = |form: &str| [format!("{date}.{form}")];
         self.push([&form("value")]);
         if let Some(pair) = &parts.pair {
-            self.push([pair, &form("near-year")]);
+            self.push([pair, &form(parts.year())]);
         }
         for any in &parts.any {
             let any = std::slice::from_ref(any);
@@ -121,7 +132,7 @@ impl Passes {
             for any in &parts.any {
                 let any = std::slice::from_ref(any);
                 match parts.date {
-                    Some(date) => self.push([any, &[format!("{date}.near-year")], area]),
+                    Some(date) => self.push([any, &[format!("{date}.{}", parts.year())], area]),
                     None => self.push([any, area]),
                 }
             }
@@ -204,6 +215,21 @@ mod tests {
             &["name.code-pair"],
         ];
         assert_eq!(passes(&fields).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_year_is_asked_for_exactly_where_people_or_an_address_find_a_wrong_one() {
+        for (field, kind, year) in [
+            ("mother", "full-name", "born.year"),
+            ("street", "address", "born.year"),
+            ("phone", "phone", "born.near-year"),
+        ] {
+            let own = [("given", "given-name"), ("surname", "surname"), ("name", "full-name")];
+            let others = [("born", "date"), ("town", "place"), (field, kind)];
+            let made = passes(&[&own[..], &others].concat()).unwrap();
+            let years: Vec<&String> = made.iter().flatten().filter(|c| c.contains("year")).collect();
+            assert_eq!(years, [year, year], "{field}");
+        }
     }
 
     #[test]
