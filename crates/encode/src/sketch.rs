@@ -11,6 +11,7 @@ use secret::cipher::{BATCH, BLOCK_BYTES, Block};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::keys::EpochKeys;
+use crate::lines::Lines;
 use crate::noise::{FlipTable, NoiseSource};
 use crate::signature::{COLUMN_BLOCKS, DEAL_BLOCKS};
 use crate::token;
@@ -25,9 +26,9 @@ pub(crate) struct Sketch {
     /// The places each token won within its part.
     pub(crate) won: Vec<PlaceSet>,
     /// What a block's cipher is asked: first for its deal, then for each token's string.
-    pub(crate) asked: Vec<Block>,
+    pub(crate) asked: Lines,
     /// What the node's noise cipher is asked, part by part.
-    pub(crate) asked_noise: Vec<Block>,
+    pub(crate) asked_noise: Lines,
     elements: Vec<u32>,
 }
 
@@ -98,24 +99,23 @@ impl Sketch {
         self.elements.clear();
         self.elements.extend(self.digests.iter().map(element));
         self.won.resize(self.digests.len(), PlaceSet::default());
-        self.asked_noise.clear();
+        let mut noise_blocks = 0;
         for part in &mut self.parts {
             let tokens = part.tokens.clone();
             bits::winners(&self.elements[tokens.clone()], &mut self.won[tokens]);
-            let blocks = flips.blocks(layout.parts[part.part].bits as usize);
-            let start = self.asked_noise.len();
-            let source = |number| part.noise.block(number as u8);
-            self.asked_noise.extend((0..blocks).map(source));
-            part.noise_blocks = start..start + blocks;
+            let start = noise_blocks;
+            noise_blocks += flips.blocks(layout.parts[part.part].bits as usize);
+            part.noise_blocks = start..noise_blocks;
         }
-        self.asked.clear();
-        self.asked.extend((0..DEAL_BLOCKS).map(deal_block));
-        for digest in &self.digests {
-            let string = |half| string_block(digest, half as u8);
-            self.asked.extend((0..COLUMN_BLOCKS).map(string));
-        }
-        pad(&mut self.asked);
-        pad(&mut self.asked_noise);
+        let noise = (self.parts.iter()).flat_map(|part| {
+            (0..part.noise_blocks.len()).map(|number| part.noise.block(number as u8))
+        });
+        fill(&mut self.asked_noise, noise_blocks, noise);
+        let strings = (self.digests.iter())
+            .flat_map(|digest| (0..COLUMN_BLOCKS).map(|half| string_block(digest, half as u8)));
+        let asked = (0..DEAL_BLOCKS).map(deal_block).chain(strings);
+        let count = DEAL_BLOCKS + COLUMN_BLOCKS * self.digests.len();
+        fill(&mut self.asked, count, asked);
     }
 
     /// Which parts are there, one bit each.
@@ -129,6 +129,16 @@ impl Sketch {
 /// Fills the last batch up, with blocks that no one looks at.
 pub(crate) fn pad(blocks: &mut Vec<Block>) {
     blocks.resize(blocks.len().next_multiple_of(BATCH), Block::default());
+}
+
+/// Writes `count` blocks into `lines`, and fills the last batch up as [`pad`] does.
+fn fill(lines: &mut Lines, count: usize, blocks: impl Iterator<Item = Block>) {
+    let (filled, padding) = (lines.room(count.next_multiple_of(BATCH))).split_at_mut(count);
+    filled
+        .iter_mut()
+        .zip(blocks)
+        .for_each(|(out, block)| *out = block);
+    padding.fill(Block::default());
 }
 
 /// What stands for a token in minwise hashing.

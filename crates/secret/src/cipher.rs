@@ -72,15 +72,12 @@ impl BlockCipherEncClosure for Masked<'_> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         // Four masks in a row are as long as the processor's widest registers.
-        let masks = [*self.mask; 4];
-        let (batches, rest) = ParBlocks::<B>::slice_as_chunks(self.blocks);
-        let (images, rest_images) = ParBlocks::<B>::slice_as_chunks_mut(self.images);
-        for (images, batch) in images.iter_mut().zip(batches) {
-            lay_over(&masks, batch, images);
-            backend.encrypt_par_blocks_inplace(images);
+        lay_over(&[*self.mask; 4], self.blocks, self.images);
+        let (batches, rest) = ParBlocks::<B>::slice_as_chunks_mut(self.images);
+        for batch in batches {
+            backend.encrypt_par_blocks_inplace(batch);
         }
-        lay_over(&masks, rest, rest_images);
-        backend.encrypt_tail_blocks_inplace(rest_images);
+        backend.encrypt_tail_blocks_inplace(rest);
     }
 }
 
