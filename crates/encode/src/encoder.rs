@@ -50,8 +50,8 @@ pub(crate) struct Desk {
     /// The filters of the record, where filters it has.
     filters: Vec<u8>,
     blocks: Blocks,
-    strings: Lines,
-    flips: Lines,
+    strings: Lines<Block>,
+    flips: Lines<Block>,
 }
 
 /// The blocks a record is in, one a row.
@@ -227,9 +227,9 @@ impl<'a> Encoder<'a> {
         (self.epoch.blocks).images(&blocks.masks[place], asked, strings);
         cipher.images(noise, sketch.asked_noise.all(), desk.flips.all_mut());
         let (strings, flips) = (Strings::read(desk.strings.all()), desk.flips.all());
+        let won = sketch.won();
         for part in &sketch.parts {
-            let won = &sketch.won[part.tokens.clone()];
-            let signature = strings.signature(part.tokens.clone(), won);
+            let signature = strings.signature(part.tokens.clone(), &won[part.tokens.clone()]);
             for (out, word) in self.words(part, row).iter_mut().zip(signature) {
                 *out = word.to_le_bytes();
             }

@@ -16,6 +16,9 @@ use crate::noise::{FlipTable, NoiseSource};
 use crate::signature::{COLUMN_BLOCKS, DEAL_BLOCKS};
 use crate::token;
 
+/// Words of a [`PlaceSet`].
+const PLACE_WORDS: usize = size_of::<PlaceSet>() / size_of::<u64>();
+
 /// One record, ready for its rows. Wiped on drop.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
 pub(crate) struct Sketch {
@@ -23,12 +26,12 @@ pub(crate) struct Sketch {
     pub(crate) parts: Vec<PartSketch>,
     /// The token digests of all parts, one after the other.
     pub(crate) digests: Vec<Block>,
-    /// The places each token won within its part.
-    pub(crate) won: Vec<PlaceSet>,
+    /// The places each token won within its part, as [`Sketch::won`] tells them.
+    won: Lines<u64>,
     /// What a block's cipher is asked: first for its deal, then for each token's string.
-    pub(crate) asked: Lines,
+    pub(crate) asked: Lines<Block>,
     /// What the node's noise cipher is asked, part by part.
-    pub(crate) asked_noise: Lines,
+    pub(crate) asked_noise: Lines<Block>,
     elements: Vec<u32>,
 }
 
@@ -98,11 +101,12 @@ impl Sketch {
     pub(crate) fn sample(&mut self, layout: &Layout, flips: &FlipTable) {
         self.elements.clear();
         self.elements.extend(self.digests.iter().map(element));
-        self.won.resize(self.digests.len(), PlaceSet::default());
+        let won = self.won.room(self.digests.len() * PLACE_WORDS);
+        let won = won.as_chunks_mut().0;
         let mut noise_blocks = 0;
         for part in &mut self.parts {
             let tokens = part.tokens.clone();
-            bits::winners(&self.elements[tokens.clone()], &mut self.won[tokens]);
+            bits::winners(&self.elements[tokens.clone()], &mut won[tokens]);
             let start = noise_blocks;
             noise_blocks += flips.blocks(layout.parts[part.part].bits as usize);
             part.noise_blocks = start..noise_blocks;
@@ -116,6 +120,11 @@ impl Sketch {
         let asked = (0..DEAL_BLOCKS).map(deal_block).chain(strings);
         let count = DEAL_BLOCKS + COLUMN_BLOCKS * self.digests.len();
         fill(&mut self.asked, count, asked);
+    }
+
+    /// The places each token won within its part.
+    pub(crate) fn won(&self) -> &[PlaceSet] {
+        self.won.all().as_chunks().0
     }
 
     /// Which parts are there, one bit each.
@@ -132,7 +141,7 @@ pub(crate) fn pad(blocks: &mut Vec<Block>) {
 }
 
 /// Writes `count` blocks into `lines`, and fills the last batch up as [`pad`] does.
-fn fill(lines: &mut Lines, count: usize, blocks: impl Iterator<Item = Block>) {
+fn fill(lines: &mut Lines<Block>, count: usize, blocks: impl Iterator<Item = Block>) {
     let (filled, padding) = (lines.room(count.next_multiple_of(BATCH))).split_at_mut(count);
     filled
         .iter_mut()
