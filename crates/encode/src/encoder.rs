@@ -15,7 +15,7 @@ use crate::keys::{EpochKeys, NodeKeys};
 use crate::lines::Lines;
 use crate::noise::FlipTable;
 use crate::signature::Strings;
-use crate::sketch::{PartSketch, Sketch, pad};
+use crate::sketch::{Sketch, pad};
 
 /// Encodes records of one party for one run.
 pub(crate) struct Encoder<'a> {
@@ -230,28 +230,17 @@ impl<'a> Encoder<'a> {
         let won = sketch.won();
         for part in &sketch.parts {
             let signature = strings.signature(part.tokens.clone(), &won[part.tokens.clone()]);
-            for (out, word) in self.words(part, row).iter_mut().zip(signature) {
-                *out = word.to_le_bytes();
-            }
-        }
-        // In a loop of their own: where flips end can be foretold of no part, and all that the processor does ahead
-        // is lost there.
-        for part in &sketch.parts {
-            let bits = self.layout.parts[part.part].bits as usize;
+            let of = &self.layout.parts[part.part];
             let ready = &flips[part.noise_blocks.clone()];
-            let flips = (part.noise).flips(table, bits, ready, (cipher, noise));
-            for (out, flips) in self.words(part, row).iter_mut().zip(flips) {
-                *out = (u64::from_le_bytes(*out) ^ flips).to_le_bytes();
+            let flips = (part.noise).flips(table, of.bits as usize, ready, (cipher, noise));
+            let words = signature.iter().zip(flips);
+            for (out, (word, flips)) in row[of.range()].as_chunks_mut().0.iter_mut().zip(words) {
+                *out = (word ^ flips).to_le_bytes();
             }
         }
         if self.schema.profile.hides_patterns_below().is_some() {
             self.fill(sketch.presence(), noise, row);
         }
-    }
-
-    /// Where the words of `part` lie in `row`.
-    fn words<'row>(&self, part: &PartSketch, row: &'row mut [u8]) -> &'row mut [[u8; 8]] {
-        row[self.layout.parts[part.part].range()].as_chunks_mut().0
     }
 
     /// Fills missing parts in with random bits, in case the row is to show them.
