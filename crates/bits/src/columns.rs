@@ -1,6 +1,9 @@
 //! The columns of a signature: from the places that each element of a set won ([`crate::winners`]) to one random bit a
 //! column, told by the element that won the column's place.
 
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
 use crate::minhash::{PLACES, PlaceSet};
 
 /// The columns of a signature.
@@ -56,9 +59,19 @@ impl Deal {
     /// The signature of a set, from the places each of its elements won and each element's random bits.
     pub fn signature(&self, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
-            // SAFETY: the processor has AVX2, as was just asked; the function needs nothing else.
-            return unsafe { self.signature_avx2(won, strings) };
+        {
+            use std::arch::is_x86_feature_detected;
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512vl")
+                && is_x86_feature_detected!("gfni")
+            {
+                // SAFETY: the processor has what the function needs, as was just asked.
+                return unsafe { x86::signature_avx512(self, won, strings) };
+            }
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has AVX2, as was just asked; the function needs nothing else.
+                return unsafe { x86::signature_avx2(self, won, strings) };
+            }
         }
         self.signature_portable(won, strings)
     }
@@ -80,78 +93,13 @@ impl Deal {
         }
         columns
     }
-
-    /// The same with all columns in one register.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
-    fn signature_avx2(&self, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
-        use std::arch::x86_64::*;
-        let load = |columns: &Columns| {
-            // SAFETY: the load is unaligned, and columns are as long as the register.
-            unsafe { _mm256_loadu_si256(columns.as_ptr().cast()) }
-        };
-        let own = load(&self.own);
-        let mut columns = _mm256_setzero_si256();
-        for (won, string) in won.iter().zip(strings) {
-            let [lower, upper] = won.as_chunks().0 else {
-                continue;
-            };
-            let dealt = choose(load(upper), load(lower), own);
-            columns = _mm256_or_si256(columns, _mm256_and_si256(dealt, load(&read(string))));
-        }
-        macro_rules! within {
-            ($swaps:expr, $distance:literal) => {{
-                let beside = _mm256_xor_si256(columns, _mm256_srli_epi64::<$distance>(columns));
-                let changed = _mm256_and_si256(beside, load($swaps));
-                let both = _mm256_xor_si256(changed, _mm256_slli_epi64::<$distance>(changed));
-                columns = _mm256_xor_si256(columns, both);
-            }};
-        }
-        macro_rules! across {
-            ($swaps:expr, $order:literal) => {{
-                let beside = _mm256_permute4x64_epi64::<$order>(columns);
-                let changed = _mm256_and_si256(_mm256_xor_si256(columns, beside), load($swaps));
-                columns = _mm256_xor_si256(columns, changed);
-            }};
-        }
-        for pass in self.swaps.as_chunks::<PASS_ROUNDS>().0 {
-            within!(&pass[0], 1);
-            within!(&pass[1], 2);
-            within!(&pass[2], 4);
-            within!(&pass[3], 8);
-            within!(&pass[4], 16);
-            within!(&pass[5], 32);
-            across!(&pass[6], 0b10_11_00_01);
-            across!(&pass[7], 0b01_00_11_10);
-        }
-        let mut out = Columns::default();
-        // SAFETY: the store is unaligned, and columns are as long as the register.
-        unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), columns) };
-        out
-    }
 }
 
-/// Takes from `one` where `choice` is set, else from `other`.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-#[inline]
-fn choose(
-    other: std::arch::x86_64::__m256i,
-    one: std::arch::x86_64::__m256i,
-    choice: std::arch::x86_64::__m256i,
-) -> std::arch::x86_64::__m256i {
-    use std::arch::x86_64::*;
-    _mm256_or_si256(
-        _mm256_and_si256(choice, one),
-        _mm256_andnot_si256(choice, other),
-    )
-}
-
-/// What a round of the shuffle makes of random bits. Within words the lower partners say who changes places; where
-/// partners are whole words apart, both say the same.
+/// What a round of the shuffle makes of random bits: for every column whether it takes its partner's place, so that
+/// both partners say the same. Within words the lower partner's bit decides, across words the lower word's.
 fn swaps_of(round: usize, random: &Columns) -> Columns {
     match LOWER.get(round) {
-        Some(lower) => random.map(|word| word & lower),
+        Some(lower) => random.map(|word| word & lower | (word & lower) << (1 << round)),
         None => {
             let apart = 1 << (round - LOWER.len());
             std::array::from_fn(|word| random[word & !apart])
@@ -161,17 +109,13 @@ fn swaps_of(round: usize, random: &Columns) -> Columns {
 
 /// One round of the shuffle, at a distance of two to the power of `round`.
 fn swap(columns: &mut Columns, round: usize, swaps: &Columns) {
-    if round < LOWER.len() {
-        for (column, swaps) in columns.iter_mut().zip(swaps) {
-            let changed = (*column ^ *column >> (1 << round)) & swaps;
-            *column ^= changed ^ changed << (1 << round);
-        }
-    } else {
-        let before = *columns;
-        let apart = 1 << (round - LOWER.len());
-        for (word, column) in columns.iter_mut().enumerate() {
-            *column ^= (before[word] ^ before[word ^ apart]) & swaps[word];
-        }
+    let before = *columns;
+    for (word, column) in columns.iter_mut().enumerate() {
+        let partners = match LOWER.get(round) {
+            Some(lower) => *column >> (1 << round) & lower | (*column & lower) << (1 << round),
+            None => before[word ^ 1 << (round - LOWER.len())],
+        };
+        *column ^= (*column ^ partners) & swaps[word];
     }
 }
 
@@ -217,6 +161,21 @@ mod tests {
             let (won, strings): (Vec<PlaceSet>, Vec<[u8; 32]>) = set.into_iter().unzip();
             let columns = deal.signature(&won, &strings);
             prop_assert_eq!(columns, deal.signature_portable(&won, &strings));
+        }
+
+        #[test]
+        #[cfg(target_arch = "x86_64")]
+        fn avx2_gives_the_portable_columns(
+            (own, swaps) in any::<(Columns, [Columns; ROUNDS])>(),
+            set in proptest::collection::vec(any::<(PlaceSet, [u8; 32])>(), 1..20),
+        ) {
+            if std::arch::is_x86_feature_detected!("avx2") {
+                let deal = Deal::new(own, &swaps);
+                let (won, strings): (Vec<PlaceSet>, Vec<[u8; 32]>) = set.into_iter().unzip();
+                // SAFETY: the processor has AVX2, as was just asked.
+                let columns = unsafe { x86::signature_avx2(&deal, &won, &strings) };
+                prop_assert_eq!(columns, deal.signature_portable(&won, &strings));
+            }
         }
 
         #[test]

@@ -12,6 +12,7 @@ use crate::block::Forms;
 use crate::calibration::{CalibrationRow, Rank};
 use crate::filter::{FILTER_KEY_BYTES, FilterKey};
 use crate::keys::{EpochKeys, NodeKeys};
+use crate::lines::Lines;
 use crate::noise::FlipTable;
 use crate::signature::Strings;
 use crate::sketch::{Sketch, pad};
@@ -49,8 +50,8 @@ pub(crate) struct Desk {
     /// The filters of the record, where filters it has.
     filters: Vec<u8>,
     blocks: Blocks,
-    strings: Vec<Block>,
-    flips: Vec<Block>,
+    strings: Lines<Block>,
+    flips: Lines<Block>,
 }
 
 /// The blocks a record is in, one a row.
@@ -177,10 +178,8 @@ impl<'a> Encoder<'a> {
         match &self.form {
             Form::Signatures(flips) => {
                 desk.sketch.sample(self.layout, flips);
-                desk.strings
-                    .resize(desk.sketch.asked.len(), Block::default());
-                desk.flips
-                    .resize(desk.sketch.asked_noise.len(), Block::default());
+                desk.strings.room(desk.sketch.asked.all().len());
+                desk.flips.room(desk.sketch.asked_noise.all().len());
             }
             Form::Filters(shape, keys) => self.lay_out_filters(*shape, keys, desk),
         }
@@ -224,21 +223,19 @@ impl<'a> Encoder<'a> {
     fn signatures(&self, table: &FlipTable, place: usize, desk: &mut Desk, row: &mut [u8]) {
         let (sketch, blocks) = (&desk.sketch, &desk.blocks);
         let (cipher, noise) = (&self.node.flips, &blocks.noise[place]);
-        (self.epoch.blocks).images(&blocks.masks[place], &sketch.asked, &mut desk.strings);
-        cipher.images(noise, &sketch.asked_noise, &mut desk.flips);
-        let strings = Strings::read(&desk.strings);
+        let (asked, strings) = (sketch.asked.all(), desk.strings.all_mut());
+        (self.epoch.blocks).images(&blocks.masks[place], asked, strings);
+        cipher.images(noise, sketch.asked_noise.all(), desk.flips.all_mut());
+        let (strings, flips) = (Strings::read(desk.strings.all()), desk.flips.all());
+        let won = sketch.won();
         for part in &sketch.parts {
-            let won = &sketch.won[part.tokens.clone()];
-            let signature = strings.signature(part.tokens.clone(), won);
+            let signature = strings.signature(part.tokens.clone(), &won[part.tokens.clone()]);
             let of = &self.layout.parts[part.part];
-            let ready = &desk.flips[part.noise_blocks.clone()];
+            let ready = &flips[part.noise_blocks.clone()];
             let flips = (part.noise).flips(table, of.bits as usize, ready, (cipher, noise));
-            let words = signature
-                .iter()
-                .zip(flips)
-                .map(|(word, flips)| word ^ flips);
-            for (out, word) in row[of.range()].chunks_exact_mut(8).zip(words) {
-                out.copy_from_slice(&word.to_le_bytes());
+            let words = signature.iter().zip(flips);
+            for (out, (word, flips)) in row[of.range()].as_chunks_mut().0.iter_mut().zip(words) {
+                *out = (word ^ flips).to_le_bytes();
             }
         }
         if self.schema.profile.hides_patterns_below().is_some() {

@@ -16,6 +16,7 @@ mod decoys;
 mod encoder;
 mod filter;
 mod keys;
+mod lines;
 mod noise;
 mod patterns;
 mod prepare;

@@ -11,9 +11,13 @@ use secret::cipher::{BATCH, BLOCK_BYTES, Block};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::keys::EpochKeys;
+use crate::lines::Lines;
 use crate::noise::{FlipTable, NoiseSource};
 use crate::signature::{COLUMN_BLOCKS, DEAL_BLOCKS};
 use crate::token;
+
+/// Words of a [`PlaceSet`].
+const PLACE_WORDS: usize = size_of::<PlaceSet>() / size_of::<u64>();
 
 /// One record, ready for its rows. Wiped on drop.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
@@ -22,12 +26,12 @@ pub(crate) struct Sketch {
     pub(crate) parts: Vec<PartSketch>,
     /// The token digests of all parts, one after the other.
     pub(crate) digests: Vec<Block>,
-    /// The places each token won within its part.
-    pub(crate) won: Vec<PlaceSet>,
+    /// The places each token won within its part, as [`Sketch::won`] tells them.
+    won: Lines<u64>,
     /// What a block's cipher is asked: first for its deal, then for each token's string.
-    pub(crate) asked: Vec<Block>,
+    pub(crate) asked: Lines<Block>,
     /// What the node's noise cipher is asked, part by part.
-    pub(crate) asked_noise: Vec<Block>,
+    pub(crate) asked_noise: Lines<Block>,
     elements: Vec<u32>,
 }
 
@@ -97,25 +101,30 @@ impl Sketch {
     pub(crate) fn sample(&mut self, layout: &Layout, flips: &FlipTable) {
         self.elements.clear();
         self.elements.extend(self.digests.iter().map(element));
-        self.won.resize(self.digests.len(), PlaceSet::default());
-        self.asked_noise.clear();
+        let won = self.won.room(self.digests.len() * PLACE_WORDS);
+        let won = won.as_chunks_mut().0;
+        let mut noise_blocks = 0;
         for part in &mut self.parts {
             let tokens = part.tokens.clone();
-            bits::winners(&self.elements[tokens.clone()], &mut self.won[tokens]);
-            let blocks = flips.blocks(layout.parts[part.part].bits as usize);
-            let start = self.asked_noise.len();
-            let source = |number| part.noise.block(number as u8);
-            self.asked_noise.extend((0..blocks).map(source));
-            part.noise_blocks = start..start + blocks;
+            bits::winners(&self.elements[tokens.clone()], &mut won[tokens]);
+            let start = noise_blocks;
+            noise_blocks += flips.blocks(layout.parts[part.part].bits as usize);
+            part.noise_blocks = start..noise_blocks;
         }
-        self.asked.clear();
-        self.asked.extend((0..DEAL_BLOCKS).map(deal_block));
-        for digest in &self.digests {
-            let string = |half| string_block(digest, half as u8);
-            self.asked.extend((0..COLUMN_BLOCKS).map(string));
-        }
-        pad(&mut self.asked);
-        pad(&mut self.asked_noise);
+        let noise = (self.parts.iter()).flat_map(|part| {
+            (0..part.noise_blocks.len()).map(|number| part.noise.block(number as u8))
+        });
+        fill(&mut self.asked_noise, noise_blocks, noise);
+        let strings = (self.digests.iter())
+            .flat_map(|digest| (0..COLUMN_BLOCKS).map(|half| string_block(digest, half as u8)));
+        let asked = (0..DEAL_BLOCKS).map(deal_block).chain(strings);
+        let count = DEAL_BLOCKS + COLUMN_BLOCKS * self.digests.len();
+        fill(&mut self.asked, count, asked);
+    }
+
+    /// The places each token won within its part.
+    pub(crate) fn won(&self) -> &[PlaceSet] {
+        self.won.all().as_chunks().0
     }
 
     /// Which parts are there, one bit each.
@@ -129,6 +138,16 @@ impl Sketch {
 /// Fills the last batch up, with blocks that no one looks at.
 pub(crate) fn pad(blocks: &mut Vec<Block>) {
     blocks.resize(blocks.len().next_multiple_of(BATCH), Block::default());
+}
+
+/// Writes `count` blocks into `lines`, and fills the last batch up as [`pad`] does.
+fn fill(lines: &mut Lines<Block>, count: usize, blocks: impl Iterator<Item = Block>) {
+    let (filled, padding) = (lines.room(count.next_multiple_of(BATCH))).split_at_mut(count);
+    filled
+        .iter_mut()
+        .zip(blocks)
+        .for_each(|(out, block)| *out = block);
+    padding.fill(Block::default());
 }
 
 /// What stands for a token in minwise hashing.

@@ -6,7 +6,11 @@
 //! from several places are kept apart by a secret mask of 16 bytes each, laid over the block first:
 //! two masks from a [`crate::Prf`] make two places meet with a chance of 2^-128.
 
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use aes::cipher::consts::U16;
+use aes::cipher::{
+    Array, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser,
+    KeyInit, ParBlocks,
+};
 use zeroize::Zeroizing;
 
 use crate::key::Key32;
@@ -42,23 +46,55 @@ impl Cipher {
     /// Writes the images of `blocks` into `images`, which is as long.
     pub fn images(&self, mask: &Block, blocks: &[Block], images: &mut [Block]) {
         debug_assert_eq!(blocks.len(), images.len());
-        let (four, rest) = blocks.as_chunks::<4>();
-        let (four_images, rest_images) = images.as_chunks_mut::<4>();
+        self.0.encrypt_with_backend(Masked {
+            mask,
+            blocks: Array::cast_slice_from_core(blocks),
+            images: Array::cast_slice_from_core_mut(images),
+        });
+    }
+}
+
+/// Blocks on their way through the cipher. The mask is laid over them where they are enciphered, in the
+/// registers of whatever the processor has.
+struct Masked<'a> {
+    mask: &'a Block,
+    blocks: &'a [CipherBlock],
+    images: &'a mut [CipherBlock],
+}
+
+type CipherBlock = Array<u8, U16>;
+
+impl BlockSizeUser for Masked<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for Masked<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
         // Four masks in a row are as long as the processor's widest registers.
-        let masks = [*mask; 4];
-        let masks = masks.as_flattened();
-        for (images, blocks) in four_images.iter_mut().zip(four) {
-            let bytes = blocks.as_flattened().iter().zip(masks);
-            let images = images.as_flattened_mut().iter_mut();
-            images
-                .zip(bytes)
-                .for_each(|(image, (byte, mask))| *image = byte ^ mask);
+        lay_over(&[*self.mask; 4], self.blocks, self.images);
+        let (batches, rest) = ParBlocks::<B>::slice_as_chunks_mut(self.images);
+        for batch in batches {
+            backend.encrypt_par_blocks_inplace(batch);
         }
-        for (image, block) in rest_images.iter_mut().zip(rest) {
-            *image = masked(mask, block);
-        }
-        self.0
-            .encrypt_blocks(Array::cast_slice_from_core_mut(images));
+        backend.encrypt_tail_blocks_inplace(rest);
+    }
+}
+
+/// Writes `blocks` under the masks into `images`.
+#[inline(always)]
+fn lay_over(masks: &[Block; 4], blocks: &[CipherBlock], images: &mut [CipherBlock]) {
+    let (four, rest) = Array::cast_slice_to_core(blocks).as_chunks::<4>();
+    let (four_images, rest_images) = Array::cast_slice_to_core_mut(images).as_chunks_mut::<4>();
+    for (images, blocks) in four_images.iter_mut().zip(four) {
+        let bytes = blocks.as_flattened().iter().zip(masks.as_flattened());
+        let images = images.as_flattened_mut().iter_mut();
+        images
+            .zip(bytes)
+            .for_each(|(image, (byte, mask))| *image = byte ^ mask);
+    }
+    for (image, block) in rest_images.iter_mut().zip(rest) {
+        *image = masked(&masks[0], block);
     }
 }
 
