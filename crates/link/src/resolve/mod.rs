@@ -173,7 +173,7 @@ pub struct Resolver<'a> {
     layout: &'a Layout,
     scratch: &'a Scratch,
     records: Records,
-    rows: Rows<'a>,
+    rows: Rows,
     variables: Variables,
     mirrored: Vec<usize>,
     buckets: Buckets<'a>,
@@ -187,7 +187,7 @@ impl<'a> Resolver<'a> {
     pub fn new(
         schema: &'a LinkageSchema,
         layout: &'a Layout,
-        sets: &'a [RecordSet],
+        sets: &[RecordSet],
         scratch: &'a Scratch,
     ) -> Result<Self, ResolveError> {
         let records = Records::of(schema, sets)?;

@@ -101,12 +101,16 @@ impl Patterns {
 
     /// The pairs that one pattern stands for, at least, when about `most` patterns stand for all.
     fn step(&self, most: usize) -> u64 {
+        let mut counts = self.counts.clone();
+        counts.par_sort_unstable();
+        let of_count = |same: &[u64]| (same[0], same.len() as u64);
+        let of_counts: Vec<(u64, u64)> = counts.chunk_by(|a, b| a == b).map(of_count).collect();
         let stay = |step: u64| -> u64 {
-            let (large, small) = self
-                .counts
-                .iter()
-                .partition::<Vec<u64>, _>(|pairs| **pairs >= step);
-            large.len() as u64 + small.into_iter().sum::<u64>() / step
+            let large = of_counts.partition_point(|(pairs, _)| *pairs < step);
+            let (small, large) = of_counts.split_at(large);
+            let large: u64 = large.iter().map(|(_, patterns)| patterns).sum();
+            let small: u64 = small.iter().map(|(pairs, patterns)| pairs * patterns).sum();
+            large + small / step
         };
         let (mut low, mut high) = (1, self.counts.iter().sum::<u64>().max(1));
         while low < high {
@@ -280,8 +284,12 @@ impl<'a> Observed<'a> {
 
     /// The passes met in.
     pub(super) fn passes(&self) -> impl Iterator<Item = usize> + use<> {
-        let passes = self.passes;
-        (0..u64::BITS as usize).filter(move |pass| passes >> pass & 1 == 1)
+        let mut left = self.passes;
+        std::iter::from_fn(move || {
+            let pass = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            Some(pass as usize)
+        })
     }
 }
 
