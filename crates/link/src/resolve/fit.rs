@@ -156,8 +156,7 @@ impl<'a> Fit<'a> {
     }
 
     fn start(&self, classes: Classes) -> Mixture {
-        let think = |number: usize, thought: &mut Thought| {
-            let pair = self.seen.patterns.get(number);
+        let think = |_, pair: Observed<'_>, thought: &mut Thought| {
             thought.turn_to(&self.grid, pair);
             let guess = guess(self.variables, pair, classes);
             for class in Class::ALL {
@@ -204,21 +203,22 @@ impl<'a> Fit<'a> {
     /// than records of one person that the fit would sooner or later take them for the matches.
     fn expect(&self, model: &Mixture, classes: Classes) -> Counts<'_> {
         let sheet = Sheet::of(model);
-        self.count(|number, thought| {
+        self.count(|number, pair, thought| {
             let may = !classes.household || !self.apart[number];
-            sheet.responsibilities(self.seen.patterns.get(number), may, thought);
+            sheet.responsibilities(pair, may, thought);
         })
     }
 
     /// Counts all pairs by what `think` makes of each pattern.
-    fn count(&self, think: impl Fn(usize, &mut Thought) + Sync) -> Counts<'_> {
+    fn count(&self, think: impl Fn(usize, Observed<'_>, &mut Thought) + Sync) -> Counts<'_> {
         let patterns = &self.seen.patterns;
         let part = patterns.len().div_ceil(PARTS).max(1);
         let count = |start: usize| {
             let (mut counts, mut thought) = (self.no_counts(), Thought::new());
             for number in start..(start + part).min(patterns.len()) {
-                think(number, &mut thought);
-                counts.add(patterns.get(number), &mut thought);
+                let pattern = patterns.get(number);
+                think(number, pattern, &mut thought);
+                counts.add(pattern, &mut thought);
             }
             counts
         };

@@ -198,7 +198,7 @@ impl Join<'_> {
         }
     }
 
-    /// Sorts some comparisons, on this thread alone.
+    /// Sorts some comparisons, whole ones, on this thread alone.
     ///
     /// # Errors
     /// As for [`Self::sort_all`].
@@ -209,9 +209,6 @@ impl Join<'_> {
         buckets: &Buckets<'_>,
     ) -> Result<(), ResolveError> {
         let form = ComparisonLayout::of(self.layout);
-        if !comparisons.len().is_multiple_of(form.row_bytes()) {
-            return Err(ResolveError::TornComparisons);
-        }
         let sorted = self.sort_part(rows, form, comparisons)?;
         Ok(sorted.push_all(buckets)?)
     }

@@ -110,7 +110,16 @@ impl Records {
 
     /// Which two parties a pair of records belongs to.
     pub(super) fn stratum(&self, (left, right): (u32, u32)) -> u16 {
-        self.stratum_of((self.party(left), self.party(right)))
+        // Records are numbered by party: few counts tell what would have to be looked up among many records.
+        let party = |number: u32| {
+            let mut after = 0;
+            let earlier = self.by_party.iter().take_while(|records| {
+                after += **records;
+                after <= u64::from(number)
+            });
+            PartyIndex(earlier.count() as u8)
+        };
+        self.stratum_of((party(left), party(right)))
     }
 
     /// The stratum of pairs between two parties.
