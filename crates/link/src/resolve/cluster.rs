@@ -121,7 +121,8 @@ pub(super) fn form(
     repeats: &Repeats,
     decisions: &mut Decisions,
 ) -> Formed {
-    let likely = |place, pair: ScoredPair| (pair.odds_millibits > LINK_ODDS).then_some((place, pair));
+    let likely =
+        |place, pair: ScoredPair| (pair.odds_millibits > LINK_ODDS).then_some((place, pair));
     let likely = scored.find(likely);
     let met = Meetings::of(scored, &likely, decisions, records.list.len());
     let mut forest = Forest::new(schema, records, met, repeats, decisions);

@@ -141,7 +141,10 @@ impl<'a> Fit<'a> {
             occurs[variable][level] = true;
         }
         let occurring = occurs.iter().flatten().filter(|occurs| **occurs).count();
-        let variables = occurs.iter().filter(|levels| levels.contains(&true)).count();
+        let variables = occurs
+            .iter()
+            .filter(|levels| levels.contains(&true))
+            .count();
         let strata = self.candidates.iter().filter(|pairs| **pairs > 1.0).count();
         let mut parameters = 0;
         for class in [Class::Household, Class::Kin] {

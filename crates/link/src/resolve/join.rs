@@ -101,7 +101,8 @@ impl Means {
             }
         }
         let sums = self.sums.iter().zip(&self.counts);
-        self.means.extend(sums.map(|(sum, count)| mean(*sum, *count)));
+        self.means
+            .extend(sums.map(|(sum, count)| mean(*sum, *count)));
         &self.means
     }
 }
@@ -284,26 +285,30 @@ impl Join<'_> {
     /// Joins the pairs of a bucket, in the order of their records.
     fn join_bucket(&self, bucket: &[u8]) -> JoinedBucket {
         let width = MET_HEADER + self.layout.slots.len();
-        let met = in_order(bucket, width);
-        let of = |(_, _, place): &Met| &bucket[*place as usize * width..][..width];
+        let of = |met: &u64| &bucket[*met as u32 as usize * width..][..width];
         let calibration = 1u64 << self.schema.passes.len();
         let (mut pairs, mut pattern_of, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
         let mut patterns = PatternBuilder::default();
         let (mut means, mut levels) = (Means::default(), Vec::new());
-        for same in met.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let grades = same.iter().map(|met| &of(met)[MET_HEADER..]);
-            self.levels(means.of(self.layout.slots.len(), grades), &mut levels);
-            let passes = same.iter().map(|met| 1u64 << of(met)[MET_HEADER - 1]);
-            let passes = passes.fold(0, |all, one| all | one);
-            // Two records that met in a pass too need not be strangers.
-            if passes == calibration {
-                strangers.extend_from_slice(&levels);
-                continue;
+        let mut by_left = ByLeft::of(bucket, width);
+        for (left, met) in by_left.iter_mut() {
+            // Within a pair the order does not matter: a mean of integers does not depend on it.
+            met.sort_unstable();
+            for same in met.chunk_by(|a, b| a >> 32 == b >> 32) {
+                let grades = same.iter().map(|met| &of(met)[MET_HEADER..]);
+                self.levels(means.of(self.layout.slots.len(), grades), &mut levels);
+                let passes = same.iter().map(|met| 1u64 << of(met)[MET_HEADER - 1]);
+                let passes = passes.fold(0, |all, one| all | one);
+                // Two records that met in a pass too need not be strangers.
+                if passes == calibration {
+                    strangers.extend_from_slice(&levels);
+                    continue;
+                }
+                let records = (left, (same[0] >> 32) as u32);
+                let stratum = self.records.stratum(records);
+                pattern_of.push(patterns.number(stratum, passes & !calibration, &levels));
+                pairs.push(records);
             }
-            let records = (same[0].0, same[0].1);
-            let stratum = self.records.stratum(records);
-            pattern_of.push(patterns.number(stratum, passes & !calibration, &levels));
-            pairs.push(records);
         }
         JoinedBucket {
             patterns: patterns.finish(&mut pattern_of),
@@ -349,35 +354,47 @@ impl Sorted {
     }
 }
 
-/// The two records of a comparison and its place in its bucket.
-type Met = (u32, u32, u32);
+/// The comparisons of a bucket by the smaller record, of which a bucket has few: once comparisons are counted out to these,
+/// little is left to sort.
+struct ByLeft {
+    /// The smallest record.
+    least: u32,
+    /// By smaller record, from that on: where its comparisons end.
+    ends: Vec<usize>,
+    /// By comparison: the larger record, and below 32 bits the comparison's place in the bucket.
+    met: Vec<u64>,
+}
 
-/// The comparisons of a bucket in the order of their records. There are few smaller records in a bucket: once comparisons
-/// are counted out to these, little is left to sort. Within a pair the order does not matter, as a mean of integers does
-/// not depend on it.
-fn in_order(bucket: &[u8], width: usize) -> Vec<Met> {
-    let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    let lefts = bucket.chunks_exact(width).map(number);
-    let (least, most) = lefts.clone().fold((u32::MAX, 0), |(least, most), left| {
-        (least.min(left), most.max(left))
-    });
-    let mut ends = vec![0; (most as usize + 1).saturating_sub(least as usize)];
-    lefts.for_each(|left| ends[(left - least) as usize] += 1);
-    let mut before = 0;
-    for end in &mut ends {
-        before += std::mem::replace(end, before);
+impl ByLeft {
+    fn of(bucket: &[u8], width: usize) -> Self {
+        let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let lefts = bucket.chunks_exact(width).map(number);
+        let range = |(least, most): (u32, u32), left: u32| (least.min(left), most.max(left));
+        let (least, most) = lefts.clone().fold((u32::MAX, 0), range);
+        let mut ends = vec![0; (most as usize + 1).saturating_sub(least as usize)];
+        lefts.for_each(|left| ends[(left - least) as usize] += 1);
+        let mut before = 0;
+        for end in &mut ends {
+            before += std::mem::replace(end, before);
+        }
+        let mut met = vec![0; before];
+        for (place, own) in (0u64..).zip(bucket.chunks_exact(width)) {
+            let end = &mut ends[(number(own) - least) as usize];
+            met[*end] = u64::from(number(&own[4..])) << 32 | place;
+            *end += 1;
+        }
+        Self { least, ends, met }
     }
-    let mut met = vec![(0, 0, 0); before];
-    for (place, own) in (0..).zip(bucket.chunks_exact(width)) {
-        let (left, right) = (number(own), number(&own[4..]));
-        let end = &mut ends[(left - least) as usize];
-        met[*end] = (left, right, place);
-        *end += 1;
+
+    /// The smaller records in order, each with its comparisons.
+    fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut [u64])> {
+        let (mut rest, mut start) = (self.met.as_mut_slice(), 0);
+        (self.least..).zip(&self.ends).map(move |(left, end)| {
+            let (own, after) = std::mem::take(&mut rest).split_at_mut(end - start);
+            (rest, start) = (after, *end);
+            (left, own)
+        })
     }
-    for same in met.chunk_by_mut(|a, b| a.0 == b.0) {
-        same.sort_unstable_by_key(|(_, right, _)| *right);
-    }
-    met
 }
 
 #[cfg(test)]
@@ -389,7 +406,11 @@ mod tests {
         let divided = |sum: u32, count: u32| (sum * 8 + count / 2) / count;
         for count in 1..300 {
             for sum in 0..=count * u32::from(GRADES) {
-                assert_eq!(u32::from(mean(sum, count)), divided(sum, count), "{sum} of {count}");
+                assert_eq!(
+                    u32::from(mean(sum, count)),
+                    divided(sum, count),
+                    "{sum} of {count}"
+                );
             }
         }
         assert_eq!(mean(0, 0), MISSING);
@@ -398,7 +419,9 @@ mod tests {
     #[test]
     fn one_comparison_is_its_own_mean() {
         let grades: Vec<u8> = (0..=GRADES).chain([MISSING]).collect();
-        let alone = Means::default().of(grades.len(), [&grades[..]].into_iter()).to_vec();
+        let alone = Means::default()
+            .of(grades.len(), [&grades[..]].into_iter())
+            .to_vec();
         let twice = [&grades[..], &grades[..]];
         assert_eq!(Means::default().of(grades.len(), twice.into_iter()), alone);
         assert_eq!(*alone.last().unwrap(), MISSING);

@@ -57,8 +57,7 @@ fn connected(likely: &[(usize, ScoredPair)], decisions: &Decisions, records: usi
     let decided = decisions.by_pair.iter();
     let obliged = decided.filter(|(_, verdict)| **verdict == Verdict::Same);
     let likely = likely.iter().map(|(_, pair)| pair.pair);
-    let pairs = likely
-        .chain(obliged.map(|(pair, _)| *pair));
+    let pairs = likely.chain(obliged.map(|(pair, _)| *pair));
     for (left, right) in pairs {
         let (a, b) = (root(&mut parent, left), root(&mut parent, right));
         parent[a.max(b) as usize] = a.min(b);

@@ -90,7 +90,8 @@ impl ScoredPairs {
 
     /// All pairs, on several threads, in order where the order is kept.
     pub fn par_iter(&self) -> impl ParallelIterator<Item = ScoredPair> {
-        self.parts().flat_map_iter(|part| part.map(|(_, pair)| pair))
+        self.parts()
+            .flat_map_iter(|part| part.map(|(_, pair)| pair))
     }
 
     /// What `wanted` makes of pairs and their places, in order, as far as it makes anything of them.

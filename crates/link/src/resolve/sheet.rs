@@ -188,7 +188,8 @@ impl<'a> Sheet<'a> {
         for (pass, strangers) in passes.zip(&mut thought.strangers) {
             let logs = thought.starts.iter();
             let logs = logs.map(|start| self.lines[start + column_of_pass(*pass)]);
-            *strangers = logs.fold(0.0, |sum, log| sum + log) + self.model.strangers[*pass].log_share;
+            *strangers =
+                logs.fold(0.0, |sum, log| sum + log) + self.model.strangers[*pass].log_share;
         }
     }
 
@@ -208,7 +209,9 @@ impl<'a> Sheet<'a> {
         let of_strangers = priors[Class::Unrelated as usize];
         let strangers = thought.strangers_mut();
         strangers.for_each(|(_, log)| *log += of_strangers);
-        let most = thought.all_mut().fold(f64::NEG_INFINITY, |most, log| most.max(*log));
+        let most = thought
+            .all_mut()
+            .fold(f64::NEG_INFINITY, |most, log| most.max(*log));
         let mut sum = 0.0;
         for value in thought.all_mut() {
             *value = exp(*value - most);
