@@ -112,12 +112,13 @@ fn mean(sum: u32, count: u32) -> u8 {
     let fine = sum * u32::from(FINENESS) + count / 2;
     match (count, RECIPROCALS.get(count as usize)) {
         (0, _) => MISSING,
-        (_, Some(reciprocal)) => (fine * reciprocal >> RECIPROCAL_BITS) as u8,
+        (_, Some(reciprocal)) => ((fine * reciprocal) >> RECIPROCAL_BITS) as u8,
         _ => (fine / count) as u8,
     }
 }
 
-/// Bits after the point of a reciprocal: so many that a mean of up to 256 grades is exact, and so few that it fits 32 bits.
+/// Bits after the point of a reciprocal: so many that a mean of up to 256 grades is exact, and few enough for 32 bits in
+/// all.
 const RECIPROCAL_BITS: u32 = 24;
 /// By number: its reciprocal, rounded up; none of 0.
 const RECIPROCALS: [u32; 257] = {
@@ -354,8 +355,8 @@ impl Sorted {
     }
 }
 
-/// The comparisons of a bucket by the smaller record, of which a bucket has few: once comparisons are counted out to these,
-/// little is left to sort.
+/// The comparisons of a bucket by the smaller record, of which a bucket has few: once comparisons are counted out to
+/// these, little is left to sort.
 struct ByLeft {
     /// The smallest record.
     least: u32,

@@ -179,7 +179,7 @@ pub struct Resolver<'a> {
     variables: Variables,
     mirrored: Vec<usize>,
     buckets: Buckets<'a>,
-    /// Comparisons that wait until there are enough of them to be worth sorting, as many lists as threads took some at once.
+    /// Comparisons that wait until there are enough of them to be worth sorting: a list for each thread that takes some.
     waiting: Mutex<Vec<Vec<u8>>>,
 }
 
@@ -220,7 +220,8 @@ impl<'a> Resolver<'a> {
     /// when there are enough of them, or at the end.
     ///
     /// # Errors
-    /// [`ResolveError`] when they, or others taken before, and the handle maps do not belong together, or the disk fails.
+    /// [`ResolveError`] when these, or others taken before, and the handle maps do not belong together, or the disk
+    /// fails.
     pub fn take(&self, comparisons: &[u8]) -> Result<(), ResolveError> {
         let form = ComparisonLayout::of(self.layout);
         if !comparisons.len().is_multiple_of(form.row_bytes()) {

@@ -28,8 +28,8 @@ pub(super) fn column_of_pass(pass: usize) -> usize {
     BEFORE_PASSES + pass
 }
 
-/// One number for each way a pair may be: by class, and of strangers by the pass they met in. What it holds of one pair is
-/// written over by the next.
+/// One number for each way a pair may be: by class, and of strangers by the pass they met in. What it holds of one pair
+/// is written over by the next.
 pub(super) struct Thought {
     /// Where the lines of the known levels begin.
     starts: Vec<usize>,
@@ -172,8 +172,8 @@ impl<'a> Sheet<'a> {
         Self { model, grid, lines }
     }
 
-    /// The log likelihood of a pair's levels in every class, and as strangers of every pass it met in, with the log share
-    /// of the strangers who met there.
+    /// The log likelihood of a pair's levels in every class, and as strangers of every pass it met in, with the log
+    /// share of the strangers who met there.
     fn likelihoods(&self, pair: Observed<'_>, thought: &mut Thought) {
         thought.turn_to(&self.grid, pair);
         let mut sums = [0.0; BEFORE_PASSES];
