@@ -14,11 +14,16 @@ use crate::rehearsal::{Linked, LinkedRecord};
 /// Writes all files into `dir`, which is made when it is not there.
 pub(crate) fn write(dir: &Path, linked: &Linked) -> anyhow::Result<()> {
     fs::create_dir_all(dir).with_context(|| format!("{} cannot be made", dir.display()))?;
-    in_file(dir, "clusters.csv", |out| write_clusters(out, linked))?;
-    in_file(dir, "links.csv", |out| write_links(out, linked))?;
-    in_file(dir, "run.json", |out| {
-        Ok(serde_json::to_writer_pretty(out, &run(linked))?)
-    })
+    let clusters = || in_file(dir, "clusters.csv", |out| write_clusters(out, linked));
+    let links = || in_file(dir, "links.csv", |out| write_links(out, linked));
+    let run = || {
+        in_file(dir, "run.json", |out| {
+            Ok(serde_json::to_writer_pretty(out, &run(linked))?)
+        })
+    };
+    // Each waits for the disk in the end.
+    let (clusters, (links, run)) = rayon::join(clusters, || rayon::join(links, run));
+    clusters.and(links).and(run)
 }
 
 /// Writes what adding records changed, as changes.csv.

@@ -1,5 +1,7 @@
 //! In how many passes linked pairs met, and what that says of pairs that never met.
 
+use rayon::prelude::*;
+
 use crate::rehearsal::Linked;
 
 /// Pairs that met and ended in one cluster, by the number of passes they met in.
@@ -19,17 +21,33 @@ pub(crate) struct Meetings {
 
 impl Meetings {
     pub(crate) fn of(linked: &Linked) -> Self {
-        let passes = linked.schema.passes.len();
-        let mut meetings = Self {
+        let none = || Self::none(linked.schema.passes.len());
+        let resolution = &linked.resolution;
+        let pairs = resolution.scored.par_iter();
+        let counted = pairs.fold(none, |mut meetings, pair| {
+            meetings.count(pair.passes, super::is_together(resolution, pair.pair));
+            meetings
+        });
+        counted.reduce(none, Self::and)
+    }
+
+    /// Of no pairs yet, under so many passes.
+    fn none(passes: usize) -> Self {
+        Self {
             pairs_only_here: vec![0; passes],
             links_only_here: vec![0; passes],
             ..Self::default()
-        };
-        let resolution = &linked.resolution;
-        for pair in resolution.scored.iter() {
-            meetings.count(pair.passes, super::is_together(resolution, pair.pair));
         }
-        meetings
+    }
+
+    /// These, and those of other pairs.
+    fn and(mut self, other: Self) -> Self {
+        self.found += other.found;
+        self.once += other.once;
+        self.twice += other.twice;
+        add_all(&mut self.pairs_only_here, &other.pairs_only_here);
+        add_all(&mut self.links_only_here, &other.links_only_here);
+        self
     }
 
     /// Counts a pair that met in `passes`, one bit a pass.
@@ -70,16 +88,18 @@ fn add_one(counts: &mut [u64], place: Option<usize>) {
     }
 }
 
+fn add_all(counts: &mut [u64], more: &[u64]) {
+    for (count, more) in counts.iter_mut().zip(more) {
+        *count += more;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn meetings(passes: usize, linked: &[(u64, u64)]) -> Meetings {
-        let mut meetings = Meetings {
-            pairs_only_here: vec![0; passes],
-            links_only_here: vec![0; passes],
-            ..Meetings::default()
-        };
+        let mut meetings = Meetings::none(passes);
         for (met, times) in linked {
             (0..*times).for_each(|_| meetings.count(*met, true));
         }
@@ -93,6 +113,13 @@ mod tests {
         assert_eq!((seen.found, seen.once, seen.twice), (100, 20, 40));
         assert_eq!(seen.links_only_here, [15, 0, 5]);
         assert!((seen.completeness().unwrap() - 100.0 / 105.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_was_counted_in_parts_is_what_was_counted() {
+        let [one, other] = [&[(0b001, 15), (0b011, 40)][..], &[(0b100, 5), (0b111, 40)]];
+        let all = meetings(3, &[one, other].concat());
+        assert_eq!(meetings(3, one).and(meetings(3, other)), all);
     }
 
     #[test]

@@ -12,7 +12,7 @@ impl Variable {
     pub(super) fn agrees(&self, asked: &Asked, level: usize) -> f64 {
         let places = self.places(level);
         match &self.source {
-            Source::Names { .. } => names_agree(asked, &places),
+            Source::Names { .. } => names_agree(asked, places),
             Source::Date { .. } => date_agrees(asked.form, level),
             // A larger unit agrees wherever a finer one does.
             Source::Within(_) => match usize::from(places[0]) <= asked.field {

@@ -41,7 +41,7 @@ pub struct Answerer<'a> {
     explainer: &'a Explainer,
     schema: &'a LinkageSchema,
     layout: &'a Layout,
-    rows: Rows<'a>,
+    rows: Rows,
     mirrored: Vec<usize>,
     /// The records of each cluster, by its first.
     members: BTreeMap<u32, Vec<u32>>,
@@ -54,7 +54,7 @@ impl<'a> Answerer<'a> {
         run: &'a Resolution,
         schema: &'a LinkageSchema,
         layout: &'a Layout,
-        sets: &'a [RecordSet],
+        sets: &[RecordSet],
     ) -> Option<Self> {
         let clusters = run.clusters().into_iter();
         Some(Self {

@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use model::LinkageSchema;
+use rayon::prelude::*;
 
 use super::meetings::Meetings;
 use super::review::{Decisions, Verdict};
@@ -120,7 +121,11 @@ pub(super) fn form(
     repeats: &Repeats,
     decisions: &mut Decisions,
 ) -> Formed {
-    let mut forest = Forest::new(schema, records, scored, repeats, decisions);
+    let likely =
+        |place, pair: ScoredPair| (pair.odds_millibits > LINK_ODDS).then_some((place, pair));
+    let likely = scored.find(likely);
+    let met = Meetings::of(scored, &likely, decisions, records.list.len());
+    let mut forest = Forest::new(schema, records, met, repeats, decisions);
     for (pair, verdict) in &decisions.by_pair {
         if *verdict == Verdict::Different || forest.oblige(*pair) {
             decisions.report.followed += 1;
@@ -128,32 +133,35 @@ pub(super) fn form(
             decisions.report.contradicted += 1;
         }
     }
-    let likely = scored.iter().enumerate();
-    let likely = likely.filter(|(_, pair)| pair.odds_millibits > LINK_ODDS);
-    let likely = likely.map(|(place, pair)| (-pair.odds_millibits, pair.pair, place));
-    let mut order: Vec<(i32, (u32, u32), usize)> = likely.collect();
-    order.sort_unstable();
-    for (_, pair, _) in &order {
+    let of_likely = likely.iter();
+    let of_likely = of_likely.map(|(_, pair)| (-pair.odds_millibits, pair.pair));
+    let mut order: Vec<(i32, (u32, u32))> = of_likely.collect();
+    order.par_sort_unstable();
+    for (_, pair) in &order {
         forest.consider(*pair);
     }
-    order.sort_unstable_by_key(|(.., place)| *place);
-    let cut = |(_, pair, place): &(i32, (u32, u32), usize)| {
-        let reason = forest.refusal(*pair)?;
+    let cut = |(place, pair): &(usize, ScoredPair)| {
+        let reason = forest.refusal(pair.pair)?;
         Some(Cut {
             pair: *place,
             reason,
         })
     };
-    let cuts = order.iter().filter_map(cut).collect();
+    let cuts = likely.par_iter().filter_map(cut).collect();
     let cluster_of = forest.first_of_each();
     let inside = |pair: &ScoredPair| {
         let (left, right) = pair.pair;
-        let obliged = decisions.by_pair.get(&pair.pair) == Some(&Verdict::Same);
-        (pair.odds_millibits > LINK_ODDS || obliged)
-            && cluster_of[left as usize] == cluster_of[right as usize]
+        cluster_of[left as usize] == cluster_of[right as usize]
     };
-    let mut links: Vec<Link> = scored.iter().filter(inside).map(Link::from).collect();
-    links.sort_unstable_by_key(|link| (link.left, link.right));
+    // Pairs that were decided to be one person need not be likely.
+    let obliged = decisions.by_pair.iter().filter_map(|(pair, verdict)| {
+        let place = (*verdict == Verdict::Same).then(|| scored.place_of(*pair))?;
+        Some(scored.at(place?)).filter(|pair| pair.odds_millibits <= LINK_ODDS)
+    });
+    let likely = likely.iter().map(|(_, pair)| *pair);
+    let linked = likely.chain(obliged).filter(inside);
+    let mut links: Vec<Link> = linked.map(Link::from).collect();
+    links.par_sort_unstable_by_key(|link| (link.left, link.right));
     Formed {
         cluster_of,
         links,
@@ -163,11 +171,12 @@ pub(super) fn form(
 
 /// Gathers records by cluster.
 pub(super) fn collect(cluster_of: &[u32]) -> Vec<Cluster> {
-    let mut clusters: BTreeMap<u32, Cluster> = BTreeMap::new();
+    let mut clusters: Vec<Cluster> = vec![Vec::new(); cluster_of.len()];
     for (record, first) in cluster_of.iter().enumerate() {
-        clusters.entry(*first).or_default().push(record as u32);
+        clusters[*first as usize].push(record as u32);
     }
-    clusters.into_values().collect()
+    clusters.retain(|cluster| !cluster.is_empty());
+    clusters
 }
 
 struct Forest<'a> {
@@ -186,7 +195,7 @@ impl<'a> Forest<'a> {
     fn new(
         schema: &LinkageSchema,
         records: &'a Records,
-        scored: &ScoredPairs,
+        met: Meetings,
         repeats: &'a Repeats,
         decisions: &Decisions,
     ) -> Self {
@@ -207,7 +216,7 @@ impl<'a> Forest<'a> {
                 .collect(),
             root: (0..count as u32).collect(),
             members: (0..count as u32).map(|record| vec![record]).collect(),
-            met: Meetings::of(scored, decisions, count),
+            met,
             repeats,
             apart,
         }

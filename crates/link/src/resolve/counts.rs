@@ -1,10 +1,15 @@
 //! What a round of expectation counts: how often each level occurs in each class, weighted by what
 //! every pattern is thought to be.
 
+use rayon::prelude::*;
+
 use super::levels::{Variable, Variables};
 use super::mixture::{CLASSES, Class};
 use super::patterns::Observed;
-use super::sheet::{Grid, Line, column, column_of_pass};
+use super::sheet::{Grid, Thought, column, column_of_pass};
+
+/// Numbers of all parts that one thread adds up at once.
+const JOINED_AT_ONCE: usize = 512;
 
 /// Weighted counts: what a round of maximisation starts from.
 pub(super) struct Counts<'a> {
@@ -29,27 +34,33 @@ impl<'a> Counts<'a> {
     }
 
     /// Counts the pairs of a pattern, by what one of them is thought to be; then that is of all of them.
-    pub(super) fn add(&mut self, pair: Observed<'_>, thought: &mut Line) {
-        self.grid.add(&mut self.lines, pair, thought);
+    pub(super) fn add(&mut self, pair: Observed<'_>, thought: &mut Thought) {
+        self.grid.add(&mut self.lines, pair.pairs, thought);
         let stratum = &mut self.strata[usize::from(pair.stratum)];
         for class in Class::ALL {
             if let Some(column) = column(class) {
-                stratum[class as usize] += thought[column];
+                stratum[class as usize] += thought.classes[column];
             }
         }
-        for pass in pair.passes() {
-            let strangers = thought[column_of_pass(pass)];
+        for (pass, strangers) in thought.strangers() {
             self.shares[pass] += strangers;
             stratum[Class::Unrelated as usize] += strangers;
         }
     }
 
-    /// Adds what another part counted.
-    pub(super) fn join(&mut self, other: &Self) {
-        add_all(&mut self.lines, &other.lines);
-        add_all(&mut self.shares, &other.shares);
-        for (own, other) in self.strata.iter_mut().zip(&other.strata) {
-            add_all(own, other);
+    /// Adds what `parts` counted, one after the other.
+    pub(super) fn join(&mut self, parts: &[Self]) {
+        let lines = self.lines.par_chunks_mut(JOINED_AT_ONCE).enumerate();
+        lines.for_each(|(place, own)| {
+            for part in parts {
+                add_all(own, &part.lines[place * JOINED_AT_ONCE..]);
+            }
+        });
+        for part in parts {
+            add_all(&mut self.shares, &part.shares);
+            for (own, other) in self.strata.iter_mut().zip(&part.strata) {
+                add_all(own, other);
+            }
         }
     }
 

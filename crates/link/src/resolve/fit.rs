@@ -8,7 +8,7 @@ use super::levels::{Variable, Variables};
 use super::mixture::{CLASSES, Class, Component, FitReport, Mixture, known};
 use super::patterns::{Asked, Observed, Seen};
 use super::records::Records;
-use super::sheet::{Grid, Line, MAX_WIDTH, Sheet, column, column_of_pass};
+use super::sheet::{Grid, Sheet, Thought, column};
 use super::table::{LevelTable, group_sums};
 
 /// The most rounds.
@@ -42,8 +42,16 @@ pub(super) struct Fit<'a> {
     /// All candidate pairs.
     pairs: f64,
     parties: usize,
-    /// Which pairs cannot be of one person.
-    apart: Apart,
+    /// By pattern: whether its pairs cannot be of one person.
+    apart: Vec<bool>,
+}
+
+/// A fitted model.
+struct Judged {
+    model: Mixture,
+    classes: Classes,
+    /// The less the better.
+    criterion: f64,
 }
 
 impl<'a> Fit<'a> {
@@ -54,6 +62,8 @@ impl<'a> Fit<'a> {
         strangers: &[u16],
     ) -> Self {
         let strangers = stranger_tables(variables, strangers);
+        let apart = Apart::of(variables);
+        let holds = |pattern: Observed<'_>| apart.holds(pattern.levels);
         Self {
             variables,
             seen,
@@ -63,7 +73,7 @@ impl<'a> Fit<'a> {
             candidates: candidates(records, seen),
             pairs: seen.patterns.counts.iter().sum::<u64>() as f64,
             parties: records.by_party.len(),
-            apart: Apart::of(variables),
+            apart: seen.patterns.iter().map(holds).collect(),
         }
     }
 
@@ -72,24 +82,33 @@ impl<'a> Fit<'a> {
     /// recorded, and without households nobody's twin is told from him by what they share.
     pub(super) fn run(&self) -> (Mixture, Classes) {
         let (two, three, wider) = (Classes::TWO, Classes::HOUSEHOLD, Classes::KIN);
-        let mut best = (self.fit(self.start(two), two), two);
+        let mut best = self.judged(self.fit(self.start(two), two), two);
         if !self.improves(&mut best, self.fit(self.start(three), three), three) {
-            return best;
+            return (best.model, best.classes);
         }
         self.improves(&mut best, self.fit(self.start(wider), wider), wider);
         if self.twins_can_be_told() {
-            let classes = best.1.and_twins();
-            let twins = self.fit(self.with_twins(&best.0), classes);
+            let classes = best.classes.and_twins();
+            let twins = self.fit(self.with_twins(&best.model), classes);
             self.improves(&mut best, twins, classes);
         }
-        best
+        (best.model, best.classes)
+    }
+
+    fn judged(&self, model: Mixture, classes: Classes) -> Judged {
+        Judged {
+            criterion: self.criterion(&model),
+            model,
+            classes,
+        }
     }
 
     /// Whether `model` describes the pairs better than the `best` so far. Then it is the best.
-    fn improves(&self, best: &mut (Mixture, Classes), model: Mixture, classes: Classes) -> bool {
-        let better = self.criterion(&model) < self.criterion(&best.0);
+    fn improves(&self, best: &mut Judged, model: Mixture, classes: Classes) -> bool {
+        let judged = self.judged(model, classes);
+        let better = judged.criterion < best.criterion;
         if better {
-            *best = (model, classes);
+            *best = judged;
         }
         better
     }
@@ -109,23 +128,28 @@ impl<'a> Fit<'a> {
     fn criterion(&self, model: &Mixture) -> f64 {
         let patterns = &self.seen.patterns;
         let sheet = Sheet::of(model);
-        let of_pattern = |number| {
+        let of_pattern = |thought: &mut Thought, number| {
             let pattern = patterns.get(number);
-            let log = sheet.responsibilities(pattern, true, &mut [0.0; MAX_WIDTH]);
-            pattern.pairs as f64 * log
+            pattern.pairs as f64 * sheet.log_likelihood(pattern, thought)
         };
         let numbers = (0..patterns.len()).into_par_iter();
-        let likelihoods: Vec<f64> = numbers.map(of_pattern).collect();
-        let likelihood: f64 = likelihoods.iter().sum();
-        let mut occurring: Vec<(usize, usize)> = patterns.iter().flat_map(known).collect();
-        occurring.sort_unstable();
-        occurring.dedup();
-        let variables = occurring.chunk_by(|a, b| a.0 == b.0).count();
+        let likelihoods = numbers.map_init(Thought::new, of_pattern);
+        let likelihood: f64 = likelihoods.collect::<Vec<f64>>().iter().sum();
+        let levels = self.variables.0.iter();
+        let mut occurs: Vec<Vec<bool>> = levels.map(|v| vec![false; v.level_count()]).collect();
+        for (variable, level) in patterns.iter().flat_map(known) {
+            occurs[variable][level] = true;
+        }
+        let occurring = occurs.iter().flatten().filter(|occurs| **occurs).count();
+        let variables = occurs
+            .iter()
+            .filter(|levels| levels.contains(&true))
+            .count();
         let strata = self.candidates.iter().filter(|pairs| **pairs > 1.0).count();
         let mut parameters = 0;
         for class in [Class::Household, Class::Kin] {
             if model.has(class) {
-                parameters += occurring.len() - variables + strata;
+                parameters += occurring - variables + strata;
             }
         }
         if model.has(Class::Twins) {
@@ -135,19 +159,19 @@ impl<'a> Fit<'a> {
     }
 
     fn start(&self, classes: Classes) -> Mixture {
-        let thought = |pair: Observed<'_>, line: &mut Line| {
-            line.fill(0.0);
+        let think = |_, pair: Observed<'_>, thought: &mut Thought| {
+            thought.turn_to(&self.grid, pair);
             let guess = guess(self.variables, pair, classes);
             for class in Class::ALL {
                 if let Some(column) = column(class) {
-                    line[column] = guess[class as usize];
+                    thought.classes[column] = guess[class as usize];
                 }
             }
             let even = guess[Class::Unrelated as usize] / pair.passes().count().max(1) as f64;
-            pair.passes()
-                .for_each(|pass| line[column_of_pass(pass)] = even);
+            let strangers = thought.strangers_mut();
+            strangers.for_each(|(_, share)| *share = even);
         };
-        self.maximise(&self.count(thought), classes)
+        self.maximise(&self.count(think), classes)
     }
 
     /// A model that knows twins, from one that does not: some of what looks like a match is not.
@@ -182,29 +206,29 @@ impl<'a> Fit<'a> {
     /// than records of one person that the fit would sooner or later take them for the matches.
     fn expect(&self, model: &Mixture, classes: Classes) -> Counts<'_> {
         let sheet = Sheet::of(model);
-        self.count(|pair, line| {
-            let may = !classes.household || !self.apart.holds(pair.levels);
-            sheet.responsibilities(pair, may, line);
+        self.count(|number, pair, thought| {
+            let may = !classes.household || !self.apart[number];
+            sheet.responsibilities(pair, may, thought);
         })
     }
 
-    /// Counts all pairs by what `thought` writes of each.
-    fn count(&self, thought: impl Fn(Observed<'_>, &mut Line) + Sync) -> Counts<'_> {
+    /// Counts all pairs by what `think` makes of each pattern.
+    fn count(&self, think: impl Fn(usize, Observed<'_>, &mut Thought) + Sync) -> Counts<'_> {
         let patterns = &self.seen.patterns;
         let part = patterns.len().div_ceil(PARTS).max(1);
         let count = |start: usize| {
-            let (mut counts, mut line) = (self.no_counts(), [0.0; MAX_WIDTH]);
+            let (mut counts, mut thought) = (self.no_counts(), Thought::new());
             for number in start..(start + part).min(patterns.len()) {
                 let pattern = patterns.get(number);
-                thought(pattern, &mut line);
-                counts.add(pattern, &mut line);
+                think(number, pattern, &mut thought);
+                counts.add(pattern, &mut thought);
             }
             counts
         };
         let starts = (0..patterns.len()).into_par_iter().step_by(part);
         let parts: Vec<Counts<'_>> = starts.map(count).collect();
         let mut all = self.no_counts();
-        parts.iter().for_each(|part| all.join(part));
+        all.join(&parts);
         all
     }
 
@@ -240,34 +264,34 @@ impl<'a> Fit<'a> {
         let table = |(place, variable): (usize, &Variable)| {
             LevelTable::estimate(variable, &counts.of_class(class, place, variable))
         };
-        self.variables.0.iter().enumerate().map(table).collect()
+        let variables = self.variables.0.par_iter().enumerate();
+        variables.map(table).collect()
     }
 
     /// One component a pass: what the pass asks for is estimated, all else is as the calibration
     /// has it, or as it is over all passes that do not ask for it.
     fn components(&self, counts: &Counts<'_>) -> Vec<Component> {
-        let free: Vec<LevelTable> = (0..self.variables.len())
-            .map(|variable| self.free_table(variable, counts))
-            .collect();
+        let variables = (0..self.variables.len()).into_par_iter();
+        let free: Vec<LevelTable> = variables.map(|v| self.free_table(v, counts)).collect();
         let total: f64 = counts.shares.iter().sum();
         let passes = counts.shares.len() as f64;
+        let table = |pass: usize, variable: usize| {
+            if self.seen.asked[pass][variable].is_empty() {
+                return free[variable].clone();
+            }
+            let counts = counts.of_strangers(pass, variable);
+            let own = &self.variables.0[variable];
+            match &self.expected[pass][variable] {
+                Some(expected) => LevelTable::towards(own, &counts, expected),
+                None => LevelTable::estimate(own, &counts),
+            }
+        };
         let component = |pass: usize| Component {
             log_share: libm::log((counts.shares[pass] + 1.0) / (total + passes)),
-            tables: (0..self.variables.len())
-                .map(|variable| {
-                    if self.seen.asked[pass][variable].is_empty() {
-                        return free[variable].clone();
-                    }
-                    let counts = counts.of_strangers(pass, variable);
-                    let own = &self.variables.0[variable];
-                    match &self.expected[pass][variable] {
-                        Some(expected) => LevelTable::towards(own, &counts, expected),
-                        None => LevelTable::estimate(own, &counts),
-                    }
-                })
-                .collect(),
+            tables: (0..self.variables.len()).map(|v| table(pass, v)).collect(),
         };
-        (0..counts.shares.len()).map(component).collect()
+        let passes = (0..counts.shares.len()).into_par_iter();
+        passes.map(component).collect()
     }
 
     fn free_table(&self, variable: usize, counts: &Counts<'_>) -> LevelTable {

@@ -223,20 +223,24 @@ fn people_who_are_alike_are_not_taken_for_the_same() {
 
 /// A sheet must tell of every pattern what the model tells of it.
 fn weighs_as_it_says(model: &Mixture, seen: &Seen) {
-    let (sheet, mut line) = (Sheet::of(model), [0.0; MAX_WIDTH]);
+    let (sheet, mut thought) = (Sheet::of(model), Thought::new());
     for pair in seen.patterns.iter() {
         let likelihood = |class| model.log_likelihood(class, pair);
         let weight = millibits(likelihood(Class::Match) - likelihood(Class::Unrelated));
-        let told = sheet.weigh(pair, &mut line);
+        let told = sheet.weigh(pair, &mut thought);
         assert_eq!(told.weight_millibits, weight);
         assert_eq!(told.odds_millibits, model.odds_millibits(pair));
         let joint = model.joint(pair.stratum, likelihood);
-        let of_pair = sheet.responsibilities(pair, true, &mut line);
+        let of_pair = sheet.log_likelihood(pair, &mut thought);
         assert!((of_pair - log_sum(&joint)).abs() < 1e-9);
-        let share = line[column(Class::Match).unwrap()];
+        sheet.responsibilities(pair, true, &mut thought);
+        let share = thought.classes[column(Class::Match).unwrap()];
         let odds = libm::exp(joint[Class::Match as usize] - of_pair);
-        assert!((share - odds).abs() < 1e-9 && (line.iter().sum::<f64>() - 1.0).abs() < 1e-9);
-        sheet.responsibilities(pair, false, &mut line);
-        assert_eq!(line[column(Class::Match).unwrap()], 0.0);
+        let strangers: f64 = thought.strangers().map(|(_, share)| share).sum();
+        let all = strangers + thought.classes.iter().sum::<f64>();
+        assert!((share - odds).abs() < 1e-9 && (all - 1.0).abs() < 1e-9);
+        assert!(thought.strangers().map(|(pass, _)| pass).eq(pair.passes()));
+        sheet.responsibilities(pair, false, &mut thought);
+        assert_eq!(thought.classes[column(Class::Match).unwrap()], 0.0);
     }
 }

@@ -63,33 +63,72 @@ struct JoinedBucket {
 /// The mean of grades, slot by slot.
 #[derive(Default)]
 pub(super) struct Means {
-    /// By slot: the sum of what is known, and of how many.
-    sums: Vec<(u32, u32)>,
+    /// By slot: the sum of what is known.
+    sums: Vec<u32>,
+    /// By slot: of how many.
+    counts: Vec<u32>,
     means: Vec<u8>,
 }
 
 impl Means {
     /// The mean grade of every slot over the comparisons of one pair.
-    pub(super) fn of<'g>(&mut self, slots: usize, same: impl Iterator<Item = &'g [u8]>) -> &[u8] {
+    pub(super) fn of<'g>(
+        &mut self,
+        slots: usize,
+        mut same: impl Iterator<Item = &'g [u8]>,
+    ) -> &[u8] {
+        self.means.clear();
+        let first = same.next();
+        let Some(second) = same.next() else {
+            let alone = |grade: &u8| match *grade {
+                MISSING => MISSING,
+                grade => grade.wrapping_mul(FINENESS as u8),
+            };
+            self.means.extend(first.into_iter().flatten().map(alone));
+            self.means.resize(slots, MISSING);
+            return &self.means;
+        };
         self.sums.clear();
-        self.sums.resize(slots, (0, 0));
-        for grades in same {
-            for ((sum, count), grade) in self.sums.iter_mut().zip(grades) {
+        self.sums.resize(slots, 0);
+        self.counts.clear();
+        self.counts.resize(slots, 0);
+        for grades in first.into_iter().chain([second]).chain(same) {
+            let sums = self.sums.iter_mut().zip(&mut self.counts);
+            for ((sum, count), grade) in sums.zip(grades) {
                 let known = u32::from(*grade != MISSING);
                 *sum += u32::from(*grade) * known;
                 *count += known;
             }
         }
-        self.means.clear();
-        self.means.extend(self.sums.iter().map(|(sum, count)| {
-            let fine = sum * u32::from(FINENESS);
-            (fine + count / 2)
-                .checked_div(*count)
-                .map_or(MISSING, |mean| mean as u8)
-        }));
+        let sums = self.sums.iter().zip(&self.counts);
+        self.means
+            .extend(sums.map(|(sum, count)| mean(*sum, *count)));
         &self.means
     }
 }
+
+/// The mean of so many grades, [`MISSING`] of none. To divide takes longer than all else: what can be is multiplied.
+fn mean(sum: u32, count: u32) -> u8 {
+    let fine = sum * u32::from(FINENESS) + count / 2;
+    match (count, RECIPROCALS.get(count as usize)) {
+        (0, _) => MISSING,
+        (_, Some(reciprocal)) => ((fine * reciprocal) >> RECIPROCAL_BITS) as u8,
+        _ => (fine / count) as u8,
+    }
+}
+
+/// Bits after the point of a reciprocal: so many that a mean of up to 256 grades is exact, and few enough for 32 bits in
+/// all.
+const RECIPROCAL_BITS: u32 = 24;
+/// By number: its reciprocal, rounded up; none of 0.
+const RECIPROCALS: [u32; 257] = {
+    let (mut reciprocals, mut number) = ([0; 257], 1);
+    while number < reciprocals.len() {
+        reciprocals[number] = (1 << RECIPROCAL_BITS) / number as u32 + 1;
+        number += 1;
+    }
+    reciprocals
+};
 
 impl Join<'_> {
     /// Room for comparisons that are being sorted.
@@ -139,7 +178,7 @@ impl Join<'_> {
     /// [`ResolveError`] when comparisons are not what a matcher makes, or cannot be read or set aside.
     pub(super) fn sort_all(
         &self,
-        rows: &Rows<'_>,
+        rows: &Rows,
         comparisons: &mut dyn Read,
         buckets: &Buckets<'_>,
     ) -> Result<(), ResolveError> {
@@ -154,40 +193,40 @@ impl Join<'_> {
                 return Err(ResolveError::TornComparisons);
             }
             let parts = chunk.par_chunks(SORTED_AT_ONCE * form.row_bytes());
-            let parts = parts.map(|part| self.sort_part(rows, form.iter(part)));
+            let parts = parts.map(|part| self.sort_part(rows, form, part));
             for part in parts.collect::<Result<Vec<_>, _>>()? {
-                push_all(&part, buckets)?;
+                part.push_all(buckets)?;
             }
         }
     }
 
-    /// Sorts some comparisons, on this thread alone.
+    /// Sorts some comparisons, whole ones, on this thread alone.
     ///
     /// # Errors
     /// As for [`Self::sort_all`].
     pub(super) fn sort(
         &self,
-        rows: &Rows<'_>,
+        rows: &Rows,
         comparisons: &[u8],
         buckets: &Buckets<'_>,
     ) -> Result<(), ResolveError> {
         let form = ComparisonLayout::of(self.layout);
-        if !comparisons.len().is_multiple_of(form.row_bytes()) {
-            return Err(ResolveError::TornComparisons);
-        }
-        let sorted = self.sort_part(rows, form.iter(comparisons))?;
-        Ok(push_all(&sorted, buckets)?)
+        let sorted = self.sort_part(rows, form, comparisons)?;
+        Ok(sorted.push_all(buckets)?)
     }
 
     /// What each bucket gets of some comparisons.
-    fn sort_part<'c>(
+    fn sort_part(
         &self,
-        rows: &Rows<'_>,
-        comparisons: impl Iterator<Item = Comparison<'c>>,
-    ) -> Result<Vec<Vec<u8>>, ResolveError> {
+        rows: &Rows,
+        form: ComparisonLayout,
+        comparisons: &[u8],
+    ) -> Result<Sorted, ResolveError> {
         let all = self.records.list.len().max(1);
-        let mut sorted = vec![Vec::new(); BUCKETS];
-        for comparison in comparisons {
+        let width = MET_HEADER + form.slots();
+        let mut met = Vec::with_capacity(comparisons.len() / form.row_bytes());
+        let mut ends = [0; BUCKETS];
+        for comparison in form.iter(comparisons) {
             self.check(comparison)?;
             let left = rows.record(comparison.left())?;
             let right = rows.record(comparison.right())?;
@@ -196,15 +235,29 @@ impl Join<'_> {
             };
             if left != right {
                 let bucket = left.min(right) as usize * BUCKETS / all;
-                self.push_met(comparison, (left, right), &mut sorted[bucket]);
+                ends[bucket] += width;
+                met.push((comparison, (left, right), bucket));
             }
         }
-        Ok(sorted)
+        let mut before = 0;
+        for end in &mut ends {
+            before += std::mem::replace(end, before);
+        }
+        let mut bytes = vec![0; before];
+        for (comparison, records, bucket) in met {
+            let start = ends[bucket];
+            ends[bucket] += width;
+            self.write_met(comparison, records, &mut bytes[start..start + width]);
+        }
+        Ok(Sorted { bytes, ends })
     }
 
     pub(super) fn check(&self, comparison: Comparison<'_>) -> Result<(), ResolveError> {
-        let sound = |grade: &u8| *grade <= GRADES || *grade == MISSING;
-        if !comparison.grades().iter().all(sound) {
+        // What is missing is the last number a byte has, and so the first after the next.
+        const { assert!(MISSING == u8::MAX) };
+        let grades = comparison.grades().iter();
+        let most = grades.fold(0, |most, grade| most.max(grade.wrapping_add(1)));
+        if most > GRADES + 1 {
             return Err(ResolveError::BadGrade);
         }
         let pass = comparison.pass();
@@ -215,45 +268,48 @@ impl Join<'_> {
         Ok(())
     }
 
-    /// Writes a comparison as one of its records, the smaller first. Big-endian numbers sort as bytes.
-    fn push_met(&self, comparison: Comparison<'_>, (left, right): (u32, u32), out: &mut Vec<u8>) {
-        out.extend_from_slice(&left.min(right).to_be_bytes());
-        out.extend_from_slice(&left.max(right).to_be_bytes());
-        out.push(comparison.pass().0);
+    /// Writes a comparison as one of its records, the smaller first.
+    fn write_met(&self, comparison: Comparison<'_>, (left, right): (u32, u32), out: &mut [u8]) {
+        let (header, own) = out.split_at_mut(MET_HEADER);
+        header[..4].copy_from_slice(&left.min(right).to_le_bytes());
+        header[4..8].copy_from_slice(&left.max(right).to_le_bytes());
+        header[8] = comparison.pass().0;
         let grades = comparison.grades();
         if left < right {
-            out.extend_from_slice(grades);
+            own.copy_from_slice(grades);
         } else {
-            out.extend(self.mirrored.iter().map(|slot| grades[*slot]));
+            let mirrored = own.iter_mut().zip(self.mirrored);
+            mirrored.for_each(|(own, slot)| *own = grades[*slot]);
         }
     }
 
     /// Joins the pairs of a bucket, in the order of their records.
     fn join_bucket(&self, bucket: &[u8]) -> JoinedBucket {
         let width = MET_HEADER + self.layout.slots.len();
-        let all = bucket.chunks_exact(width);
-        let mut met: Vec<(u64, u32)> = all.map(records_of).zip(0..).collect();
-        // Within a pair the order does not matter: a mean of integers does not depend on it.
-        met.sort_unstable();
-        let of = |(_, place): &(u64, u32)| &bucket[*place as usize * width..][..width];
+        let of = |met: &u64| &bucket[*met as u32 as usize * width..][..width];
         let calibration = 1u64 << self.schema.passes.len();
         let (mut pairs, mut pattern_of, mut strangers) = (Vec::new(), Vec::new(), Vec::new());
         let mut patterns = PatternBuilder::default();
         let (mut means, mut levels) = (Means::default(), Vec::new());
-        for same in met.chunk_by(|a, b| a.0 == b.0) {
-            let grades = same.iter().map(|met| &of(met)[MET_HEADER..]);
-            self.levels(means.of(self.layout.slots.len(), grades), &mut levels);
-            let passes = same.iter().map(|met| 1u64 << of(met)[MET_HEADER - 1]);
-            let passes = passes.fold(0, |all, one| all | one);
-            // Two records that met in a pass too need not be strangers.
-            if passes == calibration {
-                strangers.extend_from_slice(&levels);
-                continue;
+        let mut by_left = ByLeft::of(bucket, width);
+        for (left, met) in by_left.iter_mut() {
+            // Within a pair the order does not matter: a mean of integers does not depend on it.
+            met.sort_unstable();
+            for same in met.chunk_by(|a, b| a >> 32 == b >> 32) {
+                let grades = same.iter().map(|met| &of(met)[MET_HEADER..]);
+                self.levels(means.of(self.layout.slots.len(), grades), &mut levels);
+                let passes = same.iter().map(|met| 1u64 << of(met)[MET_HEADER - 1]);
+                let passes = passes.fold(0, |all, one| all | one);
+                // Two records that met in a pass too need not be strangers.
+                if passes == calibration {
+                    strangers.extend_from_slice(&levels);
+                    continue;
+                }
+                let records = (left, (same[0] >> 32) as u32);
+                let stratum = self.records.stratum(records);
+                pattern_of.push(patterns.number(stratum, passes & !calibration, &levels));
+                pairs.push(records);
             }
-            let records = ((same[0].0 >> 32) as u32, same[0].0 as u32);
-            let stratum = self.records.stratum(records);
-            pattern_of.push(patterns.number(stratum, passes & !calibration, &levels));
-            pairs.push(records);
         }
         JoinedBucket {
             patterns: patterns.finish(&mut pattern_of),
@@ -278,14 +334,97 @@ impl Join<'_> {
     }
 }
 
-fn push_all(sorted: &[Vec<u8>], buckets: &Buckets<'_>) -> io::Result<()> {
-    let mut sorted = sorted.iter().enumerate();
-    sorted.try_for_each(|(bucket, bytes)| buckets.push(bucket, &[bytes]))
+/// Comparisons sorted into buckets.
+struct Sorted {
+    /// What goes into the first bucket, then what goes into the next, and so on.
+    bytes: Vec<u8>,
+    /// By bucket: where that ends.
+    ends: [usize; BUCKETS],
 }
 
-/// The two records of a comparison, as one number that sorts as they do.
-fn records_of(met: &[u8]) -> u64 {
-    met.iter()
-        .take(8)
-        .fold(0, |number, byte| number << 8 | u64::from(*byte))
+impl Sorted {
+    fn push_all(&self, buckets: &Buckets<'_>) -> io::Result<()> {
+        let mut start = 0;
+        for (bucket, end) in self.ends.iter().enumerate() {
+            if start < *end {
+                buckets.push(bucket, &[&self.bytes[start..*end]])?;
+                start = *end;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The comparisons of a bucket by the smaller record, of which a bucket has few: once comparisons are counted out to
+/// these, little is left to sort.
+struct ByLeft {
+    /// The smallest record.
+    least: u32,
+    /// By smaller record, from that on: where its comparisons end.
+    ends: Vec<usize>,
+    /// By comparison: the larger record, and below 32 bits the comparison's place in the bucket.
+    met: Vec<u64>,
+}
+
+impl ByLeft {
+    fn of(bucket: &[u8], width: usize) -> Self {
+        let number = |bytes: &[u8]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let lefts = bucket.chunks_exact(width).map(number);
+        let range = |(least, most): (u32, u32), left: u32| (least.min(left), most.max(left));
+        let (least, most) = lefts.clone().fold((u32::MAX, 0), range);
+        let mut ends = vec![0; (most as usize + 1).saturating_sub(least as usize)];
+        lefts.for_each(|left| ends[(left - least) as usize] += 1);
+        let mut before = 0;
+        for end in &mut ends {
+            before += std::mem::replace(end, before);
+        }
+        let mut met = vec![0; before];
+        for (place, own) in (0u64..).zip(bucket.chunks_exact(width)) {
+            let end = &mut ends[(number(own) - least) as usize];
+            met[*end] = u64::from(number(&own[4..])) << 32 | place;
+            *end += 1;
+        }
+        Self { least, ends, met }
+    }
+
+    /// The smaller records in order, each with its comparisons.
+    fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut [u64])> {
+        let (mut rest, mut start) = (self.met.as_mut_slice(), 0);
+        (self.least..).zip(&self.ends).map(move |(left, end)| {
+            let (own, after) = std::mem::take(&mut rest).split_at_mut(end - start);
+            (rest, start) = (after, *end);
+            (left, own)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_are_those_that_division_gives() {
+        let divided = |sum: u32, count: u32| (sum * 8 + count / 2) / count;
+        for count in 1..300 {
+            for sum in 0..=count * u32::from(GRADES) {
+                assert_eq!(
+                    u32::from(mean(sum, count)),
+                    divided(sum, count),
+                    "{sum} of {count}"
+                );
+            }
+        }
+        assert_eq!(mean(0, 0), MISSING);
+    }
+
+    #[test]
+    fn one_comparison_is_its_own_mean() {
+        let grades: Vec<u8> = (0..=GRADES).chain([MISSING]).collect();
+        let alone = Means::default()
+            .of(grades.len(), [&grades[..]].into_iter())
+            .to_vec();
+        let twice = [&grades[..], &grades[..]];
+        assert_eq!(Means::default().of(grades.len(), twice.into_iter()), alone);
+        assert_eq!(*alone.last().unwrap(), MISSING);
+    }
 }

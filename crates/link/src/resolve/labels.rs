@@ -7,7 +7,7 @@ impl Variable {
     pub(super) fn label(&self, level: usize) -> String {
         let places = self.places(level);
         match &self.source {
-            Source::Names { full, .. } => names_label(&places, full.is_some()),
+            Source::Names { full, .. } => names_label(places, full.is_some()),
             Source::Date { .. } => DATE_LABELS[level].to_owned(),
             Source::Within(slots) => match slots.len() - usize::from(places[0]) {
                 0 => "another place in every unit".to_owned(),

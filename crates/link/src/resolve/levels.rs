@@ -60,6 +60,10 @@ pub(super) struct Variable {
     /// axis for each of its parts.
     pub(super) axes: Vec<u16>,
     pub(super) source: Source,
+    /// By level: its place on each axis.
+    places: Vec<u16>,
+    /// By level: [`Self::unknown_axes`].
+    unknown: Vec<u32>,
 }
 
 /// The variables of a schema.
@@ -122,11 +126,7 @@ fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>
                 full,
             };
             let steps = NAME_CUTS.len() as u16 + 2;
-            Variable {
-                name: "names".to_owned(),
-                axes: vec![2, steps, steps, steps],
-                source,
-            }
+            Variable::new("names".to_owned(), vec![2, steps, steps, steps], source)
         }
         Comparator::Date {
             field,
@@ -135,33 +135,28 @@ fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>
             day,
             month_day,
             day_month,
-        } => Variable {
-            name: named(*field),
-            axes: vec![DATE_LEVELS],
-            source: Source::Date {
+        } => {
+            let source = Source::Date {
                 year: *year,
                 month: *month,
                 day: *day,
                 month_day: *month_day,
                 day_month: *day_month,
-            },
-        },
-        Comparator::Within { field, slots } => Variable {
-            name: named(*field),
-            axes: vec![slots.len() as u16 + 1],
-            source: Source::Within(slots.clone()),
-        },
+            };
+            Variable::new(named(*field), vec![DATE_LEVELS], source)
+        }
+        Comparator::Within { field, slots } => {
+            let axes = vec![slots.len() as u16 + 1];
+            Variable::new(named(*field), axes, Source::Within(slots.clone()))
+        }
         Comparator::Whole { field, kind, slot } => {
             let cuts = cuts(*kind);
-            Variable {
-                name: named(*field),
-                axes: vec![cuts.len() as u16 + 1],
-                source: Source::Cuts {
-                    slot: *slot,
-                    cuts,
-                    personal: matches!(kind, FieldKind::Sex | FieldKind::Identifier),
-                },
-            }
+            let source = Source::Cuts {
+                slot: *slot,
+                cuts,
+                personal: matches!(kind, FieldKind::Sex | FieldKind::Identifier),
+            };
+            Variable::new(named(*field), vec![cuts.len() as u16 + 1], source)
         }
     }
 }
@@ -175,6 +170,34 @@ fn cuts(kind: FieldKind) -> &'static [u8] {
 }
 
 impl Variable {
+    fn new(name: String, axes: Vec<u16>, source: Source) -> Self {
+        let all = axes.iter().map(|axis| usize::from(*axis)).product();
+        let mut places = vec![0; all * axes.len()];
+        for (level, places) in places.chunks_exact_mut(axes.len()).enumerate() {
+            let mut rest = level;
+            for (place, axis) in places.iter_mut().zip(&axes).rev() {
+                *place = (rest % usize::from(*axis)) as u16;
+                rest /= usize::from(*axis);
+            }
+        }
+        let unknown = |places: &[u16]| {
+            (1..places.len())
+                .filter(|axis| places[*axis] + 1 == axes[*axis])
+                .fold(0, |unknown, axis| unknown | 1 << axis)
+        };
+        let unknown = match &source {
+            Source::Names { .. } => places.chunks_exact(axes.len()).map(unknown).collect(),
+            _ => vec![0; all],
+        };
+        Self {
+            name,
+            axes,
+            source,
+            places,
+            unknown,
+        }
+    }
+
     fn level(&self, grades: &[u8]) -> u16 {
         match &self.source {
             Source::Names {
@@ -222,7 +245,7 @@ impl Variable {
         match &self.source {
             Source::Names { .. } => {
                 let unknown = self.axes[1] - 1;
-                let [_, given, _, full] = places[..] else {
+                let [_, given, _, full] = *places else {
                     return false;
                 };
                 let name = if given == unknown { full } else { given };
@@ -262,30 +285,18 @@ impl Variable {
 
     /// How many levels the variable has.
     pub(super) fn level_count(&self) -> usize {
-        self.axes.iter().map(|axis| usize::from(*axis)).product()
+        self.unknown.len()
     }
 
     /// Which of the joint variable's parts are unknown at `level`, by axis; levels are compared
     /// only with levels that know the same.
     pub(super) fn unknown_axes(&self, level: usize) -> u32 {
-        if !matches!(self.source, Source::Names { .. }) {
-            return 0;
-        }
-        let places = self.places(level);
-        (1..places.len())
-            .filter(|axis| places[*axis] + 1 == self.axes[*axis])
-            .fold(0, |known, axis| known | 1 << axis)
+        self.unknown[level]
     }
 
     /// The place of `level` on each axis.
-    pub(super) fn places(&self, level: usize) -> Vec<u16> {
-        let mut rest = level;
-        let mut places = vec![0; self.axes.len()];
-        for (place, axis) in places.iter_mut().zip(&self.axes).rev() {
-            *place = (rest % usize::from(*axis)) as u16;
-            rest /= usize::from(*axis);
-        }
-        places
+    pub(super) fn places(&self, level: usize) -> &[u16] {
+        &self.places[level * self.axes.len()..][..self.axes.len()]
     }
 
     /// How well a pair agrees at `level`, 0 to 1, and whether a household shares the value: what

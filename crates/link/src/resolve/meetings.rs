@@ -1,9 +1,8 @@
 //! Who met whom, with which odds, as far as clusters can depend on it: two records that no chain of
 //! likely pairs connects never come near one cluster, and most pairs are of such records.
 
-use super::cluster::LINK_ODDS;
 use super::review::{Decisions, Verdict};
-use super::scored::ScoredPairs;
+use super::scored::{ScoredPair, ScoredPairs};
 
 /// By record: the records it met and the odds, one after the other.
 pub(super) struct Meetings {
@@ -13,27 +12,32 @@ pub(super) struct Meetings {
 }
 
 impl Meetings {
-    /// The meetings among `scored` of records that likely pairs, or decisions, connect.
-    pub(super) fn of(scored: &ScoredPairs, decisions: &Decisions, records: usize) -> Self {
-        let connected = connected(scored, decisions, records);
-        let counts = |pair: &super::ScoredPair| {
+    /// The meetings among `scored` of records that likely pairs, which these are, or decisions connect.
+    pub(super) fn of(
+        scored: &ScoredPairs,
+        likely: &[(usize, ScoredPair)],
+        decisions: &Decisions,
+        records: usize,
+    ) -> Self {
+        let connected = connected(likely, decisions, records);
+        let met_near = scored.find(|_, pair| {
             let (left, right) = pair.pair;
-            connected[left as usize] == connected[right as usize]
-        };
+            let near = connected[left as usize] == connected[right as usize];
+            near.then_some((left, right, pair.odds_millibits))
+        });
         let mut starts = vec![0u64; records + 1];
-        for pair in scored.iter().filter(counts) {
-            starts[pair.pair.0 as usize + 1] += 1;
-            starts[pair.pair.1 as usize + 1] += 1;
+        for (left, right, _) in &met_near {
+            starts[*left as usize + 1] += 1;
+            starts[*right as usize + 1] += 1;
         }
         for record in 0..records {
             starts[record + 1] += starts[record];
         }
         let mut next = starts.clone();
         let mut met = vec![(0, 0); starts[records] as usize];
-        for pair in scored.iter().filter(counts) {
-            let (left, right) = pair.pair;
+        for (left, right, odds) in met_near {
             for (own, other) in [(left, right), (right, left)] {
-                met[next[own as usize] as usize] = (other, pair.odds_millibits);
+                met[next[own as usize] as usize] = (other, odds);
                 next[own as usize] += 1;
             }
         }
@@ -48,14 +52,12 @@ impl Meetings {
 }
 
 /// By record: one name for all that likely pairs connect.
-fn connected(scored: &ScoredPairs, decisions: &Decisions, records: usize) -> Vec<u32> {
+fn connected(likely: &[(usize, ScoredPair)], decisions: &Decisions, records: usize) -> Vec<u32> {
     let mut parent: Vec<u32> = (0..records as u32).collect();
-    let likely = scored.iter().filter(|pair| pair.odds_millibits > LINK_ODDS);
     let decided = decisions.by_pair.iter();
     let obliged = decided.filter(|(_, verdict)| **verdict == Verdict::Same);
-    let pairs = likely
-        .map(|pair| pair.pair)
-        .chain(obliged.map(|(pair, _)| *pair));
+    let likely = likely.iter().map(|(_, pair)| pair.pair);
+    let pairs = likely.chain(obliged.map(|(pair, _)| *pair));
     for (left, right) in pairs {
         let (a, b) = (root(&mut parent, left), root(&mut parent, right));
         parent[a.max(b) as usize] = a.min(b);

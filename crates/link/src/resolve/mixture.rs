@@ -21,7 +21,7 @@ use super::levels::{UNKNOWN, Variables};
 use super::patterns::{Observed, Patterns, Seen};
 use super::records::Records;
 use super::scored::PatternWeight;
-use super::sheet::{MAX_WIDTH, Sheet};
+use super::sheet::{Sheet, Thought};
 use super::table::LevelTable;
 
 /// About the most patterns that classes are chosen by, and a model of them fitted to begin with.
@@ -167,8 +167,9 @@ impl Mixture {
     /// Weights and posterior odds of all patterns, in their order.
     pub(super) fn weigh(&self, patterns: &Patterns) -> Vec<PatternWeight> {
         let sheet = Sheet::of(self);
-        let weigh = |number| sheet.weigh(patterns.get(number), &mut [0.0; MAX_WIDTH]);
-        (0..patterns.len()).into_par_iter().map(weigh).collect()
+        let weigh = |thought: &mut Thought, number| sheet.weigh(patterns.get(number), thought);
+        let numbers = (0..patterns.len()).into_par_iter();
+        numbers.map_init(Thought::new, weigh).collect()
     }
 
     /// log2 of the posterior odds of a match, in thousandths.
@@ -207,5 +208,16 @@ pub(super) fn log_sum(logs: &[f64]) -> f64 {
     if most == f64::NEG_INFINITY {
         return most;
     }
-    most + libm::log(logs.iter().map(|log| libm::exp(log - most)).sum())
+    most + libm::log(logs.iter().map(|log| exp(log - most)).sum())
+}
+
+/// `libm::exp`, to the bit, of what is never above 0: of the two commonest values it needs no asking.
+pub(super) fn exp(log: f64) -> f64 {
+    if log == 0.0 {
+        1.0
+    } else if log == f64::NEG_INFINITY {
+        0.0
+    } else {
+        libm::exp(log)
+    }
 }

@@ -23,6 +23,7 @@ mod table;
 mod whole_record;
 
 use std::io::Read;
+use std::sync::{Mutex, PoisonError};
 
 use model::{Layout, LinkageSchema, PassHandle, Progress, RecordHandle};
 
@@ -43,6 +44,7 @@ use patterns::Seen;
 use records::Rows;
 use review::Decisions;
 
+use crate::comparison::ComparisonLayout;
 use crate::scratch::{Buckets, Scratch};
 
 /// Why resolving stopped.
@@ -173,11 +175,16 @@ pub struct Resolver<'a> {
     layout: &'a Layout,
     scratch: &'a Scratch,
     records: Records,
-    rows: Rows<'a>,
+    rows: Rows,
     variables: Variables,
     mirrored: Vec<usize>,
     buckets: Buckets<'a>,
+    /// Comparisons that wait until there are enough of them to be worth sorting: a list for each thread that takes some.
+    waiting: Mutex<Vec<Vec<u8>>>,
 }
+
+/// Bytes of comparisons that are worth sorting.
+const WORTH_SORTING: usize = 256 << 10;
 
 impl<'a> Resolver<'a> {
     /// Nothing compared yet. `sets` are the batches in the order the matcher has them.
@@ -187,7 +194,7 @@ impl<'a> Resolver<'a> {
     pub fn new(
         schema: &'a LinkageSchema,
         layout: &'a Layout,
-        sets: &'a [RecordSet],
+        sets: &[RecordSet],
         scratch: &'a Scratch,
     ) -> Result<Self, ResolveError> {
         let records = Records::of(schema, sets)?;
@@ -200,6 +207,7 @@ impl<'a> Resolver<'a> {
             variables: Variables::of(schema, layout),
             mirrored: layout.mirrored(),
             buckets: Join::buckets(scratch),
+            waiting: Mutex::default(),
         })
     }
 
@@ -208,25 +216,43 @@ impl<'a> Resolver<'a> {
         join.sort_all(&self.rows, comparisons, &self.buckets)
     }
 
-    /// Takes some comparisons, whole ones, in whatever order they come and on whichever threads.
+    /// Takes some comparisons, whole ones, in whatever order they come and on whichever threads. They are looked at
+    /// when there are enough of them, or at the end.
     ///
     /// # Errors
-    /// [`ResolveError`] when they and the handle maps do not belong together, or the disk fails.
+    /// [`ResolveError`] when these, or others taken before, and the handle maps do not belong together, or the disk
+    /// fails.
     pub fn take(&self, comparisons: &[u8]) -> Result<(), ResolveError> {
-        self.join().sort(&self.rows, comparisons, &self.buckets)
+        let form = ComparisonLayout::of(self.layout);
+        if !comparisons.len().is_multiple_of(form.row_bytes()) {
+            return Err(ResolveError::TornComparisons);
+        }
+        let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut own = waiting().pop().unwrap_or_default();
+        own.extend_from_slice(comparisons);
+        if own.len() >= WORTH_SORTING {
+            self.join().sort(&self.rows, &own, &self.buckets)?;
+            own.clear();
+        }
+        waiting().push(own);
+        Ok(())
     }
 
     /// Joins the passes, fits the model, and forms links and clusters. `decisions` of earlier reviews are
     /// followed.
     ///
     /// # Errors
-    /// [`ResolveError`] when what was set aside cannot be read.
+    /// [`ResolveError`] when comparisons and handle maps do not belong together, or what was set aside cannot be read.
     pub fn finish(
         mut self,
         decisions: &[Decision],
         progress: &dyn Progress,
     ) -> Result<Resolution, ResolveError> {
         progress.stage("join passes", 0);
+        let waiting = self.waiting.get_mut();
+        for left in std::mem::take(waiting.unwrap_or_else(PoisonError::into_inner)) {
+            self.join().sort(&self.rows, &left, &self.buckets)?;
+        }
         let buckets = std::mem::replace(&mut self.buckets, Join::buckets(self.scratch));
         let joined = self.join().run(buckets)?;
         progress.stage("fit the model", 0);

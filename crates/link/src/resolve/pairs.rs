@@ -63,10 +63,17 @@ impl Pairs {
 
     /// All of them.
     pub(super) fn iter(&self) -> PairsIter<'_> {
+        self.part(0, self.len())
+    }
+
+    /// Those from the place `start` on, and before the place `end`, which there must be.
+    pub(super) fn part(&self, start: usize, end: usize) -> PairsIter<'_> {
+        let after = self.starts.partition_point(|first| *first <= start as u64);
         PairsIter {
             pairs: self,
-            left: 0,
-            place: 0,
+            left: after.saturating_sub(1),
+            place: start,
+            end,
         }
     }
 }
@@ -77,13 +84,14 @@ pub(super) struct PairsIter<'a> {
     pairs: &'a Pairs,
     left: usize,
     place: usize,
+    end: usize,
 }
 
 impl Iterator for PairsIter<'_> {
     type Item = (u32, u32);
 
     fn next(&mut self) -> Option<(u32, u32)> {
-        let right = *self.pairs.rights.get(self.place)?;
+        let right = *self.pairs.rights[..self.end].get(self.place)?;
         while self.pairs.starts[self.left + 1] <= self.place as u64 {
             self.left += 1;
         }
@@ -92,7 +100,7 @@ impl Iterator for PairsIter<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.pairs.len() - self.place;
+        let left = self.end - self.place;
         (left, Some(left))
     }
 }
@@ -120,6 +128,10 @@ mod tests {
             prop_assert_eq!(pairs.len(), list.len());
             prop_assert_eq!(pairs.iter().len(), list.len());
             prop_assert_eq!(pairs.iter().collect::<Vec<_>>(), list.clone());
+            for start in 0..=list.len() {
+                let end = (start + part).min(list.len());
+                prop_assert_eq!(pairs.part(start, end).collect::<Vec<_>>(), &list[start..end]);
+            }
             for (place, pair) in list.iter().enumerate() {
                 prop_assert_eq!(pairs.at(place), *pair);
             }

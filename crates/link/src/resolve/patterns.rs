@@ -67,6 +67,7 @@ impl Patterns {
     }
 
     /// Pattern `number`.
+    #[inline]
     pub(super) fn get(&self, number: usize) -> Observed<'_> {
         Observed {
             stratum: self.strata[number],
@@ -101,12 +102,16 @@ impl Patterns {
 
     /// The pairs that one pattern stands for, at least, when about `most` patterns stand for all.
     fn step(&self, most: usize) -> u64 {
+        let mut counts = self.counts.clone();
+        counts.par_sort_unstable();
+        let of_count = |same: &[u64]| (same[0], same.len() as u64);
+        let of_counts: Vec<(u64, u64)> = counts.chunk_by(|a, b| a == b).map(of_count).collect();
         let stay = |step: u64| -> u64 {
-            let (large, small) = self
-                .counts
-                .iter()
-                .partition::<Vec<u64>, _>(|pairs| **pairs >= step);
-            large.len() as u64 + small.into_iter().sum::<u64>() / step
+            let large = of_counts.partition_point(|(pairs, _)| *pairs < step);
+            let (small, large) = of_counts.split_at(large);
+            let large: u64 = large.iter().map(|(_, patterns)| patterns).sum();
+            let small: u64 = small.iter().map(|(pairs, patterns)| pairs * patterns).sum();
+            large + small / step
         };
         let (mut low, mut high) = (1, self.counts.iter().sum::<u64>().max(1));
         while low < high {
@@ -164,7 +169,8 @@ pub(super) fn asked(
 /// Numbers patterns as they come.
 #[derive(Default)]
 pub(super) struct PatternBuilder {
-    numbers: HashMap<Key, u32>,
+    /// The hash has a key of its own in every process, and no order of the map is looked at.
+    numbers: HashMap<Key, u32, foldhash::quality::RandomState>,
     counts: Vec<u64>,
     /// The key that is being looked up.
     asked: Vec<u16>,
@@ -180,9 +186,9 @@ impl PatternBuilder {
     /// The number of a pattern, for now, and one more pair that has it.
     pub(super) fn number(&mut self, stratum: u16, passes: u64, levels: &[u16]) -> u32 {
         self.asked.clear();
-        self.asked.push(stratum);
-        let word = |at: u32| (passes >> (48 - 16 * at)) as u16;
-        self.asked.extend((0..4).map(word));
+        let word = |at: u32| (passes >> (16 * at)) as u16;
+        let header: [u16; KEY_HEADER] = [stratum, word(3), word(2), word(1), word(0)];
+        self.asked.extend_from_slice(&header);
         self.asked.extend_from_slice(levels);
         let number = match self.numbers.get(self.asked.as_slice()) {
             Some(number) => *number,
@@ -230,30 +236,38 @@ fn renumber(numbers: &mut [u32], renumbered: &[u32]) {
 impl Patterns {
     /// Those of all `parts` in one order, each part with the patterns of its pairs, which are renumbered.
     pub(super) fn join(mut parts: Vec<(Self, &mut [u32])>) -> Self {
-        let mut keys: Vec<(u32, u32)> = (0..)
+        // Most patterns differ in what one number holds.
+        let begin = |pattern: Observed<'_>| {
+            let header = u128::from(pattern.stratum) << 64 | u128::from(pattern.passes);
+            let level = |place: usize| u128::from(pattern.levels.get(place).copied().unwrap_or(0));
+            header << 48 | level(0) << 32 | level(1) << 16 | level(2)
+        };
+        let mut keys: Vec<(u128, u32, u32)> = (0..)
             .zip(&parts)
             .flat_map(|(part, (patterns, _))| {
-                (0..patterns.len() as u32).map(move |own| (part, own))
+                let own = (0..).zip(patterns.iter());
+                own.map(move |(own, pattern)| (begin(pattern), part, own))
             })
             .collect();
-        let key = |(part, own): (u32, u32)| {
-            let pattern = parts[part as usize].0.get(own as usize);
-            (pattern.stratum, pattern.passes, pattern.levels)
+        let levels = |part: u32, own: u32| parts[part as usize].0.get(own as usize).levels;
+        let compare = |a: &(u128, u32, u32), b: &(u128, u32, u32)| {
+            let begins = a.0.cmp(&b.0);
+            begins.then_with(|| levels(a.1, a.2).cmp(levels(b.1, b.2)))
         };
         // Every part is in order: a sort that finds what is sorted has little left to do.
-        keys.par_sort_by(|a, b| key(*a).cmp(&key(*b)));
+        keys.par_sort_by(compare);
         let widths = parts.iter().map(|(patterns, _)| patterns.width);
         let mut all = Self::empty(widths.max().unwrap_or(0));
         let mut renumbered: Vec<Vec<u32>> =
             parts.iter().map(|part| vec![0; part.0.len()]).collect();
-        for same in keys.chunk_by(|a, b| key(*a) == key(*b)) {
+        for same in keys.chunk_by(|a, b| compare(a, b).is_eq()) {
             let number = all.len() as u32;
             let mut pairs = 0;
-            for (part, own) in same {
+            for (_, part, own) in same {
                 pairs += parts[*part as usize].0.counts[*own as usize];
                 renumbered[*part as usize][*own as usize] = number;
             }
-            let (part, own) = same[0];
+            let (_, part, own) = same[0];
             all.push(parts[part as usize].0.get(own as usize), pairs);
         }
         let parts = parts.par_iter_mut().zip(&renumbered);
@@ -280,8 +294,12 @@ impl<'a> Observed<'a> {
 
     /// The passes met in.
     pub(super) fn passes(&self) -> impl Iterator<Item = usize> + use<> {
-        let passes = self.passes;
-        (0..u64::BITS as usize).filter(move |pass| passes >> pass & 1 == 1)
+        let mut left = self.passes;
+        std::iter::from_fn(move || {
+            let pass = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            Some(pass as usize)
+        })
     }
 }
 

@@ -124,7 +124,16 @@ impl Records {
 
     /// Which two parties a pair of records belongs to.
     pub(super) fn stratum(&self, (left, right): (u32, u32)) -> u16 {
-        self.stratum_of((self.party(left), self.party(right)))
+        // Records are numbered by party: few counts tell what would have to be looked up among many records.
+        let party = |number: u32| {
+            let mut after = 0;
+            let earlier = self.by_party.iter().take_while(|records| {
+                after += **records;
+                after <= u64::from(number)
+            });
+            PartyIndex(earlier.count() as u8)
+        };
+        self.stratum_of((party(left), party(right)))
     }
 
     /// The stratum of pairs between two parties.
@@ -143,33 +152,34 @@ impl Records {
 }
 
 /// The record of every row.
-pub(super) struct Rows<'a> {
-    sets: &'a [RecordSet],
-    /// By set, then place among its records: the record's number.
-    numbers: Vec<Vec<u32>>,
+pub(super) struct Rows {
+    /// By set, then row: the record's number; [`NOBODY`] for a decoy's.
+    records: Vec<Vec<u32>>,
 }
 
-impl<'a> Rows<'a> {
-    pub(super) fn of(records: &Records, sets: &'a [RecordSet]) -> Self {
-        let of_set = |set: &RecordSet| {
+impl Rows {
+    pub(super) fn of(records: &Records, sets: &[RecordSet]) -> Self {
+        let of_set = |set: &RecordSet| -> Vec<u32> {
             // Every record of a set was numbered from this very set.
             let number = |record: &RecordHandle| records.number(set.party, *record);
             let own = set.records.par_iter();
-            own.map(|record| number(record).unwrap_or_default())
-                .collect()
+            let numbers: Vec<u32> = own
+                .map(|record| number(record).unwrap_or_default())
+                .collect();
+            let of_row = |place: &u32| numbers.get(*place as usize).copied().unwrap_or(NOBODY);
+            set.rows.par_iter().map(of_row).collect()
         };
         Self {
-            sets,
-            numbers: sets.iter().map(of_set).collect(),
+            records: sets.iter().map(of_set).collect(),
         }
     }
 
     /// The number of the record a row belongs to; none for a decoy's.
     pub(super) fn record(&self, id: RowId) -> Result<Option<u32>, ResolveError> {
         let RowId { batch, row } = id;
-        let set = self.sets.get(usize::from(batch));
-        let place = set.and_then(|set| set.rows.get(row as usize));
-        let place = *place.ok_or(ResolveError::UnknownRow { batch, row })?;
-        Ok((self.numbers[usize::from(batch)].get(place as usize)).copied())
+        let set = self.records.get(usize::from(batch));
+        let record = set.and_then(|set| set.get(row as usize));
+        let record = *record.ok_or(ResolveError::UnknownRow { batch, row })?;
+        Ok((record != NOBODY).then_some(record))
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::{PartyIndex, RecordHandle};
 
 use super::records::Records;
-use super::scored::{ScoredPair, ScoredPairs};
+use super::scored::ScoredPairs;
 
 /// Pairs whose posterior odds lie within this many thousandths of a bit of even are for review:
 /// between one to nine and nine to one.
@@ -98,13 +98,11 @@ impl Decisions {
     /// Places in `scored` of the pairs people should look at, nearest to even odds first. To be asked
     /// before verdicts move the odds: else the order would tell owners how far they moved.
     pub(super) fn queue(&self, scored: &ScoredPairs) -> Vec<usize> {
-        let open = |pair: &ScoredPair| {
-            pair.odds_millibits.abs() <= REVIEW_BAND && !self.by_pair.contains_key(&pair.pair)
-        };
-        let open = scored.iter().enumerate().filter(|(_, pair)| open(pair));
-        let doubt =
-            |(place, pair): (usize, ScoredPair)| (pair.odds_millibits.abs(), pair.pair, place);
-        let mut queue: Vec<_> = open.map(doubt).collect();
+        let mut queue: Vec<_> = scored.find(|place, pair| {
+            let doubt = pair.odds_millibits.abs();
+            let open = doubt <= REVIEW_BAND && !self.by_pair.contains_key(&pair.pair);
+            open.then_some((doubt, pair.pair, place))
+        });
         queue.sort_unstable();
         queue.truncate(MAX_REVIEW);
         queue.into_iter().map(|(.., place)| place).collect()

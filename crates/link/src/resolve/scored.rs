@@ -1,7 +1,12 @@
 //! All compared pairs of records with their weights: a pattern of levels a pair, and the weight of
 //! each pattern.
 
+use rayon::prelude::*;
+
 use super::pairs::Pairs;
+
+/// Pairs that one thread goes through at once.
+const AT_ONCE: usize = 1 << 15;
 
 /// A compared pair of records with its weight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,5 +86,36 @@ impl ScoredPairs {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = ScoredPair> + Clone {
         let pairs = self.pairs.iter().enumerate();
         pairs.map(|(place, pair)| self.scored(place, pair))
+    }
+
+    /// All pairs, on several threads, in order where the order is kept.
+    pub fn par_iter(&self) -> impl ParallelIterator<Item = ScoredPair> {
+        self.parts()
+            .flat_map_iter(|part| part.map(|(_, pair)| pair))
+    }
+
+    /// What `wanted` makes of pairs and their places, in order, as far as it makes anything of them.
+    pub(super) fn find<T: Clone + Send + Sync>(
+        &self,
+        wanted: impl Fn(usize, ScoredPair) -> Option<T> + Sync,
+    ) -> Vec<T> {
+        let found = self.parts().map(|part| {
+            let found = part.filter_map(|(place, pair)| wanted(place, pair));
+            found.collect::<Vec<T>>()
+        });
+        found.collect::<Vec<_>>().concat()
+    }
+
+    /// All pairs with their places, in parts.
+    fn parts(
+        &self,
+    ) -> impl IndexedParallelIterator<Item = impl Iterator<Item = (usize, ScoredPair)>> {
+        let parts = self.len().div_ceil(AT_ONCE);
+        (0..parts).into_par_iter().map(|part| {
+            let start = part * AT_ONCE;
+            let end = (start + AT_ONCE).min(self.len());
+            let pairs = (start..end).zip(self.pairs.part(start, end));
+            pairs.map(|(place, pair)| (place, self.scored(place, pair)))
+        })
     }
 }

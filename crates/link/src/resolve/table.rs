@@ -1,7 +1,5 @@
 //! Probability tables over the levels of one variable, estimated from weighted counts.
 
-use std::collections::BTreeMap;
-
 use super::levels::Variable;
 
 /// How many observations the smoothing is worth.
@@ -51,14 +49,11 @@ impl LevelTable {
 
 /// The sum of weights over the levels that know the same as a level.
 pub(super) fn group_sums(variable: &Variable, weights: &[f64]) -> impl Fn(usize) -> f64 {
-    let unknown: Vec<u32> = (0..weights.len())
-        .map(|l| variable.unknown_axes(l))
-        .collect();
-    let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut sums = vec![0.0; 1 << variable.axes.len()];
     for (level, weight) in weights.iter().enumerate() {
-        *sums.entry(unknown[level]).or_default() += weight;
+        sums[variable.unknown_axes(level) as usize] += weight;
     }
-    move |level| sums.get(&unknown[level]).copied().unwrap_or(1.0)
+    move |level| sums[variable.unknown_axes(level) as usize]
 }
 
 fn smooth(variable: &Variable, counts: &[f64]) -> Vec<f64> {
@@ -88,7 +83,7 @@ fn marginals(variable: &Variable, counts: &[f64], total: f64) -> Vec<Vec<f64>> {
         .collect();
     for (level, count) in counts.iter().enumerate() {
         for (marginal, place) in marginals.iter_mut().zip(variable.places(level)) {
-            marginal[usize::from(place)] += count;
+            marginal[usize::from(*place)] += count;
         }
     }
     marginals
