@@ -17,6 +17,7 @@ use model::layout::Row;
 use model::{
     Epoch, Layout, LinkageSchema, PartyIndex, PassHandle, Progress, RecordHandle, RunNumber,
 };
+use rayon::prelude::*;
 use records::ColumnPlan;
 use service::Stopwatch;
 use sources::CsvFile;
@@ -172,10 +173,12 @@ impl Rehearsal {
         let resolution = timed(&mut timings.resolve, || {
             resolver.finish(&[], progress).map_err(anyhow::Error::from)
         })?;
-        let clusters = resolution.records.list.iter().zip(&resolution.cluster_of);
-        standing.clusters = clusters
-            .map(|(record, cluster)| (*record, *cluster))
-            .collect();
+        if is_kept {
+            let clusters = resolution.records.list.iter().zip(&resolution.cluster_of);
+            standing.clusters = clusters
+                .map(|(record, cluster)| (*record, *cluster))
+                .collect();
+        }
         let linked = Linked {
             records: linked_records(&standing, &resolution),
             schema: self.schema,
@@ -507,17 +510,18 @@ fn calibration_rows(schema: &LinkageSchema, prepared: &Prepared) -> BTreeMap<Pas
 fn linked_records(standing: &StandingRun, resolution: &Resolution) -> Vec<LinkedRecord> {
     let mut batches: Vec<&Batch> = standing.batches.iter().collect();
     batches.sort_by_key(|batch| batch.set.party);
-    let of = |batch: &&Batch| {
-        let (party, label) = (batch.set.party, batch.label.clone());
-        let records = batch.records.clone().into_iter();
-        records.map(move |(handle, record_id)| LinkedRecord {
+    let mut all = Vec::with_capacity(resolution.records.list.len());
+    for batch in batches {
+        let (party, label) = (batch.set.party, &batch.label);
+        let linked = |(handle, record_id): &(RecordHandle, String)| LinkedRecord {
             label: label.clone(),
-            record_id,
-            handle,
-            number: resolution.records.number(party, handle),
-        })
-    };
-    batches.iter().flat_map(of).collect()
+            record_id: record_id.clone(),
+            handle: *handle,
+            number: resolution.records.number(party, *handle),
+        };
+        all.par_extend(batch.records.par_iter().map(linked));
+    }
+    all
 }
 
 impl Linked {
