@@ -34,19 +34,18 @@ pub(super) struct Cache {
     /// What leaves of a hash the number of a line of keys.
     shift: u32,
     values: Lines,
-    /// Values there are.
+    /// Lines of them that are used.
     used: usize,
     /// Lines of a value.
     stride: usize,
 }
 
-/// The place of a key in a cache, where its value is or may be put.
+/// The place in a cache of a key that is not there yet.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
     place: usize,
-    /// The number of the value; of one that is replaced, when the key is not known.
-    value: usize,
-    pub(super) known: bool,
+    /// The line its value starts with.
+    start: usize,
 }
 
 /// Whether looking for the values of a feature finds any: those of names are found, those of numbers
@@ -105,62 +104,80 @@ impl Cache {
         }
     }
 
-    /// The place of a key, at times that of another when there is no room.
+    /// The value of a key, if it is there.
     #[inline]
-    pub(super) fn find(&self, key: &Key) -> Slot {
+    pub(super) fn get(&self, key: &Key) -> Option<&[Line]> {
         let lines = self.keys.all();
-        let hash = key.hash();
-        let home = (hash >> self.shift) as usize;
+        let home = self.home(key);
         // The second line to look at is the one fetched along with the first.
         for line in [home, home ^ 1] {
+            let line = lines.get(line)?;
             for way in 0..WAYS {
-                let [owner, low, high, value] = key_at(&lines[line], way);
-                let known = owner == key.owner && low == key.text[0] && high == key.text[1];
-                if known || owner == 0 {
-                    return Slot {
-                        place: line * WAYS + way,
-                        value: if known { value as usize } else { self.used },
-                        known,
-                    };
+                let [owner, low, high, start] = key_at(line, way);
+                if owner == key.owner && low == key.text[0] && high == key.text[1] {
+                    return self.value(start);
+                }
+                if owner == 0 {
+                    return None;
                 }
             }
         }
-        // Lower bits of the hash say nothing about the line.
-        let way = hash as usize % WAYS;
-        Slot {
-            place: home * WAYS + way,
-            value: key_at(&lines[home], way)[KEY_WORDS - 1] as usize,
-            known: false,
-        }
+        None
     }
 
-    /// The value at a known place.
+    /// The number of the line where a key belongs.
     #[inline]
-    pub(super) fn value(&self, slot: Slot) -> &[Line] {
-        let start = slot.value * self.stride;
-        &self.values.all()[start..start + self.stride]
+    fn home(&self, key: &Key) -> usize {
+        (key.hash() >> self.shift) as usize
     }
 
-    /// Room for a value at the place found for its key: zeros, which are nobody's until it is kept.
-    pub(super) fn begin(&mut self, slot: Slot) -> &mut [Line] {
-        // One of a new place; never more than there are places.
-        self.used += usize::from(slot.value == self.used);
+    /// The value that starts with this line.
+    #[inline]
+    fn value(&self, start: u64) -> Option<&[Line]> {
+        let values = self.values.all().get(start as usize..)?;
+        values.get(..self.stride)
+    }
+
+    /// A place for a key that is not there, at times that of another, and room for its value: zeros,
+    /// which are nobody's until they are kept.
+    pub(super) fn begin(&mut self, key: &Key) -> (Slot, &mut [Line]) {
+        let lines = self.keys.all();
+        let home = self.home(key);
+        let places = [home, home ^ 1].map(|line| [0, 1].map(|way| (line, way)));
+        let mut places = places.as_flattened().iter();
+        let free = places.find(|&&(line, way)| key_at(&lines[line], way)[0] == 0);
+        let slot = match free {
+            Some((line, way)) => Slot {
+                place: line * WAYS + way,
+                start: self.used,
+            },
+            None => {
+                // Lower bits of the hash say nothing about the line.
+                let way = key.hash() as usize % WAYS;
+                Slot {
+                    place: home * WAYS + way,
+                    start: key_at(&lines[home], way)[KEY_WORDS - 1] as usize,
+                }
+            }
+        };
+        // Never more than there are places for.
+        self.used += if free.is_some() { self.stride } else { 0 };
         self.write_key(slot, [UNFINISHED, 0, 0]);
-        let start = slot.value * self.stride;
-        let value = &mut self.values.all_mut()[start..start + self.stride];
+        let value = &mut self.values.all_mut()[slot.start..slot.start + self.stride];
         value.fill([0; LINE_WORDS]);
-        value
+        (slot, value)
     }
 
     /// From now on the value that was begun is that of its key.
-    pub(super) fn keep(&mut self, slot: Slot, key: &Key) {
+    pub(super) fn keep(&mut self, slot: Slot, key: &Key) -> &[Line] {
         self.write_key(slot, [key.owner, key.text[0], key.text[1]]);
+        &self.values.all()[slot.start..slot.start + self.stride]
     }
 
     fn write_key(&mut self, slot: Slot, [owner, low, high]: [u64; 3]) {
         let (line, way) = (slot.place / WAYS, slot.place % WAYS);
         let line = &mut self.keys.all_mut()[line];
-        let key = [owner, low, high, slot.value as u64];
+        let key = [owner, low, high, slot.start as u64];
         line[way * KEY_WORDS..][..KEY_WORDS].copy_from_slice(&key);
     }
 }
@@ -179,7 +196,7 @@ impl Drop for Cache {
                 self.keys.wipe(line..line + 1);
             }
         }
-        self.values.wipe(0..self.used * self.stride);
+        self.values.wipe(0..self.used);
     }
 }
 
@@ -194,12 +211,12 @@ mod tests {
 
     /// The value of a key, `put` there when it was not known.
     fn value(cache: &mut Cache, key: &Key, put: u64) -> (bool, u64) {
-        let slot = cache.find(key);
-        if !slot.known {
-            cache.begin(slot)[0][0] = put;
-            cache.keep(slot, key);
+        if let Some(value) = cache.get(key) {
+            return (true, value[0][0]);
         }
-        (slot.known, cache.value(slot)[0][0])
+        let (slot, room) = cache.begin(key);
+        room[0][0] = put;
+        (false, cache.keep(slot, key)[0][0])
     }
 
     #[test]
@@ -241,9 +258,8 @@ mod tests {
         let mut cache = Cache::new(16, 1);
         let key = key(0, "a");
         for _ in 0..2 {
-            let slot = cache.find(&key);
-            assert!(!slot.known);
-            let room = cache.begin(slot);
+            assert!(cache.get(&key).is_none());
+            let (_, room) = cache.begin(&key);
             assert_eq!(room, [[0; LINE_WORDS]]);
             room.fill([1; LINE_WORDS]);
         }

@@ -16,7 +16,7 @@ use super::token::{Token, TokenRoom, Tokens};
 /// The longest filter whose bits for one value or token are kept, in lines of 512 bits.
 const MAX_MASK_LINES: usize = 4;
 /// Places for tokens in each cache.
-const TOKENS: usize = 1 << 13;
+const TOKENS: usize = 1 << 14;
 /// Places for values.
 const VALUES: usize = 1 << 15;
 
@@ -145,16 +145,17 @@ impl ClkWorker<'_> {
                 .insert_all(feature, value, &mut self.room, filter);
         };
         let key = Key::new(feature.column, 0, short);
-        let slot = values.find(&key);
-        luck.note(slot.known);
-        if !slot.known {
-            let value = value(&mut self.value)?;
-            let mask = values.begin(slot);
-            self.tokens
-                .insert_all(feature, value, &mut self.room, mask)?;
-            values.keep(slot, &key);
+        let known = values.get(&key);
+        luck.note(known.is_some());
+        if let Some(mask) = known {
+            unite(filter, mask);
+            return Ok(());
         }
-        unite(filter, values.value(slot));
+        let value = value(&mut self.value)?;
+        let (slot, mask) = values.begin(&key);
+        self.tokens
+            .insert_all(feature, value, &mut self.room, mask)?;
+        unite(filter, values.keep(slot, &key));
         Ok(())
     }
 }
@@ -259,14 +260,14 @@ impl Tokens for Insertion<'_> {
             return self.hashing.insert(feature, &token, insertions, filter);
         };
         let key = Key::new(self.feature.column, insertions, *short);
-        let slot = masks.find(&key);
-        if !slot.known {
-            let mask = masks.begin(slot);
-            self.hashing
-                .insert(self.feature, &token, insertions, mask)?;
-            masks.keep(slot, &key);
+        if let Some(mask) = masks.get(&key) {
+            unite(self.filter, mask);
+            return Ok(());
         }
-        unite(self.filter, masks.value(slot));
+        let (slot, mask) = masks.begin(&key);
+        self.hashing
+            .insert(self.feature, &token, insertions, mask)?;
+        unite(self.filter, masks.keep(slot, &key));
         Ok(())
     }
 }
@@ -297,18 +298,16 @@ impl Hashing {
         };
         let bytes = feature.rule.encoding.bytes(text, &mut self.bytes)?;
         let key = short.map(|short| Key::new(feature.column, 0, short));
-        let found = key.map(|key| (key, self.seeds.find(&key)));
-        let seed = match found {
-            Some((_, slot)) if slot.known => self.seeds.value(slot)[0],
-            _ => {
-                let seed = feature.hash.seed(bytes, self.filter_bits)?;
-                if let Some((key, slot)) = found {
-                    self.seeds.begin(slot)[0] = seed;
-                    self.seeds.keep(slot, &key);
-                }
-                seed
-            }
+        let known = key.and_then(|key| self.seeds.get(&key)?.first().copied());
+        let seed = match known {
+            Some(seed) => seed,
+            None => feature.hash.seed(bytes, self.filter_bits)?,
         };
+        if let (None, Some(key)) = (known, &key) {
+            let (slot, room) = self.seeds.begin(key);
+            room.fill(seed);
+            self.seeds.keep(slot, key);
+        }
         let mut bits = Bits::of(lines, self.filter_bits);
         feature.hash.insert(&mut bits, bytes, &seed, insertions);
         Ok(())
