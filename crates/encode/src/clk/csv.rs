@@ -404,7 +404,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_ends_with_the_first_special_byte(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(b"+,-!\"#\t\n\x0b\x0c\r\x0e\x80\xac".to_vec())], 0..40)) {
+        fn text_ends_with_the_first_special_byte(
+            bytes in prop::collection::vec(prop_oneof![
+                any::<u8>(),
+                prop::sample::select(b"+,-!\"#\t\n\x0b\x0c\r\x0e\x80\xac".to_vec()),
+            ], 0..40),
+        ) {
             let first = |special: &[u8]| bytes.iter().position(|byte| special.contains(byte)).unwrap_or(bytes.len());
             prop_assert_eq!(plain_length(&bytes, State::Bare), first(b",\"\n\r"));
             prop_assert_eq!(plain_length(&bytes, State::Quoted), first(b"\"\n\r"));

@@ -15,7 +15,7 @@ use super::token::{Token, TokenRoom, Tokens};
 
 /// The longest filter whose bits for one value or token are kept, in lines of 512 bits.
 const MAX_MASK_LINES: usize = 4;
-/// Places for tokens in each cache.
+/// Places for tokens in each of two caches.
 const TOKENS: usize = 1 << 14;
 /// Places for values.
 const VALUES: usize = 1 << 15;
@@ -255,18 +255,18 @@ impl Tokens for Insertion<'_> {
             self.share = self.feature.rule.strategy.share(count);
         }
         let insertions = self.share.of(place);
-        let (Token::Short(short), Some(masks)) = (&token, &mut self.masks) else {
-            let (feature, filter) = (self.feature, &mut *self.filter);
-            return self.hashing.insert(feature, &token, insertions, filter);
+        let feature = self.feature;
+        let (Token::Short(short), Some(masks)) = (token, &mut self.masks) else {
+            return self.hashing.insert(feature, token, insertions, self.filter);
         };
-        let key = Key::new(self.feature.column, insertions, *short);
+        let key = Key::new(feature.column, insertions, short);
         if let Some(mask) = masks.get(&key) {
             unite(self.filter, mask);
             return Ok(());
         }
         let (slot, mask) = masks.begin(&key);
-        self.hashing
-            .insert(self.feature, &token, insertions, mask)?;
+        let token = Token::Short(short);
+        self.hashing.insert(feature, token, insertions, mask)?;
         unite(self.filter, masks.keep(slot, &key));
         Ok(())
     }
@@ -286,15 +286,15 @@ impl Hashing {
     fn insert(
         &mut self,
         feature: &Keyed<'_>,
-        token: &Token<'_>,
+        token: Token<'_>,
         insertions: usize,
         lines: &mut [Line],
     ) -> Result<(), CellProblem> {
         feature.hash.usable()?;
         let mut room = Zeroizing::new([0; 16]);
         let (short, text) = match token {
-            Token::Short(short) => (Some(*short), short.text(&mut room)),
-            Token::Long(text) => (None, *text),
+            Token::Short(short) => (Some(short), short.text(&mut room)),
+            Token::Long(text) => (None, text),
         };
         let bytes = feature.rule.encoding.bytes(text, &mut self.bytes)?;
         let key = short.map(|short| Key::new(feature.column, 0, short));
@@ -325,9 +325,9 @@ mod tests {
     use super::*;
 
     /// An encoder for one column of ASCII, whose tokens are bigrams.
-    fn encoder(strategy: &str, hash: &str) -> ClkEncoder {
+    fn encoder(bits: usize, strategy: &str, hash: &str) -> ClkEncoder {
         let schema = format!(
-            r#"{{"version": 3, "clkConfig": {{"l": 256, "kdf": {{"type": "HKDF"}}}}, "features": [
+            r#"{{"version": 3, "clkConfig": {{"l": {bits}, "kdf": {{"type": "HKDF"}}}}, "features": [
             {{"identifier": "a", "format": {{"type": "string", "encoding": "ascii"}}, "hashing":
             {{"comparison": {{"type": "ngram", "n": 2}}, "strategy": {{"{strategy}": 40}},
             "hash": {{"type": "{hash}"}}}}}}]}}"#
@@ -349,13 +349,35 @@ mod tests {
     fn a_refused_record_leaves_nothing_to_the_next() {
         for strategy in ["bitsPerFeature", "bitsPerToken"] {
             for hash in ["blakeHash", "doubleHash"] {
-                let encoder = encoder(strategy, hash);
+                let encoder = encoder(256, strategy, hash);
                 let mut worker = encoder.worker();
                 for bad in ["abcdefé", "a value too long to keepé"] {
                     assert_eq!(encode(&mut worker, bad), None);
                     let good = encode(&mut worker, "good").unwrap();
                     let fresh = encode(&mut encoder.worker(), "good").unwrap();
                     assert_eq!(good, fresh, "{strategy} {hash}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_changes_nothing() {
+        // Filters whose bits are kept, of one line and of four, and one too long.
+        for bits in [256, 2048, 4096] {
+            for (strategy, hash) in [
+                ("bitsPerFeature", "blakeHash"),
+                ("bitsPerFeature", "doubleHash"),
+                ("bitsPerToken", "blakeHash"),
+            ] {
+                let encoder = encoder(bits, strategy, hash);
+                let mut worker = encoder.worker();
+                for number in (0..60).chain(0..60) {
+                    // Of all lengths up to 19, with tokens in common.
+                    let value = &"abracadabra, sim sala bim"[number % 6..][..number % 20];
+                    let kept = encode(&mut worker, value).unwrap();
+                    let fresh = encode(&mut encoder.worker(), value).unwrap();
+                    assert_eq!(kept, fresh, "{bits} {strategy} {hash} {value}");
                 }
             }
         }

@@ -6,6 +6,7 @@ use super::schema::{Comparison, Encoding};
 use super::short::Short;
 
 /// A part of a value that is hashed.
+#[derive(Clone, Copy)]
 pub(super) enum Token<'a> {
     Short(Short),
     Long(&'a str),
