@@ -4,106 +4,48 @@
 //! The caches of a thread hold short values and tokens as they are, and what the key makes of them,
 //! which is as confidential as the key; their size is fixed, and they are wiped on drop.
 
-use zeroize::Zeroize;
+use super::lines::{LINE_WORDS, Line, Lines};
+use super::short::Short;
 
-/// Places tried for a token.
-const TRIES: usize = 3;
-/// The longest token kept, in bytes.
-const MAX_TOKEN: usize = 16;
 /// Lookups after which it is asked whether they are worth it.
 const TRIAL: u32 = 4096;
 /// One lookup in so many has to find something.
 const WORTH: u32 = 8;
 
-/// Words of a key before the value of a token.
-const KEY_WORDS: usize = 3;
+/// Words of a key, with the number of its value.
+const KEY_WORDS: usize = 4;
+/// Keys of a line. Where one of them belongs, the other may stand, too.
+const WAYS: usize = LINE_WORDS / KEY_WORDS;
+/// The owner of a value that is being made, which no key has.
+const UNFINISHED: u64 = 1;
 
-/// Whose token it is, and its bytes.
+/// Whose value it is: a feature's, for a text that sets so many bits.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Key {
-    /// Length and feature, never 0 for a token.
+pub(super) struct Key {
+    /// Feature, bits and length, never 0 nor [`UNFINISHED`].
     owner: u64,
-    token: [u64; 2],
+    text: [u64; 2],
 }
 
-/// Values of so many words by feature and token. Key and value lie side by side, as both are read
-/// together.
-pub(super) struct TokenCache {
-    slots: Vec<u64>,
-    /// How many there are; a power of two.
-    places: usize,
+/// Values of so many lines by key. Keys lie close to each other and apart from the values, which lie in
+/// the order they came: what is used often takes few lines and pages, and stays close to the processor.
+pub(super) struct Cache {
+    keys: Lines,
+    /// What leaves of a hash the number of a line of keys.
+    shift: u32,
+    values: Lines,
+    /// Lines of them that are used.
+    used: usize,
+    /// Lines of a value.
     stride: usize,
 }
 
-/// The place of a token in a cache, where its value is or may be put.
+/// The place in a cache of a key that is not there yet.
+#[derive(Clone, Copy)]
 pub(super) struct Slot {
-    key: Key,
+    place: usize,
+    /// The line its value starts with.
     start: usize,
-    pub(super) known: bool,
-}
-
-impl TokenCache {
-    /// A cache of `places` places, a power of two, for values of `words` words.
-    pub(super) fn new(places: usize, words: usize) -> Self {
-        // Whole lines of a processor's cache.
-        let stride = (KEY_WORDS + words).next_multiple_of(8);
-        Self {
-            slots: vec![0; places * stride],
-            places,
-            stride,
-        }
-    }
-
-    /// The place of a token, at times that of another when there is no room; none for tokens too
-    /// long to keep.
-    #[inline]
-    pub(super) fn find(&self, feature: usize, token: &[u8]) -> Option<Slot> {
-        let key = Key::of(feature, token)?;
-        let home = key.hash() & (self.places - 1);
-        let mut slot = Slot {
-            key,
-            start: home * self.stride,
-            known: false,
-        };
-        for place in home..home + TRIES {
-            let start = (place & (self.places - 1)) * self.stride;
-            let found = self.key(start);
-            slot.known = found == key;
-            if slot.known || found.owner == 0 {
-                slot.start = start;
-                break;
-            }
-        }
-        Some(slot)
-    }
-
-    #[inline]
-    fn key(&self, start: usize) -> Key {
-        match self.slots[start..] {
-            [owner, low, high, ..] => Key {
-                owner,
-                token: [low, high],
-            },
-            _ => Key {
-                owner: 0,
-                token: [0; 2],
-            },
-        }
-    }
-
-    /// The value at a known place.
-    #[inline]
-    pub(super) fn value(&self, slot: &Slot) -> &[u64] {
-        &self.slots[slot.start + KEY_WORDS..slot.start + self.stride]
-    }
-
-    /// Puts a value at the place found for its token.
-    pub(super) fn put(&mut self, slot: &Slot, value: &[u64]) {
-        let key = [slot.key.owner, slot.key.token[0], slot.key.token[1]];
-        let (head, rest) = self.slots[slot.start..].split_at_mut(KEY_WORDS);
-        head.copy_from_slice(&key);
-        rest[..value.len()].copy_from_slice(value);
-    }
 }
 
 /// Whether looking for the values of a feature finds any: those of names are found, those of numbers
@@ -131,79 +73,168 @@ impl Luck {
 
 impl Key {
     #[inline]
-    fn of(feature: usize, token: &[u8]) -> Option<Self> {
-        if token.len() > MAX_TOKEN {
-            return None;
-        }
-        let owner = (feature as u64 + 1) << 8 | token.len() as u64;
-        let token = pack(token);
-        Some(Self { owner, token })
+    pub(super) fn new(feature: usize, insertions: usize, text: Short) -> Self {
+        let (length, text) = text.words();
+        // Five bits of length, 21 of insertions, 13 of features.
+        let owner = (feature as u64 + 1) << 32 | (insertions as u64) << 8 | length;
+        Self { owner, text }
     }
 
-    /// Where to start looking: two multiplications mix all bits well enough for a table of fixed size.
+    /// A hash whose upper bits are well mixed: multiplications are enough for a table of fixed size.
     #[inline]
-    fn hash(&self) -> usize {
+    fn hash(&self) -> u64 {
         const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
-        let [low, high] = self.token;
-        let mixed = (low ^ self.owner.rotate_left(40)).wrapping_mul(ODD) ^ high;
-        let mixed = (mixed ^ mixed >> 32).wrapping_mul(ODD);
-        // The upper bits are the well mixed ones.
-        (mixed >> 40) as usize
+        let [low, high] = self.text;
+        let owner = self.owner.wrapping_mul(ODD.rotate_left(32));
+        let mixed = (low ^ owner).wrapping_mul(ODD) ^ high;
+        (mixed ^ mixed >> 32).wrapping_mul(ODD)
     }
 }
 
-/// Up to 16 bytes as two words, different for all tokens of one length. Start and end are read, which
-/// overlap in between; that is faster than copying a few bytes.
+impl Cache {
+    /// A cache of `places` places, a power of two above 2, for values of `lines` lines.
+    pub(super) fn new(places: usize, lines: usize) -> Self {
+        let key_lines = places / WAYS;
+        Self {
+            keys: Lines::zeros(key_lines),
+            shift: u64::BITS - key_lines.ilog2(),
+            values: Lines::zeros(places * lines),
+            used: 0,
+            stride: lines,
+        }
+    }
+
+    /// The value of a key, if it is there.
+    #[inline]
+    pub(super) fn get(&self, key: &Key) -> Option<&[Line]> {
+        let lines = self.keys.all();
+        let home = self.home(key);
+        // The second line to look at is the one fetched along with the first.
+        for line in [home, home ^ 1] {
+            let line = lines.get(line)?;
+            for way in 0..WAYS {
+                let [owner, low, high, start] = key_at(line, way);
+                if owner == key.owner && low == key.text[0] && high == key.text[1] {
+                    return self.value(start);
+                }
+                if owner == 0 {
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// The number of the line where a key belongs.
+    #[inline]
+    fn home(&self, key: &Key) -> usize {
+        (key.hash() >> self.shift) as usize
+    }
+
+    /// The value that starts with this line.
+    #[inline]
+    fn value(&self, start: u64) -> Option<&[Line]> {
+        let values = self.values.all().get(start as usize..)?;
+        values.get(..self.stride)
+    }
+
+    /// A place for a key that is not there, at times that of another, and room for its value: zeros,
+    /// which are nobody's until they are kept.
+    pub(super) fn begin(&mut self, key: &Key) -> (Slot, &mut [Line]) {
+        let lines = self.keys.all();
+        let home = self.home(key);
+        let places = [home, home ^ 1].map(|line| [0, 1].map(|way| (line, way)));
+        let mut places = places.as_flattened().iter();
+        let free = places.find(|&&(line, way)| key_at(&lines[line], way)[0] == 0);
+        let slot = match free {
+            Some((line, way)) => Slot {
+                place: line * WAYS + way,
+                start: self.used,
+            },
+            None => {
+                // Lower bits of the hash say nothing about the line.
+                let way = key.hash() as usize % WAYS;
+                Slot {
+                    place: home * WAYS + way,
+                    start: key_at(&lines[home], way)[KEY_WORDS - 1] as usize,
+                }
+            }
+        };
+        // Never more than there are places for.
+        self.used += if free.is_some() { self.stride } else { 0 };
+        self.write_key(slot, [UNFINISHED, 0, 0]);
+        let value = &mut self.values.all_mut()[slot.start..slot.start + self.stride];
+        value.fill([0; LINE_WORDS]);
+        (slot, value)
+    }
+
+    /// From now on the value that was begun is that of its key.
+    pub(super) fn keep(&mut self, slot: Slot, key: &Key) -> &[Line] {
+        self.write_key(slot, [key.owner, key.text[0], key.text[1]]);
+        &self.values.all()[slot.start..slot.start + self.stride]
+    }
+
+    fn write_key(&mut self, slot: Slot, [owner, low, high]: [u64; 3]) {
+        let (line, way) = (slot.place / WAYS, slot.place % WAYS);
+        let line = &mut self.keys.all_mut()[line];
+        let key = [owner, low, high, slot.start as u64];
+        line[way * KEY_WORDS..][..KEY_WORDS].copy_from_slice(&key);
+    }
+}
+
 #[inline]
-fn pack(token: &[u8]) -> [u64; 2] {
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    let half = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
-    if let (Some(start), Some(end)) = (token.first_chunk(), token.last_chunk()) {
-        return [word(start), word(end)];
-    }
-    if let (Some(start), Some(end)) = (token.first_chunk(), token.last_chunk()) {
-        return [half(start) | half(end) << 32, 0];
-    }
-    let byte = |place: usize| u64::from(token.get(place).copied().unwrap_or(0));
-    [byte(0) | byte(1) << 8 | byte(2) << 16, 0]
+fn key_at(line: &Line, way: usize) -> [u64; KEY_WORDS] {
+    line.as_chunks().0[way]
 }
 
-impl Drop for TokenCache {
+impl Drop for Cache {
     fn drop(&mut self) {
-        self.slots.zeroize();
+        // What was never used is zero and stays untouched: most of it for a short file.
+        for line in 0..self.keys.all().len() {
+            // A line is filled from its start on.
+            if key_at(&self.keys.all()[line], 0)[0] != 0 {
+                self.keys.wipe(line..line + 1);
+            }
+        }
+        self.values.wipe(0..self.used);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
     use std::collections::HashMap;
 
-    /// The value of a token, `put` there when it was not known.
-    fn value(cache: &mut TokenCache, feature: usize, token: &[u8], put: u64) -> (bool, u64) {
-        let slot = cache.find(feature, token).unwrap();
-        if !slot.known {
-            cache.put(&slot, &[put]);
+    fn key(feature: usize, text: &str) -> Key {
+        Key::new(feature, 0, Short::of(text.as_bytes()).unwrap())
+    }
+
+    /// The value of a key, `put` there when it was not known.
+    fn value(cache: &mut Cache, key: &Key, put: u64) -> (bool, u64) {
+        if let Some(value) = cache.get(key) {
+            return (true, value[0][0]);
         }
-        (slot.known, cache.value(&slot)[0])
+        let (slot, room) = cache.begin(key);
+        room[0][0] = put;
+        (false, cache.keep(slot, key)[0][0])
     }
 
     #[test]
     fn gives_back_what_was_put_in_or_nothing() {
-        let mut cache = TokenCache::new(1 << 14, 1);
+        let mut cache = Cache::new(1 << 14, 2);
         let mut truth = HashMap::new();
         let mut hits = 0;
         for round in 0..3 {
             for number in 0..20_000_u64 {
-                let token = format!("t{}", number % 9_000);
+                let text = format!("t{}", number % 9_000);
                 let feature = usize::try_from(number % 3).unwrap();
-                let (known, found) = value(&mut cache, feature, token.as_bytes(), number + round);
+                let key = key(feature, &text);
+                let (known, found) = value(&mut cache, &key, number + round);
                 if known {
                     hits += 1;
-                    assert_eq!(found, truth[&(feature, token)]);
+                    assert_eq!(found, truth[&(feature, text)]);
                 } else {
-                    truth.insert((feature, token), number + round);
+                    truth.insert((feature, text), number + round);
                 }
             }
         }
@@ -211,21 +242,27 @@ mod tests {
     }
 
     #[test]
-    fn tokens_that_differ_by_zeros_are_others() {
-        let mut cache = TokenCache::new(16, 1);
-        assert_eq!(value(&mut cache, 0, b"a", 7), (false, 7));
-        assert_eq!(value(&mut cache, 0, b"a", 8), (true, 7));
-        assert!(!value(&mut cache, 0, b"a\0", 8).0);
-        assert!(!value(&mut cache, 1, b"a", 8).0);
-        assert!(cache.find(0, b"").is_some());
-        assert!(cache.find(0, &[0; 17]).is_none());
+    fn keys_differ_by_feature_insertions_and_each_byte() {
+        let mut cache = Cache::new(64, 1);
+        assert_eq!(value(&mut cache, &key(0, "a"), 7), (false, 7));
+        assert_eq!(value(&mut cache, &key(0, "a"), 8), (true, 7));
+        let more = Key::new(0, 1, Short::of(b"a").unwrap());
+        for other in [key(0, "a\0"), key(1, "a"), key(0, ""), more] {
+            assert!(!value(&mut cache, &other, 8).0);
+        }
+        assert_eq!(value(&mut cache, &key(0, "a"), 8), (true, 7));
     }
 
     #[test]
-    fn what_is_found_and_not_put_stays_unknown() {
-        let cache = TokenCache::new(16, 1);
-        assert!(!cache.find(0, b"a").unwrap().known);
-        assert!(!cache.find(0, b"a").unwrap().known);
+    fn what_is_not_kept_is_not_found() {
+        let mut cache = Cache::new(16, 1);
+        let key = key(0, "a");
+        for _ in 0..2 {
+            assert!(cache.get(&key).is_none());
+            let (_, room) = cache.begin(&key);
+            assert_eq!(room, [[0; LINE_WORDS]]);
+            room.fill([1; LINE_WORDS]);
+        }
     }
 
     #[test]
@@ -235,16 +272,5 @@ mod tests {
         assert!(!luck.holds());
         (0..TRIAL).for_each(|_| luck.note(true));
         assert!(luck.holds());
-    }
-
-    proptest! {
-        #[test]
-        fn packing_tells_all_tokens_of_a_length_apart(one in prop::collection::vec(any::<u8>(), 0..=16), place: prop::sample::Index, byte: u8) {
-            let mut other = one.clone();
-            if !one.is_empty() {
-                other[place.index(one.len())] = byte;
-            }
-            prop_assert_eq!(pack(&one) == pack(&other), one == other);
-        }
     }
 }

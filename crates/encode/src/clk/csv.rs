@@ -29,6 +29,7 @@ pub(super) struct BatchSize {
 }
 
 impl BatchSize {
+    #[inline]
     fn is_reached(self, rows: &Rows) -> bool {
         rows.len() >= self.rows || rows.bytes() >= self.bytes
     }
@@ -145,6 +146,7 @@ impl<R: Read> RowReader<R> {
     }
 
     /// A comma, a quote or part of a line end.
+    #[inline]
     fn special(&mut self, byte: u8, rows: &mut Rows) -> Result<(), EncodeError> {
         let line_feed_of_return = byte == b'\n' && self.after_return;
         self.after_return = byte == b'\r';
@@ -178,6 +180,7 @@ impl<R: Read> RowReader<R> {
     }
 
     /// Adds a byte that is special elsewhere.
+    #[inline]
     fn push(&self, byte: u8, rows: &mut Rows) -> Result<(), EncodeError> {
         rows.push(&[byte]);
         self.check_length(rows)
@@ -192,6 +195,7 @@ impl<R: Read> RowReader<R> {
         Ok(())
     }
 
+    #[inline]
     fn end_cell(&self, rows: &mut Rows) -> Result<(), EncodeError> {
         let cell = rows.begun_cell();
         // Bytes that start a character.
@@ -209,6 +213,7 @@ impl<R: Read> RowReader<R> {
         Ok(())
     }
 
+    #[inline]
     fn end_row(&mut self, rows: &mut Rows) {
         rows.end_row(self.row_line);
         self.row += 1;
@@ -218,6 +223,7 @@ impl<R: Read> RowReader<R> {
 
     /// Refuses a row that is too long, and a cell that is too long in any encoding of its characters,
     /// before all of it is read.
+    #[inline]
     fn check_length(&self, rows: &Rows) -> Result<(), EncodeError> {
         if rows.begun_cell().len() > 4 * MAX_CELL {
             return Err(self.cell_too_long());
@@ -247,14 +253,32 @@ impl<R: Read> RowReader<R> {
 }
 
 /// How many bytes at the start of `bytes` are text and nothing else.
+#[inline]
 fn plain_length(bytes: &[u8], state: State) -> usize {
-    let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
-    let special_quoted = |byte: &u8| matches!(byte, b'"' | b'\n' | b'\r');
-    let end = match state {
-        State::Quoted => bytes.iter().position(special_quoted),
-        _ => bytes.iter().position(special),
-    };
-    end.unwrap_or(bytes.len())
+    // A comma within quotes is text; twice a quote is looked for then.
+    let comma = if state == State::Quoted { b'"' } else { b',' };
+    let special = [comma, b'"', b'\n', b'\r'];
+    let (words, rest) = bytes.as_chunks();
+    for (place, word) in words.iter().enumerate() {
+        let found =
+            special.map(|byte| zero_bytes(u64::from_le_bytes(*word) ^ (LOWS * u64::from(byte))));
+        let found = found.into_iter().fold(0, |all, one| all | one);
+        if found != 0 {
+            // The lowest mark is right; those above it need not be.
+            return 8 * place + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let end = rest.iter().position(|byte| special.contains(byte));
+    end.map_or(bytes.len(), |end| bytes.len() - rest.len() + end)
+}
+
+/// The lowest bit of each byte.
+const LOWS: u64 = u64::MAX / 0xff;
+
+/// The highest bit of the first byte that is zero, and of some above it; 0 when none is zero.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(LOWS) & !word & (LOWS << 7)
 }
 
 #[cfg(test)]
@@ -379,6 +403,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn text_ends_with_the_first_special_byte(
+            bytes in prop::collection::vec(prop_oneof![
+                any::<u8>(),
+                prop::sample::select(b"+,-!\"#\t\n\x0b\x0c\r\x0e\x80\xac".to_vec()),
+            ], 0..40),
+        ) {
+            let first = |special: &[u8]| bytes.iter().position(|byte| special.contains(byte)).unwrap_or(bytes.len());
+            prop_assert_eq!(plain_length(&bytes, State::Bare), first(b",\"\n\r"));
+            prop_assert_eq!(plain_length(&bytes, State::Quoted), first(b"\"\n\r"));
+        }
+
         #[test]
         fn any_bytes_read_the_same_in_any_batches(
             bytes in prop::collection::vec(prop::sample::select(b"a,\"\n\r\xc3 ".to_vec()), 0..200),

@@ -5,12 +5,10 @@
 
 mod found;
 
-use std::fmt::Write as _;
-
 use found::Found;
 
 use super::error::DateProblem;
-use super::number::digit;
+use super::number::{digit, push_decimal};
 
 /// One character of a shape: a range, or a decimal digit of any script.
 #[derive(Clone, Copy)]
@@ -142,8 +140,11 @@ impl DateFormat {
         }
         let (year, month, day) = found.date()?;
         out.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(out, "{year}{month:02}{day:02}");
+        push_decimal(out, year as usize);
+        for number in [month, day] {
+            out.push_str(if number < 10 { "0" } else { "" });
+            push_decimal(out, number as usize);
+        }
         Ok(())
     }
 }

@@ -2,19 +2,21 @@
 
 use zeroize::Zeroizing;
 
-use super::cache::{Luck, TokenCache};
+use super::cache::{Cache, Key, Luck};
 use super::error::{CellProblem, KeyError};
-use super::filter::{Filter, Marks};
+use super::filter::{Bits, Filter, lines_of, unite};
 use super::fold::Folder;
-use super::hashing::{SEED_WORDS, TokenHash};
+use super::hashing::TokenHash;
 use super::kdf::{self, ClkSecret};
-use super::schema::{ClkSchema, Rule, Strategy};
-use super::token::TokenRoom;
+use super::lines::Line;
+use super::schema::{ClkSchema, Comparison, Rule, Strategy};
+use super::short::Short;
+use super::token::{Token, TokenRoom, Tokens};
 
-/// The longest filter whose bits for one value or token are kept, in words.
-const MAX_MASK_WORDS: usize = 32;
-/// Places for tokens in each cache.
-const TOKENS: usize = 1 << 13;
+/// The longest filter whose bits for one value or token are kept, in lines of 512 bits.
+const MAX_MASK_LINES: usize = 4;
+/// Places for tokens in each of two caches.
+const TOKENS: usize = 1 << 14;
 /// Places for values.
 const VALUES: usize = 1 << 15;
 
@@ -63,24 +65,15 @@ impl ClkEncoder {
     /// The state one thread needs.
     pub fn worker(&self) -> ClkWorker<'_> {
         let bits = self.schema.filter_bits;
-        let words = bits.div_ceil(64);
         ClkWorker {
             encoder: self,
-            values: (words <= MAX_MASK_WORDS).then(|| TokenCache::new(VALUES, words)),
+            values: mask_cache(VALUES, bits),
             luck: vec![Luck::default(); self.schema.features.len()],
-            value_filter: Filter::new(bits),
             filter: Filter::new(bits),
             folder: Folder::default(),
             value: Zeroizing::default(),
             room: TokenRoom::default(),
-            tokens: Tokens {
-                filter_bits: bits,
-                seeds: TokenCache::new(TOKENS, SEED_WORDS),
-                masks: (words <= MAX_MASK_WORDS).then(|| TokenCache::new(TOKENS, words)),
-                mask: Filter::new(bits),
-                marks: Marks::new(if words <= MAX_MASK_WORDS { bits } else { 0 }),
-                bytes: Zeroizing::default(),
-            },
+            tokens: Inserting::new(bits),
         }
     }
 }
@@ -91,15 +84,13 @@ pub struct ClkWorker<'a> {
     encoder: &'a ClkEncoder,
     filter: Filter,
     /// The bits of values, for filters that are short enough.
-    values: Option<TokenCache>,
+    values: Option<Cache>,
     /// How often values of each feature are found there.
     luck: Vec<Luck>,
-    /// The bits of one value.
-    value_filter: Filter,
     folder: Folder,
     value: Zeroizing<String>,
     room: TokenRoom,
-    tokens: Tokens,
+    tokens: Inserting,
 }
 
 /// A cell that is not allowed.
@@ -141,28 +132,30 @@ impl ClkWorker<'_> {
 
     /// Adds the bits of one value, which may be known from earlier records.
     fn feature(&mut self, feature: &Keyed<'_>, cell: &str) -> Result<(), CellProblem> {
+        let filter = self.filter.lines_mut();
         let luck = &mut self.luck[feature.column];
         let values = self.values.as_mut().filter(|_| luck.holds());
-        let slot = values
-            .as_ref()
-            .and_then(|values| values.find(feature.column, cell.as_bytes()));
+        let short = Short::of(cell.as_bytes());
         let validate = self.encoder.validate;
         let value = |room| feature.rule.value(cell, validate, room);
-        let (Some(values), Some(slot)) = (values, slot) else {
+        let (Some(values), Some(short)) = (values, short) else {
             let value = value(&mut self.value)?;
             return self
                 .tokens
-                .insert_all(feature, value, &mut self.room, &mut self.filter);
+                .insert_all(feature, value, &mut self.room, filter);
         };
-        luck.note(slot.known);
-        if !slot.known {
-            let value = value(&mut self.value)?;
-            self.value_filter.clear();
-            self.tokens
-                .insert_all(feature, value, &mut self.room, &mut self.value_filter)?;
-            values.put(&slot, self.value_filter.words());
+        let key = Key::new(feature.column, 0, short);
+        let known = values.get(&key);
+        luck.note(known.is_some());
+        if let Some(mask) = known {
+            unite(filter, mask);
+            return Ok(());
         }
-        self.filter.unite(values.value(&slot));
+        let value = value(&mut self.value)?;
+        let (slot, mask) = values.begin(&key);
+        self.tokens
+            .insert_all(feature, value, &mut self.room, mask)?;
+        unite(filter, values.keep(slot, &key));
         Ok(())
     }
 }
@@ -175,124 +168,156 @@ struct Keyed<'a> {
 }
 
 impl Strategy {
-    /// How many bits the token at `place` of `count` sets: what does not go round evenly goes to the
-    /// first ones.
-    fn insertions(self, place: usize, count: usize) -> usize {
+    #[inline]
+    fn share(self, count: usize) -> Share {
         match self {
-            Self::PerToken(bits) => bits,
-            Self::PerFeature(bits) => bits / count + usize::from(place < bits % count),
+            Self::PerToken(bits) => Share {
+                each: bits,
+                more: 0,
+            },
+            Self::PerFeature(bits) => Share {
+                each: bits / count,
+                more: bits % count,
+            },
         }
     }
 }
 
-/// Puts tokens into filters.
-struct Tokens {
-    filter_bits: usize,
-    /// What positions come from.
-    seeds: TokenCache,
-    /// The bits of tokens that always set the same ones, for filters that are short enough.
-    masks: Option<TokenCache>,
-    /// The bits of one token.
-    mask: Filter,
-    /// The bits of one value, for filters that are short enough.
-    marks: Marks,
-    bytes: Zeroizing<Vec<u8>>,
+/// How many bits each token of a value sets: what does not go round evenly goes to the first ones.
+#[derive(Clone, Copy, Default)]
+struct Share {
+    each: usize,
+    /// Tokens that set one more.
+    more: usize,
 }
 
-impl Tokens {
+impl Share {
+    #[inline]
+    fn of(self, place: usize) -> usize {
+        self.each + usize::from(place < self.more)
+    }
+}
+
+/// Puts tokens into filters.
+struct Inserting {
+    /// The bits of tokens, for filters that are short enough.
+    masks: Option<Cache>,
+    hashing: Hashing,
+}
+
+impl Inserting {
+    fn new(filter_bits: usize) -> Self {
+        Self {
+            masks: mask_cache(TOKENS, filter_bits),
+            hashing: Hashing {
+                filter_bits,
+                seeds: Cache::new(TOKENS, 1),
+                bytes: Zeroizing::default(),
+            },
+        }
+    }
+
     /// Sets the bits of all tokens of a value.
     fn insert_all(
         &mut self,
         feature: &Keyed<'_>,
         value: &str,
         room: &mut TokenRoom,
-        filter: &mut Filter,
+        filter: &mut [Line],
     ) -> Result<(), CellProblem> {
-        let Keyed { rule, hash, .. } = feature;
-        let each = |place, count, token: &str| {
-            hash.usable()?;
-            match (rule.strategy, self.masks.is_some()) {
-                (Strategy::PerToken(bits), true) => self.insert_mask(feature, token, bits, filter),
-                (strategy, marked) => {
-                    let insertions = strategy.insertions(place, count);
-                    self.insert(
-                        feature,
-                        token,
-                        insertions,
-                        (!marked).then_some(&mut *filter),
-                    )
-                }
-            }
+        let comparison = &feature.rule.comparison;
+        // The bits of a whole value are kept as such, not as those of its one token.
+        let whole = matches!(comparison, Comparison::Exact);
+        let mut insertion = Insertion {
+            feature,
+            share: Share::default(),
+            masks: self.masks.as_mut().filter(|_| !whole),
+            hashing: &mut self.hashing,
+            filter,
         };
-        let inserted = rule.comparison.for_each_token(value, room, each);
-        if matches!(rule.strategy, Strategy::PerFeature(_)) && self.masks.is_some() {
-            // Also after a refusal: the marks must not reach the next record.
-            self.marks.drain_into(filter);
-        }
-        inserted
+        comparison.for_each_token(value, room, &mut insertion)
     }
+}
 
-    /// Sets bits in the filter, or in the marks, as the seed of the token says, which is kept.
+/// Sets the bits of the tokens of one value.
+struct Insertion<'a> {
+    feature: &'a Keyed<'a>,
+    share: Share,
+    masks: Option<&'a mut Cache>,
+    hashing: &'a mut Hashing,
+    filter: &'a mut [Line],
+}
+
+impl Tokens for Insertion<'_> {
+    #[inline(always)]
+    fn take(&mut self, place: usize, count: usize, token: Token<'_>) -> Result<(), CellProblem> {
+        if place == 0 {
+            self.share = self.feature.rule.strategy.share(count);
+        }
+        let insertions = self.share.of(place);
+        let feature = self.feature;
+        let (Token::Short(short), Some(masks)) = (token, &mut self.masks) else {
+            return self.hashing.insert(feature, token, insertions, self.filter);
+        };
+        let key = Key::new(feature.column, insertions, short);
+        if let Some(mask) = masks.get(&key) {
+            unite(self.filter, mask);
+            return Ok(());
+        }
+        let (slot, mask) = masks.begin(&key);
+        let token = Token::Short(short);
+        self.hashing.insert(feature, token, insertions, mask)?;
+        unite(self.filter, masks.keep(slot, &key));
+        Ok(())
+    }
+}
+
+/// From tokens to bits, without knowing them.
+struct Hashing {
+    filter_bits: usize,
+    /// What positions come from.
+    seeds: Cache,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Hashing {
+    /// Sets the bits of a token, as its seed says.
+    #[inline(never)]
     fn insert(
         &mut self,
         feature: &Keyed<'_>,
-        token: &str,
+        token: Token<'_>,
         insertions: usize,
-        filter: Option<&mut Filter>,
+        lines: &mut [Line],
     ) -> Result<(), CellProblem> {
-        let token = feature.rule.encoding.bytes(token, &mut self.bytes)?;
-        let slot = self.seeds.find(feature.column, token);
-        let known = slot.as_ref().filter(|slot| slot.known);
-        let known = known.and_then(|slot| self.seeds.value(slot).first_chunk().copied());
-        let seed = match (known, slot) {
-            (Some(seed), _) => seed,
-            (None, slot) => {
-                let seed = feature.hash.seed(token, self.filter_bits)?;
-                if let Some(slot) = slot {
-                    self.seeds.put(&slot, &seed);
-                }
-                seed
-            }
+        feature.hash.usable()?;
+        let mut room = Zeroizing::new([0; 16]);
+        let (short, text) = match token {
+            Token::Short(short) => (Some(short), short.text(&mut room)),
+            Token::Long(text) => (None, text),
         };
-        match filter {
-            Some(filter) => feature.hash.insert(filter, token, &seed, insertions),
-            None => feature
-                .hash
-                .insert(&mut self.marks, token, &seed, insertions),
+        let bytes = feature.rule.encoding.bytes(text, &mut self.bytes)?;
+        let key = short.map(|short| Key::new(feature.column, 0, short));
+        let known = key.and_then(|key| self.seeds.get(&key)?.first().copied());
+        let seed = match known {
+            Some(seed) => seed,
+            None => feature.hash.seed(bytes, self.filter_bits)?,
+        };
+        if let (None, Some(key)) = (known, &key) {
+            let (slot, room) = self.seeds.begin(key);
+            room.fill(seed);
+            self.seeds.keep(slot, key);
         }
+        let mut bits = Bits::of(lines, self.filter_bits);
+        feature.hash.insert(&mut bits, bytes, &seed, insertions);
         Ok(())
     }
+}
 
-    /// The same for a token that always sets the same bits: these are kept.
-    fn insert_mask(
-        &mut self,
-        feature: &Keyed<'_>,
-        token: &str,
-        insertions: usize,
-        filter: &mut Filter,
-    ) -> Result<(), CellProblem> {
-        let token = feature.rule.encoding.bytes(token, &mut self.bytes)?;
-        let found = self.masks.as_mut().and_then(|masks| {
-            let slot = masks.find(feature.column, token)?;
-            Some((masks, slot))
-        });
-        if let Some((masks, slot)) = &found
-            && slot.known
-        {
-            filter.unite(masks.value(slot));
-            return Ok(());
-        }
-        let seed = feature.hash.seed(token, self.filter_bits)?;
-        self.mask.clear();
-        feature
-            .hash
-            .insert(&mut self.mask, token, &seed, insertions);
-        filter.unite(self.mask.words());
-        if let Some((masks, slot)) = found {
-            masks.put(&slot, self.mask.words());
-        }
-        Ok(())
-    }
+/// A cache for the bits of filters; none when they are too long.
+fn mask_cache(places: usize, filter_bits: usize) -> Option<Cache> {
+    let lines = lines_of(filter_bits);
+    (lines <= MAX_MASK_LINES).then(|| Cache::new(places, lines))
 }
 
 #[cfg(test)]
@@ -300,9 +325,9 @@ mod tests {
     use super::*;
 
     /// An encoder for one column of ASCII, whose tokens are bigrams.
-    fn encoder(strategy: &str, hash: &str) -> ClkEncoder {
+    fn encoder(bits: usize, strategy: &str, hash: &str) -> ClkEncoder {
         let schema = format!(
-            r#"{{"version": 3, "clkConfig": {{"l": 256, "kdf": {{"type": "HKDF"}}}}, "features": [
+            r#"{{"version": 3, "clkConfig": {{"l": {bits}, "kdf": {{"type": "HKDF"}}}}, "features": [
             {{"identifier": "a", "format": {{"type": "string", "encoding": "ascii"}}, "hashing":
             {{"comparison": {{"type": "ngram", "n": 2}}, "strategy": {{"{strategy}": 40}},
             "hash": {{"type": "{hash}"}}}}}}]}}"#
@@ -324,13 +349,35 @@ mod tests {
     fn a_refused_record_leaves_nothing_to_the_next() {
         for strategy in ["bitsPerFeature", "bitsPerToken"] {
             for hash in ["blakeHash", "doubleHash"] {
-                let encoder = encoder(strategy, hash);
+                let encoder = encoder(256, strategy, hash);
                 let mut worker = encoder.worker();
                 for bad in ["abcdefé", "a value too long to keepé"] {
                     assert_eq!(encode(&mut worker, bad), None);
                     let good = encode(&mut worker, "good").unwrap();
                     let fresh = encode(&mut encoder.worker(), "good").unwrap();
                     assert_eq!(good, fresh, "{strategy} {hash}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_kept_changes_nothing() {
+        // Filters whose bits are kept, of one line and of four, and one too long.
+        for bits in [256, 2048, 4096] {
+            for (strategy, hash) in [
+                ("bitsPerFeature", "blakeHash"),
+                ("bitsPerFeature", "doubleHash"),
+                ("bitsPerToken", "blakeHash"),
+            ] {
+                let encoder = encoder(bits, strategy, hash);
+                let mut worker = encoder.worker();
+                for number in (0..60).chain(0..60) {
+                    // Of all lengths up to 19, with tokens in common.
+                    let value = &"abracadabra, sim sala bim"[number % 6..][..number % 20];
+                    let kept = encode(&mut worker, value).unwrap();
+                    let fresh = encode(&mut encoder.worker(), value).unwrap();
+                    assert_eq!(kept, fresh, "{bits} {strategy} {hash} {value}");
                 }
             }
         }

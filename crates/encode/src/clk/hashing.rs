@@ -12,19 +12,18 @@ use zeroize::Zeroizing;
 use super::error::CellProblem;
 use super::filter::Bits;
 use super::kdf::FeatureKeys;
+use super::lines::Line;
 use super::schema::HashType;
 
 /// Positions in one BLAKE2b digest of 64 bytes.
 pub(super) const PER_DIGEST: usize = 32;
-/// The words of 64 bits that a seed takes.
-pub(super) const SEED_WORDS: usize = 8;
 /// The longest key BLAKE2b takes.
 const MAX_BLAKE_KEY: usize = 64;
 /// Digests whose keyed states are kept; states of later ones are made when needed.
 const KEPT_STATES: usize = 4;
 
 /// What a token's positions come from: its first BLAKE2b digest, or first position and step.
-pub(super) type Seed = [u64; SEED_WORDS];
+pub(super) type Seed = Line;
 
 /// The hash of one feature, keyed.
 pub(super) enum TokenHash {
@@ -72,7 +71,7 @@ impl TokenHash {
     /// Sets `insertions` bits of a token in the filter.
     pub(super) fn insert(
         &self,
-        filter: &mut impl Bits,
+        filter: &mut Bits<'_>,
         token: &[u8],
         seed: &Seed,
         insertions: usize,
@@ -119,7 +118,7 @@ impl Blake {
         words
     }
 
-    fn insert(&self, filter: &mut impl Bits, token: &[u8], first: &Seed, insertions: usize) {
+    fn insert(&self, filter: &mut Bits<'_>, token: &[u8], first: &Seed, insertions: usize) {
         scatter(filter, first, insertions.min(PER_DIGEST));
         for number in 1..insertions.div_ceil(PER_DIGEST) {
             let left = insertions - number * PER_DIGEST;
@@ -187,9 +186,9 @@ fn remainder(number: &[u8], divisor: u64) -> u64 {
 
 /// Sets the first `count` of the 32 positions of 16 bits in a digest.
 #[inline]
-fn scatter(filter: &mut impl Bits, digest: &Seed, count: usize) {
+fn scatter(filter: &mut Bits<'_>, digest: &Seed, count: usize) {
     // A power of two: BLAKE2b is used with no other length.
-    let mask = filter.bits() - 1;
+    let mask = filter.count() - 1;
     let mut set = |word: u64| {
         let [low, high, ..] = word.to_le_bytes();
         filter.set(usize::from(u16::from_le_bytes([low, high])) & mask);
@@ -208,8 +207,8 @@ fn scatter(filter: &mut impl Bits, digest: &Seed, count: usize) {
 
 /// Sets `count` positions that are `step` apart.
 #[inline]
-fn walk(filter: &mut impl Bits, start: u64, step: u64, count: usize) {
-    let bits = filter.bits() as u64;
+fn walk(filter: &mut Bits<'_>, start: u64, step: u64, count: usize) {
+    let bits = filter.count() as u64;
     let mut position = start;
     for _ in 0..count {
         // Below the filter's length, so it fits.
@@ -297,10 +296,11 @@ mod tests {
         #[test]
         fn walking_is_multiplying(start in 0..100_u64, step in 0..100_u64, count in 0..300_usize) {
             let mut filter = Filter::new(100);
-            walk(&mut filter, start, step, count);
+            walk(&mut Bits::of(filter.lines_mut(), 100), start, step, count);
             let mut expected = Filter::new(100);
+            let mut bits = Bits::of(expected.lines_mut(), 100);
             for place in 0..count as u64 {
-                expected.set(usize::try_from((start + place * step) % 100).unwrap());
+                bits.set(usize::try_from((start + place * step) % 100).unwrap());
             }
             prop_assert_eq!(filter.words(), expected.words());
         }

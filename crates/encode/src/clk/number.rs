@@ -22,9 +22,22 @@ const ZEROS: [u32; 66] = [
 /// The value of a decimal digit of any script.
 pub(super) fn digit(char: char) -> Option<u8> {
     let code = u32::from(char);
+    if char.is_ascii() {
+        let value = code.wrapping_sub(ZEROS[0]);
+        return u8::try_from(value).ok().filter(|&value| value < 10);
+    }
     let after = ZEROS.partition_point(|&zero| zero <= code);
     let value = code - ZEROS[after.checked_sub(1)?];
     u8::try_from(value).ok().filter(|&value| value < 10)
+}
+
+/// Appends a number in decimal.
+pub(super) fn push_decimal(out: &mut String, number: usize) {
+    if number >= 10 {
+        push_decimal(out, number / 10);
+    }
+    // One decimal digit always fits.
+    out.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));
 }
 
 /// The digit as ASCII.

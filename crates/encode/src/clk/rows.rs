@@ -37,6 +37,7 @@ impl Rows {
     }
 
     /// Adds text to the cell that has begun.
+    #[inline]
     pub(super) fn push(&mut self, text: &[u8]) {
         let needed = self.text.len() + text.len();
         if needed > self.text.capacity() {
@@ -49,42 +50,50 @@ impl Rows {
     }
 
     /// Ends the cell that has begun.
+    #[inline]
     pub(super) fn end_cell(&mut self) {
         self.cell_ends.push(self.text.len());
     }
 
     /// Ends the row that has begun, which starts on this line.
+    #[inline]
     pub(super) fn end_row(&mut self, line: u64) {
         let cells = self.cell_ends.len();
         self.rows.push(RowEnd { cells, line });
     }
 
     /// Bytes of all cells, also of those that have only begun.
+    #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.text.len()
     }
 
     /// Cells of the row that has begun.
+    #[inline]
     pub(super) fn begun_cells(&self) -> usize {
         self.cell_ends.len() - self.ended_cells()
     }
 
     /// Bytes of the row that has begun.
+    #[inline]
     pub(super) fn begun_bytes(&self) -> usize {
         let last = self.ended_cells().checked_sub(1);
         self.text.len() - last.map_or(0, |cell| self.cell_ends[cell])
     }
 
     /// What there is of the cell that has begun.
+    #[inline]
     pub(super) fn begun_cell(&self) -> &[u8] {
         &self.text[self.cell_ends.last().copied().unwrap_or(0)..]
     }
 
     /// Cells of the rows that have ended.
+    #[inline]
     fn ended_cells(&self) -> usize {
         self.rows.last().map_or(0, |row| row.cells)
     }
 
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.rows.len()
     }
@@ -98,6 +107,7 @@ impl Rows {
     }
 
     /// Where the cells of a row lie in the bytes of the batch.
+    #[inline]
     fn ranges(&self, row: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
         let before = |place: usize| place.checked_sub(1);
         let first = before(row).map_or(0, |row| self.rows[row].cells);
@@ -129,6 +139,7 @@ pub(super) struct Texts<'a> {
 
 impl<'a> Texts<'a> {
     /// The cells of a row; none for one that is not UTF-8.
+    #[inline]
     pub(super) fn row(&self, row: usize) -> impl ExactSizeIterator<Item = Option<&'a str>> {
         let rows = self.rows;
         rows.ranges(row).map(move |range| match self.whole {

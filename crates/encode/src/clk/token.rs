@@ -1,7 +1,23 @@
 //! How a value falls into tokens, and the bytes of a token.
 
 use super::error::CellProblem;
+use super::number::push_decimal;
 use super::schema::{Comparison, Encoding};
+use super::short::Short;
+
+/// A part of a value that is hashed.
+#[derive(Clone, Copy)]
+pub(super) enum Token<'a> {
+    Short(Short),
+    Long(&'a str),
+}
+
+impl<'a> Token<'a> {
+    #[inline]
+    fn of(text: &'a str) -> Self {
+        Short::of(text.as_bytes()).map_or(Self::Long(text), Self::Short)
+    }
+}
 
 /// Room for the tokens of a value, kept between values.
 #[derive(Default)]
@@ -12,28 +28,34 @@ pub(super) struct TokenRoom {
     edges: Vec<usize>,
 }
 
+/// What is done with the tokens of a value.
+pub(super) trait Tokens {
+    /// Takes the next token of so many.
+    fn take(&mut self, place: usize, count: usize, token: Token<'_>) -> Result<(), CellProblem>;
+}
+
 impl Comparison {
-    /// Hands every token to `each`, with its place and how many there are.
+    /// Hands every token on, with its place and how many there are.
     pub(super) fn for_each_token(
         &self,
         value: &str,
         room: &mut TokenRoom,
-        mut each: impl FnMut(usize, usize, &str) -> Result<(), CellProblem>,
+        tokens: &mut impl Tokens,
     ) -> Result<(), CellProblem> {
         if value.is_empty() {
             return Ok(());
         }
         match self {
-            Self::Exact => each(0, 1, value),
+            Self::Exact => tokens.take(0, 1, Token::of(value)),
             Self::Numeric(grid) => {
                 let points = grid.points();
                 grid.for_each(value, &mut room.token, |place, point| {
-                    each(place, points, point)
+                    tokens.take(place, points, Token::of(point))
                 })
             }
             Self::Ngram { n, positional } => {
                 room.pad(value, *n);
-                room.for_each_gram(*n, *positional, each)
+                room.for_each_gram(*n, *positional, tokens)
             }
         }
     }
@@ -42,7 +64,7 @@ impl Comparison {
 impl TokenRoom {
     /// The value with n - 1 blanks on both sides.
     fn pad(&mut self, value: &str, n: usize) {
-        let blanks = std::iter::repeat_n(' ', n - 1);
+        let blanks = std::iter::repeat_n(" ", n - 1);
         self.padded.clear();
         self.padded.extend(blanks.clone());
         self.padded.push_str(value);
@@ -59,7 +81,7 @@ impl TokenRoom {
         &mut self,
         n: usize,
         positional: bool,
-        mut each: impl FnMut(usize, usize, &str) -> Result<(), CellProblem>,
+        tokens: &mut impl Tokens,
     ) -> Result<(), CellProblem> {
         let Self {
             padded,
@@ -70,31 +92,30 @@ impl TokenRoom {
         let chars = if ascii { padded.len() } else { edges.len() - 1 };
         let grams = (chars + 1).saturating_sub(n);
         for place in 0..grams {
-            let gram = if ascii {
-                &padded[place..place + n]
-            } else {
-                &padded[edges[place]..edges[place + n]]
+            let range = match ascii {
+                true => place..place + n,
+                false => edges[place]..edges[place + n],
             };
+            let mut short = Short::of(&padded.as_bytes()[range.clone()]);
             if positional {
-                token.clear();
-                push_number(token, place + 1);
-                token.push(' ');
-                token.push_str(gram);
-                each(place, grams, token)?;
-            } else {
-                each(place, grams, gram)?;
+                let number = Short::numbered(place + 1);
+                short = short.and_then(|gram| number.then(gram));
             }
+            let token = match short {
+                Some(short) => Token::Short(short),
+                None if positional => {
+                    token.clear();
+                    push_decimal(token, place + 1);
+                    token.push(' ');
+                    token.push_str(&padded[range]);
+                    Token::Long(token)
+                }
+                None => Token::Long(&padded[range]),
+            };
+            tokens.take(place, grams, token)?;
         }
         Ok(())
     }
-}
-
-fn push_number(out: &mut String, number: usize) {
-    if number >= 10 {
-        push_number(out, number / 10);
-    }
-    // One decimal digit always fits.
-    out.push(char::from(b'0' + u8::try_from(number % 10).unwrap_or(0)));
 }
 
 impl Encoding {
@@ -134,17 +155,33 @@ mod tests {
     use super::*;
 
     fn tokens(n: usize, positional: bool, value: &str) -> Vec<String> {
-        let mut tokens = Vec::new();
+        let mut tokens = Texts(Vec::new());
         let comparison = Comparison::Ngram { n, positional };
-        let each = |place, count, token: &str| {
-            assert!(place < count);
-            tokens.push(token.to_owned());
-            Ok(())
-        };
         comparison
-            .for_each_token(value, &mut TokenRoom::default(), each)
+            .for_each_token(value, &mut TokenRoom::default(), &mut tokens)
             .unwrap();
-        tokens
+        tokens.0
+    }
+
+    struct Texts(Vec<String>);
+
+    impl Tokens for Texts {
+        fn take(
+            &mut self,
+            place: usize,
+            count: usize,
+            token: Token<'_>,
+        ) -> Result<(), CellProblem> {
+            assert!(place == self.0.len() && place < count);
+            self.0.push(match token {
+                Token::Short(short) => short.text(&mut [0; 16]).to_owned(),
+                Token::Long(text) => {
+                    assert!(text.len() > 16);
+                    text.to_owned()
+                }
+            });
+            Ok(())
+        }
     }
 
     #[test]
@@ -155,6 +192,20 @@ mod tests {
         assert_eq!(tokens(2, false, " "), ["  ", "  "]);
         assert!(tokens(2, true, "").is_empty());
         assert_eq!(tokens(1, true, "abcdefghijkl")[10], "11 k");
+    }
+
+    #[test]
+    fn long_grams_are_as_good_as_short_ones() {
+        for (n, value) in [(14, "abé"), (15, "abé"), (20, "ab"), (9, "éééééééé")] {
+            let text = [" ".repeat(n - 1), value.to_owned(), " ".repeat(n - 1)].concat();
+            let chars: Vec<char> = text.chars().collect();
+            let grams = chars.windows(n).map(String::from_iter);
+            let grams: Vec<String> = grams.collect();
+            assert_eq!(tokens(n, false, value), grams);
+            let numbered = (1..).zip(&grams);
+            let numbered: Vec<String> = numbered.map(|(at, gram)| format!("{at} {gram}")).collect();
+            assert_eq!(tokens(n, true, value), numbered);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::file::{Header, ReadOptions, encode_csv};
-use super::filter::Filter;
+use super::filter::{Bits, Filter};
 use super::hashing::TokenHash;
 use super::schema::Encoding;
 use super::{ClkEncoder, ClkSchema, ClkSecret, Document, kdf};
@@ -173,7 +173,7 @@ fn check_token(encoding: Encoding, hash: &TokenHash, bits: usize, expected: &Val
     let insertions = usize::try_from(expected["insertions"].as_u64().unwrap()).unwrap();
     let mut filter = Filter::new(bits);
     hash.insert(
-        &mut filter,
+        &mut Bits::of(filter.lines_mut(), bits),
         token,
         &hash.seed(token, bits).unwrap(),
         insertions,
