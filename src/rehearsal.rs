@@ -28,6 +28,8 @@ use crate::keys::RehearsalKeys;
 use crate::standing::{Batch, StandingRun};
 use crate::truth::Assignments;
 
+mod handing_on;
+
 /// Records read and encoded at a time.
 pub(crate) const CHUNK: usize = 4096;
 /// A batch takes at most about this part of the memory.
@@ -261,79 +263,11 @@ impl<'a> Work<'a> {
                 true => self.hand_on(file, &epoch, &keys, progress),
                 false => self.prepare(file, &epoch, &keys, progress),
             };
-            let report = report
-                .with_context(|| format!("party `{}` cannot be prepared", file.label))?;
+            let report =
+                report.with_context(|| format!("party `{}` cannot be prepared", file.label))?;
             reports.push((file.label.clone(), report));
         }
         Ok(reports)
-    }
-
-    /// Whether rows go to be compared as they are made. They are kept first where they may be compared again later,
-    /// and where all of a batch decide what each shows.
-    fn hands_rows_on(&self) -> bool {
-        let profile = self.plan.schema.profile;
-        let is_kept = self.plan.keeps_rows || !self.standing.batches.is_empty();
-        !is_kept && profile.hides_patterns_below().is_none()
-    }
-
-    /// Prepares a registry, and has each record's rows taken as they are made.
-    fn hand_on(
-        &mut self,
-        file: &PartyFile,
-        epoch: &EpochKeys,
-        keys: &NodeKeys,
-        progress: &dyn Progress,
-    ) -> anyhow::Result<PrepareReport> {
-        let (schema, layout, party) = (&self.plan.schema, &self.plan.layout, file.party);
-        let columns = ColumnPlan::of(schema, party);
-        let mut source = CsvFile::open(&file.path, &columns)?;
-        let reader = ClearReader::new(schema, layout, party, &columns, keys);
-        let clear_too = self.plan.similarities == Similarities::Clear;
-        let mut clear = ClearRecords::new();
-        let mut preparer = Preparer::new(schema, layout, party, &columns, epoch, keys);
-        let intake = self.comparer.begin(&RowBatch::new(party))?;
-        let comparer = &self.comparer;
-        let take = |number: u32, rows: &[u8]| Ok(comparer.take(&intake, number, rows)?);
-        // While one chunk is encoded, the next is read.
-        let (chunks, read) = mpsc::sync_channel(1);
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                loop {
-                    let chunk = source.next_chunk(CHUNK);
-                    let is_last = chunk.as_ref().map_or(true, Vec::is_empty);
-                    // Nobody waits any more when encoding has failed; then it says why.
-                    if chunks.send(chunk).is_err() || is_last {
-                        break;
-                    }
-                }
-            });
-            for chunk in read {
-                let chunk = chunk?;
-                progress.advance(chunk.len() as u64);
-                if clear_too {
-                    clear.extend(chunk.iter().map(|raw| reader.read(raw)));
-                }
-                let handed_on = preparer.hand_on(chunk, &take);
-                handed_on.with_context(|| file.path.display().to_string())?;
-            }
-            anyhow::Ok(())
-        })?;
-        let made = preparer.finish_handed_on();
-        for (number, row) in &made.calibration {
-            comparer.take(&intake, *number, row)?;
-        }
-        self.comparer.end(intake);
-        self.clear.push(clear);
-        let own = made.vault.iter();
-        self.standing.batches.push(Batch {
-            label: file.label.clone(),
-            calibration: BTreeMap::new(),
-            gone: Vec::new(),
-            set: RecordSet::by_record(party, made.handles),
-            records: own.map(|(handle, key)| (*handle, record_id(key))).collect(),
-            rows: Vec::new(),
-        });
-        Ok(made.report)
     }
 
     /// Prepares a registry, in as many batches as its rows need to stay within the memory.

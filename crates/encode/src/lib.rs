@@ -15,6 +15,7 @@ pub mod clk;
 mod decoys;
 mod encoder;
 mod filter;
+mod handing_on;
 mod keys;
 mod lines;
 mod noise;
@@ -49,10 +50,9 @@ pub use batch::UnsortedBatch;
 pub use calibration::{Rank, Sampled};
 pub use clear::{ClearReader, ClearRecord, Overlap};
 pub use decoys::{DecoyMaker, MadeDecoy};
+pub use handing_on::{HandedOn, TakeRows};
 pub use keys::{EpochKeys, LinkageKey, NodeKeys};
-pub use prepare::{
-    HandedOn, HandleEntry, MAX_RECORDS, PrepareError, Prepared, Preparer, Standing, TakeRows,
-};
+pub use prepare::{HandleEntry, MAX_RECORDS, PrepareError, Prepared, Preparer, Standing};
 pub use prepare_report::{PrepareReport, ProblemCount};
 pub use rows::SortedRows;
 pub use served::{Input, InputReader, MissingOutput, Outputs, UnservedKeys};

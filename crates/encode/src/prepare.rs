@@ -1,7 +1,7 @@
 //! Prepare: a registry's raw records become rows for the matcher, a handle map for the resolver and
 //! a vault for the node, with a report of what could not be used.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::error::Error;
 use std::ops::Range;
 
@@ -14,21 +14,17 @@ use crate::batch::UnsortedBatch;
 use crate::calibration::{CalibrationRow, Rank, Sample, Sampled};
 use crate::decoys::{Decoy, Decoys, Donor};
 use crate::encoder::{Desk, Encoder, RecordIds};
+use crate::handing_on::OfHandedOn;
 use crate::keys::{EpochKeys, NodeKeys};
 use crate::prepare_report::PrepareReport;
 use crate::rows::SortedRows;
 
 /// Records encoded in one go: enough that what a go sets up costs nothing, few enough to go round.
 const GROUP: usize = 128;
-/// The same where rows are handed on: nothing to set up, and all threads end at nearly the same time.
-const SMALL_GROUP: usize = 32;
 /// Rows of a record that room is made for: as many as most have, so that they seldom have to be moved.
 const ROWS_A_RECORD: usize = 24;
 /// The most records a batch may have.
 pub const MAX_RECORDS: u64 = 200_000_000;
-
-/// Takes the rows of a record as they are made, on whichever thread, with the record's number in its batch.
-pub type TakeRows<'a> = dyn Fn(u32, &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 'a;
 
 /// Why preparing stopped.
 #[derive(Debug, thiserror::Error)]
@@ -115,55 +111,27 @@ pub struct Prepared {
     pub report: PrepareReport,
 }
 
-/// What is left of a batch whose rows were handed on as they were made.
-pub struct HandedOn {
-    /// The calibration rows, each with its record's number.
-    pub calibration: Vec<(u32, Vec<u8>)>,
-    /// By number: the record; [`RecordHandle::NOBODY`] for one that has no row.
-    pub handles: Vec<RecordHandle>,
-    /// As in [`Prepared`]; records stand at their numbers.
-    pub vault: Vec<(RecordHandle, LocalKey)>,
-    /// What went in and what did not.
-    pub report: PrepareReport,
-}
-
 /// Takes a party's records chunk by chunk.
 pub struct Preparer<'a> {
     normaliser: Normaliser,
     encoder: Encoder<'a>,
-    schema: &'a LinkageSchema,
+    pub(crate) schema: &'a LinkageSchema,
     layout: &'a Layout,
     node: &'a NodeKeys,
-    sample: Sample,
+    pub(crate) sample: Sample,
     decoys: Decoys,
     known: HashMap<RecordHandle, u64>,
-    batch: UnsortedBatch,
-    handed_on: OfHandedOn,
-}
-
-/// Of a batch whose rows are handed on: by number, who has any, and how many there are.
-#[derive(Default)]
-struct OfHandedOn {
-    handles: Vec<RecordHandle>,
-    rows: u64,
-}
-
-impl OfHandedOn {
-    fn count(&mut self, record: &EncodedRecord) {
-        self.rows += record.rows.len() as u64;
-        self.handles.push(match record.rows.is_empty() {
-            true => RecordHandle::NOBODY,
-            false => record.handle,
-        });
-    }
+    pub(crate) batch: UnsortedBatch,
+    pub(crate) handed_on: OfHandedOn,
 }
 
 /// Records that one thread encodes in one go.
-struct Group {
-    records: Vec<(EncodedRecord, LocalKey)>,
+#[derive(Default)]
+pub(crate) struct Group {
+    pub(crate) records: Vec<(EncodedRecord, LocalKey)>,
     /// The rows of all of them, one after the other.
-    rows: Vec<u8>,
-    handles: Vec<PassHandle>,
+    pub(crate) rows: Vec<u8>,
+    pub(crate) handles: Vec<PassHandle>,
 }
 
 /// What encoding made of one record.
@@ -231,7 +199,12 @@ impl<'a> Preparer<'a> {
     /// # Errors
     /// [`PrepareError`] when a record id is empty or comes twice.
     pub fn add(&mut self, chunk: Vec<RawRecord>) -> Result<(), PrepareError> {
-        for group in self.encode_all(chunk, None)? {
+        let groups: Vec<Group> = chunk
+            .into_par_iter()
+            .chunks(GROUP)
+            .map_init(Desk::default, |desk, group| self.encode_group(group, desk))
+            .collect();
+        for group in groups {
             for (record, key) in group.records {
                 self.batch.keep(&record, &group.handles)?;
                 self.keep(record, key)?;
@@ -239,47 +212,6 @@ impl<'a> Preparer<'a> {
             self.batch.rows.push(group.rows);
         }
         Ok(())
-    }
-
-    /// The same, and hands the rows on as they are made instead of keeping them. A batch is either kept or handed
-    /// on as a whole; under a profile that hides rare patterns of missing parts it has to be kept, since all rows
-    /// decide together what each shows.
-    ///
-    /// # Errors
-    /// As for [`Preparer::add`], and when `take` fails.
-    pub fn hand_on(
-        &mut self,
-        chunk: Vec<RawRecord>,
-        take: &TakeRows<'_>,
-    ) -> Result<(), PrepareError> {
-        debug_assert!(self.schema.profile.hides_patterns_below().is_none());
-        for group in self.encode_all(chunk, Some(take))? {
-            for (record, key) in group.records {
-                self.batch.count(&record)?;
-                self.handed_on.count(&record);
-                self.keep(record, key)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn encode_all(
-        &self,
-        chunk: Vec<RawRecord>,
-        take: Option<&TakeRows<'_>>,
-    ) -> Result<Vec<Group>, PrepareError> {
-        let first = self.batch.report.records;
-        let size = take.map_or(GROUP, |_| SMALL_GROUP);
-        let groups = chunk.into_par_iter().chunks(size).enumerate();
-        let encode = |desk: &mut Desk, (group, records): (usize, Vec<RawRecord>)| {
-            // There are at most `MAX_RECORDS`.
-            let first = first + (group * size) as u64;
-            match take {
-                None => Ok(self.encode_group(records, desk)),
-                Some(take) => self.encode_on(records, first as u32, desk, take),
-            }
-        };
-        groups.map_init(Desk::default, encode).collect()
     }
 
     fn encode_group(&self, raw: Vec<RawRecord>, desk: &mut Desk) -> Group {
@@ -296,29 +228,8 @@ impl<'a> Preparer<'a> {
         group
     }
 
-    /// Encodes records of which the first has the number `number`, and hands the rows of each on.
-    fn encode_on(
-        &self,
-        raw: Vec<RawRecord>,
-        number: u32,
-        desk: &mut Desk,
-        take: &TakeRows<'_>,
-    ) -> Result<Group, PrepareError> {
-        let mut group = Group {
-            records: Vec::with_capacity(raw.len()),
-            rows: Vec::new(),
-            handles: Vec::new(),
-        };
-        for (number, raw) in (number..).zip(raw) {
-            group.rows.clear();
-            group.handles.clear();
-            self.encode(raw, desk, &mut group);
-            take(number, &group.rows).map_err(PrepareError::HandingOn)?;
-        }
-        Ok(group)
-    }
-
-    fn encode(&self, raw: RawRecord, desk: &mut Desk, group: &mut Group) {
+    /// Encodes a record as the next of `group`.
+    pub(crate) fn encode(&self, raw: RawRecord, desk: &mut Desk, group: &mut Group) {
         let handle = self.node.record_handle(&raw.key);
         let ids = RecordIds {
             passes: self.node.record_passes(handle),
@@ -356,7 +267,11 @@ impl<'a> Preparer<'a> {
         clippy::disallowed_methods,
         reason = "only whether the key is empty is looked at"
     )]
-    fn keep(&mut self, record: EncodedRecord, key: LocalKey) -> Result<(), PrepareError> {
+    pub(crate) fn keep(
+        &mut self,
+        record: EncodedRecord,
+        key: LocalKey,
+    ) -> Result<(), PrepareError> {
         let row = record.row;
         if key.expose().trim().is_empty() {
             return Err(PrepareError::EmptyRecordId { row });
@@ -429,30 +344,6 @@ impl<'a> Preparer<'a> {
     /// Ends the only or last batch.
     pub fn finish(mut self) -> Prepared {
         self.cut().sort()
-    }
-
-    /// Ends a batch whose rows were handed on.
-    pub fn finish_handed_on(self) -> HandedOn {
-        let (sample, _) = self.sample.into_rows();
-        let numbers = (0..).zip(&self.batch.vault);
-        let of_sample: HashSet<RecordHandle> = sample.iter().map(|(_, e)| e.record).collect();
-        let numbers: HashMap<RecordHandle, u32> = numbers
-            .filter(|(_, (handle, _))| of_sample.contains(handle))
-            .map(|(number, (handle, _))| (*handle, number))
-            .collect();
-        let calibration = sample.into_iter().filter_map(|(row, entry)| {
-            let number = numbers.get(&entry.record)?;
-            Some((*number, row))
-        });
-        let calibration: Vec<_> = calibration.collect();
-        let mut batch = self.batch;
-        batch.report.calibration_rows = calibration.len() as u64;
-        HandedOn {
-            handles: self.handed_on.handles,
-            vault: std::mem::take(&mut batch.vault),
-            report: batch.into_report(self.handed_on.rows + calibration.len() as u64),
-            calibration,
-        }
     }
 
     /// What the batches leave behind for those that come after them.

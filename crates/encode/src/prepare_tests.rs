@@ -76,6 +76,15 @@ fn prepare_with(
     decoys_permille: u32,
     records: Vec<RawRecord>,
 ) -> Result<Prepared, PrepareError> {
+    with_preparer(setting, |preparer| {
+        let mut preparer = preparer.with_decoys(decoys_permille);
+        preparer.add(records)?;
+        Ok(preparer.finish())
+    })
+}
+
+/// Works with a preparer of this setting.
+fn with_preparer<T>(setting: &Setting, work: impl FnOnce(Preparer<'_>) -> T) -> T {
     let schema = schema(setting.profile);
     let layout = Layout::of(&schema);
     let project = "p".parse().unwrap();
@@ -85,10 +94,8 @@ fn prepare_with(
     let epoch_of_node = Epoch(setting.own_epoch);
     let node = NodeKeys::derive(&secret, &project, epoch_of_node, RunNumber(setting.run));
     let plan = ColumnPlan::of(&schema, PartyIndex(0));
-    let preparer = Preparer::new(&schema, &layout, PartyIndex(0), &plan, &epoch, &node);
-    let mut preparer = preparer.with_decoys(decoys_permille);
-    preparer.add(records)?;
-    Ok(preparer.finish())
+    let party = PartyIndex(0);
+    work(Preparer::new(&schema, &layout, party, &plan, &epoch, &node))
 }
 
 fn people() -> Vec<RawRecord> {
@@ -122,6 +129,68 @@ fn counts_add_up_and_rows_leave_in_handle_order() {
             .iter()
             .map(|entry| entry.pass)
             .collect::<Vec<_>>()
+    );
+}
+
+/// Many people, some of whom are nobody to any pass.
+fn crowd() -> Vec<RawRecord> {
+    let person = |number: u64| {
+        let (year, name) = (1950 + number % 60, format!("Amina{}", number % 7));
+        let born = format!("{year}-03-09");
+        let fields = match number % 11 {
+            0 => ["", "", ""],
+            _ => [name.as_str(), "Diallo", &born],
+        };
+        raw(number + 1, &format!("k{number}"), fields)
+    };
+    (0..150).map(person).collect()
+}
+
+#[test]
+fn rows_handed_on_are_those_that_are_kept() {
+    let kept = prepare(&BASE, crowd()).ok().unwrap();
+    let taken = std::sync::Mutex::new(Vec::new());
+    let take = |number: u32, rows: &[u8]| {
+        taken.lock().unwrap().push((number, rows.to_vec()));
+        Ok(())
+    };
+    let made = with_preparer(&BASE, |mut preparer| {
+        let mut records = crowd();
+        let rest = records.split_off(70);
+        preparer.hand_on(records, &take).unwrap();
+        preparer.hand_on(rest, &take).unwrap();
+        preparer.finish_handed_on()
+    });
+    assert_eq!(made.report, kept.report);
+    let keys = |vault: &[(RecordHandle, LocalKey)]| -> Vec<_> {
+        vault.iter().map(|(handle, _)| *handle).collect()
+    };
+    assert_eq!(keys(&made.vault), keys(&kept.vault));
+    let owners = kept.handle_map.iter().map(|entry| entry.record);
+    let mut expected: Vec<_> = kept.rows.iter().map(<[u8]>::to_vec).zip(owners).collect();
+    let mut rows = Vec::new();
+    let row_bytes = expected[0].0.len();
+    for (number, own) in taken.into_inner().unwrap().iter().chain(&made.calibration) {
+        let owner = made.handles[*number as usize];
+        rows.extend(own.chunks_exact(row_bytes).map(|row| (row.to_vec(), owner)));
+    }
+    rows.sort();
+    expected.sort();
+    assert!(rows == expected, "the rows, or whose they are, differ");
+    let nobodys = made
+        .handles
+        .iter()
+        .filter(|handle| **handle == RecordHandle::NOBODY);
+    assert_eq!(nobodys.count() as u64, kept.report.set_aside);
+    assert_eq!(kept.report.set_aside, 14);
+}
+
+#[test]
+fn whoever_takes_rows_may_fail() {
+    let take = |_: u32, _: &[u8]| Err("the disk is full".into());
+    let failed = with_preparer(&BASE, |mut preparer| preparer.hand_on(people(), &take));
+    assert!(
+        matches!(failed, Err(PrepareError::HandingOn(cause)) if cause.to_string().contains("full"))
     );
 }
 

@@ -2,6 +2,7 @@
 
 use model::Silent;
 use proptest::prelude::*;
+use rayon::prelude::*;
 
 use super::super::MAX_BLOCK_ROWS;
 use super::super::tests::{row, schema};
@@ -68,6 +69,70 @@ proptest! {
         };
         hold(&layout, &batches, &[gone(0), gone(1)]);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn rows_taken_in_any_order_give_the_same_comparisons(
+        rows in proptest::collection::vec((0u8..4, 0u8..2, 0u8..6), 0..80), step in 1usize..9
+    ) {
+        let (schema, directory) = (schema(), tempfile::tempdir().unwrap());
+        let layout = Layout::of(&schema);
+        let mut batches = [const { Vec::new() }; 4];
+        for (handle, (batch, pass, block)) in rows.iter().enumerate() {
+            batches[usize::from(*batch)].extend(row(&layout, *pass, *block, handle as u16, *block));
+        }
+        let (in_order, at_once) = run(&layout, &batches, None, &[], &Scratch::in_memory());
+        let form = ComparisonLayout::of(&layout);
+        let sorted = |bytes: &[u8]| {
+            let mut all: Vec<Vec<u8>> = bytes.chunks_exact(form.row_bytes()).map(<[u8]>::to_vec).collect();
+            all.sort();
+            all
+        };
+        for scratch in [Scratch::in_memory(), Scratch::in_directory(directory.path(), 1000)] {
+            let mut comparer = Comparer::new(&schema, &layout, &scratch);
+            for (place, rows) in batches.iter().enumerate() {
+                let batch = RowBatch::new(PartyIndex((place % 2) as u8));
+                let intake = comparer.begin(&batch).unwrap();
+                let numbered: Vec<(usize, &[u8])> = rows.chunks_exact(layout.row_bytes).enumerate().collect();
+                // The last first, some together on their thread.
+                numbered.rchunks(step).collect::<Vec<_>>().into_par_iter().for_each(|some| {
+                    some.iter().for_each(|(number, row)| comparer.take(&intake, *number as u32, row).unwrap());
+                });
+                comparer.end(intake);
+            }
+            let out = Mutex::new(Vec::new());
+            let take = |part: &[u8]| {
+                out.lock().unwrap().extend_from_slice(part);
+                Ok(())
+            };
+            let report = comparer.run_unordered(&Silent, &take).unwrap();
+            prop_assert_eq!(&report, &at_once.all);
+            prop_assert_eq!(sorted(&out.into_inner().unwrap()), sorted(&in_order));
+        }
+    }
+}
+
+#[test]
+fn rows_that_do_not_fit_are_refused_while_they_are_taken() {
+    let (schema, scratch) = (schema(), Scratch::in_memory());
+    let layout = Layout::of(&schema);
+    let mut comparer = Comparer::new(&schema, &layout, &scratch);
+    let intake = comparer.begin(&RowBatch::new(PartyIndex(0))).unwrap();
+    let mut bytes = row(&layout, 0, 1, 1, 1);
+    let torn = comparer.take(&intake, 0, &bytes[1..]);
+    assert!(matches!(torn, Err(MatchError::TornRows { .. })));
+    bytes[0] = 99;
+    let unknown = comparer.take(&intake, 7, &bytes);
+    assert!(matches!(
+        unknown,
+        Err(MatchError::UnknownPass {
+            pass: 99,
+            row: 7,
+            ..
+        })
+    ));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 //! the known flip rate taken out.
 
 use bits::{Stretch, and_count, popcount};
-use model::layout::{self, Row};
 use model::Layout;
+use model::layout::{self, Row};
 use model::profile::Hardening;
 
 use crate::comparison::{GRADES, MISSING};

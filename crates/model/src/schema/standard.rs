@@ -224,10 +224,18 @@ mod tests {
             ("street", "address", "born.year"),
             ("phone", "phone", "born.near-year"),
         ] {
-            let own = [("given", "given-name"), ("surname", "surname"), ("name", "full-name")];
+            let own = [
+                ("given", "given-name"),
+                ("surname", "surname"),
+                ("name", "full-name"),
+            ];
             let others = [("born", "date"), ("town", "place"), (field, kind)];
             let made = passes(&[&own[..], &others].concat()).unwrap();
-            let years: Vec<&String> = made.iter().flatten().filter(|c| c.contains("year")).collect();
+            let years: Vec<&String> = made
+                .iter()
+                .flatten()
+                .filter(|c| c.contains("year"))
+                .collect();
             assert_eq!(years, [year, year], "{field}");
         }
     }
