@@ -214,7 +214,7 @@ impl<'a> Encoder<'a> {
             blocks.passes[place],
             handle,
             token,
-            desk.sketch.presence(),
+            desk.sketch.presence,
         );
         handle
     }
@@ -239,7 +239,7 @@ impl<'a> Encoder<'a> {
             }
         }
         if self.schema.profile.hides_patterns_below().is_some() {
-            self.fill(sketch.presence(), noise, row);
+            self.fill(sketch.presence, noise, row);
         }
     }
 

@@ -85,9 +85,9 @@ impl NoiseSource {
 
     /// The block of this number, for the node's noise cipher.
     pub(crate) fn block(&self, number: u8) -> Block {
-        let mut block = self.0;
-        block[BLOCK_BYTES - 1] = number;
-        block
+        let last = 8 * (BLOCK_BYTES - 1);
+        let others = u128::from_le_bytes(self.0) & !(0xff << last);
+        (others | u128::from(number) << last).to_le_bytes()
     }
 
     /// The flips of `bits` columns. `ready` holds the first images of the source's blocks under this mask.

@@ -24,6 +24,8 @@ const PLACE_WORDS: usize = size_of::<PlaceSet>() / size_of::<u64>();
 pub(crate) struct Sketch {
     /// The parts that are there.
     pub(crate) parts: Vec<PartSketch>,
+    /// The same, one bit each.
+    pub(crate) presence: u64,
     /// The token digests of all parts, one after the other.
     pub(crate) digests: Vec<Block>,
     /// The places each token won within its part, as [`Sketch::won`] tells them.
@@ -53,6 +55,7 @@ impl Sketch {
     /// Takes the tokens of `record` in, in place of those of the record before.
     pub(crate) fn read(&mut self, layout: &Layout, epoch: &EpochKeys, record: &NormalisedRecord) {
         self.parts.clear();
+        self.presence = 0;
         self.digests.clear();
         for (part, of) in layout.parts.iter().enumerate() {
             let start = self.digests.len();
@@ -71,6 +74,7 @@ impl Sketch {
                 let sum = numbers.fold(0, |sum: u128, digest| {
                     sum.wrapping_add(u128::from_le_bytes(*digest))
                 });
+                self.presence |= 1 << part;
                 self.parts.push(PartSketch {
                     part,
                     tokens,
@@ -111,27 +115,36 @@ impl Sketch {
             noise_blocks += flips.blocks(layout.parts[part.part].bits as usize);
             part.noise_blocks = start..noise_blocks;
         }
-        let noise = (self.parts.iter()).flat_map(|part| {
-            (0..part.noise_blocks.len()).map(|number| part.noise.block(number as u8))
-        });
-        fill(&mut self.asked_noise, noise_blocks, noise);
-        let strings = (self.digests.iter())
-            .flat_map(|digest| (0..COLUMN_BLOCKS).map(|half| string_block(digest, half as u8)));
-        let asked = (0..DEAL_BLOCKS).map(deal_block).chain(strings);
+        self.ask_noise(noise_blocks);
+        self.ask();
+    }
+
+    /// Writes down what the node's noise cipher is asked, so many blocks.
+    fn ask_noise(&mut self, count: usize) {
+        let asked = room(&mut self.asked_noise, count);
+        for part in &self.parts {
+            let blocks = asked[part.noise_blocks.clone()].iter_mut().zip(0..);
+            blocks.for_each(|(block, number)| *block = part.noise.block(number));
+        }
+    }
+
+    /// Writes down what a block's cipher is asked.
+    fn ask(&mut self) {
         let count = DEAL_BLOCKS + COLUMN_BLOCKS * self.digests.len();
-        fill(&mut self.asked, count, asked);
+        let asked = room(&mut self.asked, count);
+        let (deal, strings) = asked.split_at_mut(DEAL_BLOCKS);
+        for (number, block) in deal.iter_mut().enumerate() {
+            *block = deal_block(number);
+        }
+        let strings = strings.as_chunks_mut::<COLUMN_BLOCKS>().0;
+        for (digest, halves) in self.digests.iter().zip(strings) {
+            *halves = string_blocks(digest);
+        }
     }
 
     /// The places each token won within its part.
     pub(crate) fn won(&self) -> &[PlaceSet] {
         self.won.all().as_chunks().0
-    }
-
-    /// Which parts are there, one bit each.
-    pub(crate) fn presence(&self) -> u64 {
-        self.parts
-            .iter()
-            .fold(0, |bits, part| bits | 1 << part.part)
     }
 }
 
@@ -140,14 +153,13 @@ pub(crate) fn pad(blocks: &mut Vec<Block>) {
     blocks.resize(blocks.len().next_multiple_of(BATCH), Block::default());
 }
 
-/// Writes `count` blocks into `lines`, and fills the last batch up as [`pad`] does.
-fn fill(lines: &mut Lines<Block>, count: usize, blocks: impl Iterator<Item = Block>) {
-    let (filled, padding) = (lines.room(count.next_multiple_of(BATCH))).split_at_mut(count);
-    filled
-        .iter_mut()
-        .zip(blocks)
-        .for_each(|(out, block)| *out = block);
+/// Room for `count` blocks, behind which the last batch is filled up as [`pad`] does.
+fn room(lines: &mut Lines<Block>, count: usize) -> &mut [Block] {
+    let (room, padding) = lines
+        .room(count.next_multiple_of(BATCH))
+        .split_at_mut(count);
     padding.fill(Block::default());
+    room
 }
 
 /// What stands for a token in minwise hashing.
@@ -155,14 +167,16 @@ fn element(digest: &Block) -> u32 {
     u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
-/// What a block's cipher is asked for half of a token's string. The last two bits keep the halves apart, and
-/// from [`deal_block`].
-fn string_block(digest: &Block, half: u8) -> Block {
+/// What a block's cipher is asked for the halves of a token's string. The two lowest bits of the last byte keep the halves
+/// apart, and from [`deal_block`]. As whole numbers: a byte written alone would hold up who reads the block.
+fn string_blocks(digest: &Block) -> [Block; COLUMN_BLOCKS] {
     const { assert!(COLUMN_BLOCKS == 2) };
-    let mut block = *digest;
-    block[BLOCK_BYTES - 1] = block[BLOCK_BYTES - 1] & !3 | half;
-    block
+    let first = u128::from_le_bytes(*digest) & !(3 << LAST_BYTE);
+    [first, first | 1 << LAST_BYTE].map(u128::to_le_bytes)
 }
+
+/// The lowest bit of a block's last byte.
+const LAST_BYTE: usize = 8 * (BLOCK_BYTES - 1);
 
 /// What a block's cipher is asked for its deal.
 fn deal_block(number: usize) -> Block {
