@@ -47,7 +47,7 @@ impl Short {
     pub(super) fn numbered(number: usize) -> Self {
         let (mut bytes, mut length, mut left) = (u64::from(b' '), 1, number);
         loop {
-            bytes = bytes << 8 | u64::from(b'0') + (left % 10) as u64;
+            bytes = (bytes << 8) | (u64::from(b'0') + (left % 10) as u64);
             length += 1;
             left /= 10;
             // Seven digits are more than a token has a place for.
