@@ -24,7 +24,7 @@ pub struct HandedOn {
     pub calibration: Vec<(u32, Vec<u8>)>,
     /// By number: the record; [`RecordHandle::NOBODY`] for one that has no row.
     pub handles: Vec<RecordHandle>,
-    /// As in [`Prepared`]; records stand at their numbers.
+    /// As in [`Prepared`](crate::Prepared); records stand at their numbers.
     pub vault: Vec<(RecordHandle, LocalKey)>,
     /// What went in and what did not.
     pub report: PrepareReport,
