@@ -225,13 +225,26 @@ mod tests {
     use crate::registry::Size;
     use crate::suite::{Attack, Knowledge};
     use crate::tests::Setting;
+    use crate::trial::Trial;
 
-    fn run(profile: &str) -> Outcome {
+    /// The attack under a few keys: how many it names depends on which bits collide under each.
+    fn run(profile: &str) -> Vec<Outcome> {
         let size = Size {
             people: 2000,
             overlap: 100,
         };
-        Setting::new(profile).run(Attack::Patterns, Knowledge::Copy, size)
+        let setting = Setting::new(profile);
+        let under = |seed| {
+            let trial = Trial::new(&setting.schema, &setting.layout, seed);
+            setting.attack(
+                trial,
+                setting.people,
+                Attack::Patterns,
+                Knowledge::Copy,
+                size,
+            )
+        };
+        (20..23).map(under).collect()
     }
 
     #[test]
@@ -256,10 +269,12 @@ mod tests {
     #[test]
     fn patterns_name_values_of_plain_filters_and_nothing_of_signatures() {
         let plain = run("field-bloom");
-        assert!(plain.share() >= 0.04, "{plain:?}");
+        let most = plain.iter().map(Outcome::share).fold(0.0, f64::max);
+        assert!(most >= 0.04, "{plain:?}");
         for profile in ["standard", "strong"] {
-            let outcome = run(profile);
-            assert_eq!(outcome.named, 0, "{profile}: {outcome:?}");
+            let outcomes = run(profile);
+            let named: Vec<_> = outcomes.iter().map(|outcome| outcome.named).collect();
+            assert_eq!(named, [0, 0, 0], "{profile}: {outcomes:?}");
         }
     }
 }
