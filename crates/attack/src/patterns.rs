@@ -269,8 +269,9 @@ mod tests {
     #[test]
     fn patterns_name_values_of_plain_filters_and_nothing_of_signatures() {
         let plain = run("field-bloom");
-        let most = plain.iter().map(Outcome::share).fold(0.0, f64::max);
-        assert!(most >= 0.04, "{plain:?}");
+        let most = plain.iter().max_by_key(|outcome| outcome.named).unwrap();
+        assert!(most.share() >= 0.02, "{plain:?}");
+        assert!(most.sure.right * 10 >= most.sure.made * 9, "{plain:?}");
         for profile in ["standard", "strong"] {
             let outcomes = run(profile);
             let named: Vec<_> = outcomes.iter().map(|outcome| outcome.named).collect();

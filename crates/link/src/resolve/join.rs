@@ -390,7 +390,8 @@ impl ByLeft {
     /// The smaller records in order, each with its comparisons.
     fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut [u64])> {
         let (mut rest, mut start) = (self.met.as_mut_slice(), 0);
-        (self.least..).zip(&self.ends).map(move |(left, end)| {
+        // The ends first: where there are none, there is no least record to count from.
+        self.ends.iter().zip(self.least..).map(move |(end, left)| {
             let (own, after) = std::mem::take(&mut rest).split_at_mut(end - start);
             (rest, start) = (after, *end);
             (left, own)
