@@ -1,7 +1,7 @@
 //! Rows handed on as they are made, for those who have node and matcher in one place: nobody is to see the order of the
 //! registry in them, so they need neither be kept nor be put in another.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::error::Error;
 
 use model::RecordHandle;
@@ -48,9 +48,9 @@ impl OfHandedOn {
 }
 
 impl Preparer<'_> {
-    /// As [`Preparer::add`], and hands the rows on as they are made instead of keeping them. A batch is either kept or handed
-    /// on as a whole; under a profile that hides rare patterns of missing parts it has to be kept, since all rows
-    /// decide together what each shows.
+    /// As [`Preparer::add`], and hands the rows on as they are made instead of keeping them. A batch is either kept
+    /// or handed on as a whole, and one that is handed on has no decoys. Under a profile that hides rare patterns of
+    /// missing parts it has to be kept, since all rows decide together what each shows.
     ///
     /// # Errors
     /// As for [`Preparer::add`], and when `take` fails.
@@ -99,16 +99,11 @@ impl Preparer<'_> {
     /// Ends a batch whose rows were handed on.
     pub fn finish_handed_on(self) -> HandedOn {
         let (sample, _) = self.sample.into_rows();
-        let numbers = (0..).zip(&self.batch.vault);
-        let of_sample: HashSet<RecordHandle> = sample.iter().map(|(_, e)| e.record).collect();
-        let numbers: HashMap<RecordHandle, u32> = numbers
-            .filter(|(_, (handle, _))| of_sample.contains(handle))
-            .map(|(number, (handle, _))| (*handle, number))
-            .collect();
-        let calibration = sample.into_iter().filter_map(|(row, entry)| {
-            let number = numbers.get(&entry.record)?;
-            Some((*number, row))
-        });
+        let sample = sample.into_iter().map(|(row, entry)| (entry.record, row));
+        let mut sample: HashMap<RecordHandle, Vec<u8>> = sample.collect();
+        let numbered = (0..).zip(&self.batch.vault);
+        let calibration =
+            numbered.filter_map(|(number, (handle, _))| Some((number, sample.remove(handle)?)));
         let calibration: Vec<_> = calibration.collect();
         let mut batch = self.batch;
         batch.report.calibration_rows = calibration.len() as u64;
