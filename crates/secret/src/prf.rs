@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::key::{KEY_BYTES, length_prefix};
 
-/// A key prepared for HMAC-SHA256, so that tagging pays for the key's set-up once. Wiped on drop; on the heap, so
-/// that moving it leaves no copy behind.
+/// A key prepared for HMAC-SHA256, so that tagging pays for the key's set-up once. Its states are wiped on drop; on the
+/// heap, so that moving it leaves no copy behind. What the library's set-up leaves on the stack is not wiped.
 pub struct Prf(Box<Hmac<Sha256>>);
 
 impl Prf {
@@ -44,10 +44,12 @@ mod tests {
     use crate::Key32;
     use proptest::prelude::*;
     use ring::hmac;
-    use static_assertions::assert_not_impl_any;
+    use static_assertions::{assert_impl_all, assert_not_impl_any};
     use std::fmt::{Debug, Display};
 
     assert_not_impl_any!(Prf: Debug, Display, Clone, PartialEq);
+    // The states that an HMAC holds two of: wiping them is a feature of the library, which nothing else would miss.
+    assert_impl_all!(<Sha256 as sha2::digest::block_api::CoreProxy>::Core: zeroize::ZeroizeOnDrop);
 
     fn expected(message: &[u8]) -> hmac::Tag {
         hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &[5; 32]), message)
