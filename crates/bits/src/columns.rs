@@ -4,6 +4,8 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+use std::ops::Range;
+
 use crate::minhash::{PLACES, PlaceSet};
 
 /// The columns of a signature.
@@ -56,43 +58,64 @@ impl Deal {
         self.swaps.iter_mut().for_each(wipe);
     }
 
-    /// The signature of a set, from the places each of its elements won and each element's random bits.
-    pub fn signature(&self, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
+    /// Writes the signatures of sets into `out`, one each, from the places each element won within its set and each
+    /// element's random bits. The elements of all sets lie one after the other; `ends` says where those of each set end.
+    pub fn signatures(
+        &self,
+        ends: &[usize],
+        won: &[PlaceSet],
+        strings: &[[u8; COLUMNS / 8]],
+        out: &mut [Columns],
+    ) {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::is_x86_feature_detected;
             if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512vl")
                 && is_x86_feature_detected!("gfni")
             {
                 // SAFETY: the processor has what the function needs, as was just asked.
-                return unsafe { x86::signature_avx512(self, won, strings) };
+                return unsafe { x86::signatures_avx512(self, ends, won, strings, out) };
             }
             if is_x86_feature_detected!("avx2") {
                 // SAFETY: the processor has AVX2, as was just asked; the function needs nothing else.
-                return unsafe { x86::signature_avx2(self, won, strings) };
+                return unsafe { x86::signatures_avx2(self, ends, won, strings, out) };
             }
         }
-        self.signature_portable(won, strings)
+        self.signatures_portable(ends, won, strings, out);
     }
 
-    fn signature_portable(&self, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
-        let mut columns = Columns::default();
-        for (won, string) in won.iter().zip(strings) {
-            let string = read(string);
-            for (word, column) in columns.iter_mut().enumerate() {
-                let own = self.own[word];
-                let dealt = won[word] & own | won[word + COLUMNS / 64] & !own;
-                *column |= dealt & string[word];
+    fn signatures_portable(
+        &self,
+        ends: &[usize],
+        won: &[PlaceSet],
+        strings: &[[u8; COLUMNS / 8]],
+        out: &mut [Columns],
+    ) {
+        for (columns, set) in out.iter_mut().zip(sets(ends)) {
+            *columns = Columns::default();
+            for (won, string) in won[set.clone()].iter().zip(&strings[set]) {
+                let string = read(string);
+                for (word, column) in columns.iter_mut().enumerate() {
+                    let own = self.own[word];
+                    let dealt = won[word] & own | won[word + COLUMNS / 64] & !own;
+                    *column |= dealt & string[word];
+                }
+            }
+            for pass in self.swaps.as_chunks::<PASS_ROUNDS>().0 {
+                for (round, swaps) in pass.iter().enumerate() {
+                    swap(columns, round, swaps);
+                }
             }
         }
-        for pass in self.swaps.as_chunks::<PASS_ROUNDS>().0 {
-            for (round, swaps) in pass.iter().enumerate() {
-                swap(&mut columns, round, swaps);
-            }
-        }
-        columns
     }
+}
+
+/// The elements of each set, by where each set ends.
+fn sets(ends: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    let starts = std::iter::once(&0).chain(ends);
+    starts.zip(ends).map(|(start, end)| *start..*end)
 }
 
 /// What a round of the shuffle makes of random bits: for every column whether it takes its partner's place, so that
@@ -143,7 +166,9 @@ mod tests {
             (0..PLACES)
                 .filter(|place| place >> bit & 1 == 1)
                 .for_each(|place| won[place / 64] |= 1 << (place % 64));
-            let columns = deal.signature(&[won], &[[0xff; COLUMNS / 8]]);
+            let mut columns = [Columns::default()];
+            deal.signatures(&[1], &[won], &[[0xff; COLUMNS / 8]], &mut columns);
+            let [columns] = columns;
             for (column, place) in dealt.iter_mut().enumerate() {
                 *place |= ((columns[column / 64] >> (column % 64) & 1) as usize) << bit;
             }
@@ -151,30 +176,50 @@ mod tests {
         dealt
     }
 
+    /// Sets of up to a few elements, more of them than a kernel takes at once.
+    fn sets() -> impl Strategy<Value = (Vec<usize>, Vec<PlaceSet>, Vec<[u8; 32]>)> {
+        let set = proptest::collection::vec(any::<(PlaceSet, [u8; 32])>(), 0..6);
+        proptest::collection::vec(set, 0..40).prop_map(|sets| {
+            let grow = |end: &mut usize, set: &Vec<_>| {
+                Some({
+                    *end += set.len();
+                    *end
+                })
+            };
+            let ends = sets.iter().scan(0, grow).collect();
+            let (won, strings) = sets.into_iter().flatten().unzip();
+            (ends, won, strings)
+        })
+    }
+
     proptest! {
         #[test]
         fn every_kernel_gives_the_portable_columns(
             (own, swaps) in any::<(Columns, [Columns; ROUNDS])>(),
-            set in proptest::collection::vec(any::<(PlaceSet, [u8; 32])>(), 1..20),
+            (ends, won, strings) in sets(),
         ) {
             let deal = Deal::new(own, &swaps);
-            let (won, strings): (Vec<PlaceSet>, Vec<[u8; 32]>) = set.into_iter().unzip();
-            let columns = deal.signature(&won, &strings);
-            prop_assert_eq!(columns, deal.signature_portable(&won, &strings));
+            let mut portable = vec![Columns::default(); ends.len()];
+            deal.signatures_portable(&ends, &won, &strings, &mut portable);
+            let mut columns = vec![[1; 4]; ends.len()];
+            deal.signatures(&ends, &won, &strings, &mut columns);
+            prop_assert_eq!(columns, portable);
         }
 
         #[test]
         #[cfg(target_arch = "x86_64")]
         fn avx2_gives_the_portable_columns(
             (own, swaps) in any::<(Columns, [Columns; ROUNDS])>(),
-            set in proptest::collection::vec(any::<(PlaceSet, [u8; 32])>(), 1..20),
+            (ends, won, strings) in sets(),
         ) {
             if std::arch::is_x86_feature_detected!("avx2") {
                 let deal = Deal::new(own, &swaps);
-                let (won, strings): (Vec<PlaceSet>, Vec<[u8; 32]>) = set.into_iter().unzip();
+                let mut portable = vec![Columns::default(); ends.len()];
+                deal.signatures_portable(&ends, &won, &strings, &mut portable);
+                let mut columns = vec![[1; 4]; ends.len()];
                 // SAFETY: the processor has AVX2, as was just asked.
-                let columns = unsafe { x86::signature_avx2(&deal, &won, &strings) };
-                prop_assert_eq!(columns, deal.signature_portable(&won, &strings));
+                unsafe { x86::signatures_avx2(&deal, &ends, &won, &strings, &mut columns) };
+                prop_assert_eq!(columns, portable);
             }
         }
 

@@ -1,5 +1,6 @@
 //! One record to its rows: a sketch once, then signatures for every block it is in.
 
+use bits::columns::Columns;
 use model::layout::write_header;
 use model::profile::{FilterShape, Hardening};
 use model::{BlockToken, Layout, LinkageSchema, PassHandle, PassIndex};
@@ -52,6 +53,7 @@ pub(crate) struct Desk {
     blocks: Blocks,
     strings: Lines<Block>,
     flips: Lines<Block>,
+    signatures: Vec<Columns>,
 }
 
 /// The blocks a record is in, one a row.
@@ -180,6 +182,7 @@ impl<'a> Encoder<'a> {
                 desk.sketch.sample(self.layout, flips);
                 desk.strings.room(desk.sketch.asked.all().len());
                 desk.flips.room(desk.sketch.asked_noise.all().len());
+                (desk.signatures).resize(desk.sketch.parts.len(), Columns::default());
             }
             Form::Filters(shape, keys) => self.lay_out_filters(*shape, keys, desk),
         }
@@ -227,15 +230,15 @@ impl<'a> Encoder<'a> {
         (self.epoch.blocks).images(&blocks.masks[place], asked, strings);
         cipher.images(noise, sketch.asked_noise.all(), desk.flips.all_mut());
         let (strings, flips) = (Strings::read(desk.strings.all()), desk.flips.all());
-        let won = sketch.won();
-        for part in &sketch.parts {
-            let signature = strings.signature(part.tokens.clone(), &won[part.tokens.clone()]);
+        let signatures = &mut desk.signatures;
+        strings.signatures(&sketch.ends, sketch.won(), signatures);
+        for (part, signature) in sketch.parts.iter().zip(signatures) {
             let of = &self.layout.parts[part.part];
             let ready = &flips[part.noise_blocks.clone()];
             let flips = (part.noise).flips(table, of.bits as usize, ready, (cipher, noise));
             let words = signature.iter().zip(flips);
             for (out, (word, flips)) in row[of.range()].as_chunks_mut().0.iter_mut().zip(words) {
-                *out = (word ^ flips).to_le_bytes();
+                *out = (*word ^ flips).to_le_bytes();
             }
         }
         if self.schema.profile.hides_patterns_below().is_some() {

@@ -40,9 +40,9 @@ impl<'a> Strings<'a> {
         }
     }
 
-    /// The signature of the tokens in this range, which won these places.
-    pub(crate) fn signature(&self, tokens: std::ops::Range<usize>, won: &[PlaceSet]) -> Columns {
-        self.deal.signature(won, &self.strings[tokens])
+    /// Writes the signature of each part into `out`, by where the tokens of each part end and the places they won.
+    pub(crate) fn signatures(&self, ends: &[usize], won: &[PlaceSet], out: &mut [Columns]) {
+        self.deal.signatures(ends, won, self.strings, out);
     }
 }
 
@@ -81,8 +81,9 @@ mod tests {
             .iter()
             .flat_map(|token| [1 << 14, 1 << 15].map(|half| own(half | token)));
         let random: Vec<Block> = deal.chain(strings).collect();
-        let columns = Strings::read(&random).signature(0..tokens.len(), &won);
-        columns
+        let mut columns = [Columns::default()];
+        Strings::read(&random).signatures(&[tokens.len()], &won, &mut columns);
+        columns[0]
             .map(u64::to_le_bytes)
             .as_flattened()
             .try_into()

@@ -24,7 +24,10 @@ const PLACE_WORDS: usize = size_of::<PlaceSet>() / size_of::<u64>();
 pub(crate) struct Sketch {
     /// The parts that are there.
     pub(crate) parts: Vec<PartSketch>,
-    /// The same, one bit each.
+    /// Where the tokens of each end in [`Sketch::digests`].
+    #[zeroize(skip)]
+    pub(crate) ends: Vec<usize>,
+    /// The parts once more, one bit each.
     pub(crate) presence: u64,
     /// The token digests of all parts, one after the other.
     pub(crate) digests: Vec<Block>,
@@ -55,6 +58,7 @@ impl Sketch {
     /// Takes the tokens of `record` in, in place of those of the record before.
     pub(crate) fn read(&mut self, layout: &Layout, epoch: &EpochKeys, record: &NormalisedRecord) {
         self.parts.clear();
+        self.ends.clear();
         self.presence = 0;
         self.digests.clear();
         for (part, of) in layout.parts.iter().enumerate() {
@@ -75,6 +79,7 @@ impl Sketch {
                     sum.wrapping_add(u128::from_le_bytes(*digest))
                 });
                 self.presence |= 1 << part;
+                self.ends.push(tokens.end);
                 self.parts.push(PartSketch {
                     part,
                     tokens,

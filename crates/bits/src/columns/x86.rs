@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{COLUMNS, Columns, Deal, LOWER, PASS_ROUNDS};
+use super::{COLUMNS, Columns, Deal, LOWER, PASS_ROUNDS, sets};
 use crate::minhash::PlaceSet;
 
 /// In each lane of 16 bytes, which byte lies one, and two, further or nearer.
@@ -53,13 +53,23 @@ fn byte_partners(row: usize) -> __m256i {
     _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(BYTE_PARTNERS[row].as_ptr().cast()) })
 }
 
-/// The signature of a set under `deal`.
+/// The signatures of sets under `deal`.
 #[target_feature(enable = "avx2")]
-pub(super) fn signature_avx2(
+pub(super) fn signatures_avx2(
     deal: &Deal,
+    ends: &[usize],
     won: &[PlaceSet],
     strings: &[[u8; COLUMNS / 8]],
-) -> Columns {
+    out: &mut [Columns],
+) {
+    for (out, set) in out.iter_mut().zip(sets(ends)) {
+        *out = signature_avx2(deal, &won[set.clone()], &strings[set]);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+#[inline]
+fn signature_avx2(deal: &Deal, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> Columns {
     let own = load(&deal.own);
     let mut columns = _mm256_setzero_si256();
     for (won, string) in won.iter().zip(strings) {
@@ -99,16 +109,42 @@ pub(super) fn signature_avx2(
     stored(columns)
 }
 
-/// The same, with both halves of the places in one register until all elements are in.
-#[target_feature(enable = "avx512f,avx512vl,gfni")]
-pub(super) fn signature_avx512(
+/// The same, with both halves of the places in one register until all elements of a set are in, and two sets in one
+/// register from then on.
+#[target_feature(enable = "avx512f,avx512bw,avx512vl,gfni")]
+pub(super) fn signatures_avx512(
     deal: &Deal,
+    ends: &[usize],
     won: &[PlaceSet],
     strings: &[[u8; COLUMNS / 8]],
-) -> Columns {
-    // Truth tables: `a | b & c`, and `b` where `a` is set, else `c`.
-    const ADD: i32 = 0xf8;
-    const CHOOSE: i32 = 0xca;
+    out: &mut [Columns],
+) {
+    for (out, set) in out.iter_mut().zip(sets(ends)) {
+        *out = stored(chosen(deal, &won[set.clone()], &strings[set]));
+    }
+    let mut at_once = out.chunks_exact_mut(2 * REGISTERS);
+    at_once.by_ref().for_each(|columns| shuffle(deal, columns));
+    let rest = at_once.into_remainder();
+    if !rest.is_empty() {
+        let mut filled_up = [Columns::default(); 2 * REGISTERS];
+        filled_up[..rest.len()].copy_from_slice(rest);
+        shuffle(deal, &mut filled_up);
+        rest.copy_from_slice(&filled_up[..rest.len()]);
+    }
+}
+
+/// Registers shuffled at once, of two sets each: enough that no step waits for the one before.
+const REGISTERS: usize = 4;
+
+/// Truth table of `a | b & c`.
+const ADD: i32 = 0xf8;
+/// Truth table of `b` where `a` is set, else `c`.
+const CHOOSE: i32 = 0xca;
+
+/// What a set tells of the places that its columns start from.
+#[target_feature(enable = "avx512f,avx512vl")]
+#[inline]
+fn chosen(deal: &Deal, won: &[PlaceSet], strings: &[[u8; COLUMNS / 8]]) -> __m256i {
     let mut places = _mm512_setzero_si512();
     for (won, string) in won.iter().zip(strings) {
         // SAFETY: the load is unaligned, and the places are as long as the register.
@@ -118,24 +154,47 @@ pub(super) fn signature_avx512(
     }
     let lower = _mm512_castsi512_si256(places);
     let upper = _mm512_extracti64x4_epi64::<1>(places);
-    let mut columns = _mm256_ternarylogic_epi64::<CHOOSE>(load(&deal.own), lower, upper);
+    _mm256_ternarylogic_epi64::<CHOOSE>(load(&deal.own), lower, upper)
+}
+
+/// Shuffles the columns of `2 * REGISTERS` sets.
+#[target_feature(enable = "avx512f,avx512bw,gfni")]
+#[inline]
+fn shuffle(deal: &Deal, columns: &mut [Columns]) {
+    let (two, _) = columns.as_chunks_mut::<2>();
+    let Some(two) = two.first_chunk_mut::<REGISTERS>() else {
+        return;
+    };
+    // SAFETY: the loads are unaligned, and two sets' columns are as long as the register.
+    let mut all: [__m512i; REGISTERS] =
+        std::array::from_fn(|at| unsafe { _mm512_loadu_si512(two[at].as_ptr().cast()) });
     macro_rules! swap {
-        ($swaps:expr, $partners:expr) => {{
-            columns = _mm256_ternarylogic_epi64::<CHOOSE>(load($swaps), $partners, columns);
+        ($swaps:expr, |$columns:ident| $partners:expr) => {{
+            let swaps = _mm512_broadcast_i64x4(load($swaps));
+            for $columns in &mut all {
+                let partners = {
+                    let $columns = *$columns;
+                    $partners
+                };
+                *$columns = _mm512_ternarylogic_epi64::<CHOOSE>(swaps, partners, *$columns);
+            }
         }};
     }
-    let bits = BIT_PARTNERS.map(|matrix| _mm256_set1_epi64x(matrix));
-    let bytes = [byte_partners(0), byte_partners(1)];
+    let bits = BIT_PARTNERS.map(|matrix| _mm512_set1_epi64(matrix));
+    let bytes = [byte_partners(0), byte_partners(1)].map(|bytes| _mm512_broadcast_i64x4(bytes));
     for pass in deal.swaps.as_chunks::<PASS_ROUNDS>().0 {
         for (swaps, matrix) in pass.iter().zip(bits) {
-            swap!(swaps, _mm256_gf2p8affine_epi64_epi8::<0>(columns, matrix));
+            swap!(swaps, |own| _mm512_gf2p8affine_epi64_epi8::<0>(own, matrix));
         }
         for (swaps, bytes) in pass[3..].iter().zip(bytes) {
-            swap!(swaps, _mm256_shuffle_epi8(columns, bytes));
+            swap!(swaps, |own| _mm512_shuffle_epi8(own, bytes));
         }
-        swap!(&pass[5], _mm256_shuffle_epi32::<HALVES>(columns));
-        swap!(&pass[6], _mm256_shuffle_epi32::<WORDS>(columns));
-        swap!(&pass[7], _mm256_permute4x64_epi64::<WORDS>(columns));
+        swap!(&pass[5], |own| _mm512_shuffle_epi32::<HALVES>(own));
+        swap!(&pass[6], |own| _mm512_shuffle_epi32::<WORDS>(own));
+        swap!(&pass[7], |own| _mm512_permutex_epi64::<WORDS>(own));
     }
-    stored(columns)
+    for (two, all) in two.iter_mut().zip(all) {
+        // SAFETY: the store is unaligned, and two sets' columns are as long as the register.
+        unsafe { _mm512_storeu_si512(two.as_mut_ptr().cast(), all) };
+    }
 }
