@@ -68,6 +68,7 @@ impl Work<'_> {
             anyhow::Ok(())
         })?;
         let made = preparer.finish_handed_on();
+        let made = made.with_context(|| file.path.display().to_string())?;
         for (number, row) in &made.calibration {
             comparer.take(&intake, *number, row)?;
         }

@@ -89,13 +89,10 @@ impl Sample {
         }
     }
 
-    /// Whether a record of this rank is in the sample as it stands.
-    pub(crate) fn takes(&self, rank: Rank) -> bool {
-        self.kept.len() < MAX_RECORDS
-            || self
-                .kept
-                .last_key_value()
-                .is_some_and(|(last, _)| rank < *last)
+    /// The rank from which on no record is in the sample as it stands; none while all are.
+    pub(crate) fn bound(&self) -> Option<Rank> {
+        let (last, _) = self.kept.last_key_value()?;
+        (self.kept.len() >= MAX_RECORDS).then_some(*last)
     }
 
     /// Takes a row in; the row of the largest rank may fall out.
@@ -150,7 +147,7 @@ mod tests {
             pass: PassHandle::new([order as u8; 16]),
             record: RecordHandle::new([0; 16]),
         };
-        if sample.takes(rank(order)) {
+        if sample.bound().is_none_or(|bound| rank(order) < bound) {
             sample.add(rank(order), vec![0], entry);
         }
     }

@@ -24,13 +24,6 @@ pub(crate) struct Donor {
     record: NormalisedRecord,
 }
 
-/// How many decoys there are, and what they are made of so far.
-#[derive(Default)]
-pub(crate) struct Decoys {
-    permille: u32,
-    donors: Vec<Donor>,
-}
-
 /// A record of nobody.
 pub(crate) struct Decoy {
     pub(crate) handle: RecordHandle,
@@ -38,46 +31,34 @@ pub(crate) struct Decoy {
     pub(crate) record: NormalisedRecord,
 }
 
-impl Decoys {
-    /// About so many decoys for a thousand records.
-    pub(crate) fn of(permille: u32) -> Self {
-        Self {
-            permille,
-            donors: Vec::new(),
-        }
-    }
-
-    /// The record as one that a decoy starts from, if it is.
-    pub(crate) fn donor(
-        &self,
+impl Donor {
+    /// The record as one that a decoy starts from, if it is, where there are about `permille` decoys for a thousand
+    /// records.
+    pub(crate) fn of(
+        permille: u32,
         node: &NodeKeys,
         ids: &RecordIds,
         record: NormalisedRecord,
-    ) -> Option<Donor> {
-        if self.permille == 0 {
+    ) -> Option<Self> {
+        if permille == 0 {
             return None;
         }
         let rank = node.decoys.tag16(&[b"rank", &ids.noise]);
         let place = u128::from(u64::from_be_bytes(std::array::from_fn(|at| rank[at])));
-        let is_one = place * 1000 < u128::from(self.permille) << 64;
-        is_one.then_some(Donor { rank, record })
+        let is_one = place * 1000 < u128::from(permille) << 64;
+        is_one.then_some(Self { rank, record })
     }
+}
 
-    pub(crate) fn keep(&mut self, donor: Donor) {
-        self.donors.push(donor);
+/// The decoys of all donors. Of a single one there can be none: it would be that record again.
+pub(crate) fn make(mut donors: Vec<Donor>, node: &NodeKeys) -> Vec<Decoy> {
+    donors.sort_unstable_by_key(|donor| donor.rank);
+    if donors.len() < 2 {
+        return Vec::new();
     }
-
-    /// The decoys of all that was kept. Of a single record there can be none: it would be that record again.
-    pub(crate) fn make(&mut self, node: &NodeKeys) -> Vec<Decoy> {
-        let mut donors = std::mem::take(&mut self.donors);
-        donors.sort_unstable_by_key(|donor| donor.rank);
-        if donors.len() < 2 {
-            return Vec::new();
-        }
-        let others = donors.iter().cycle().skip(1);
-        let pairs = donors.iter().zip(others);
-        pairs.map(|(one, other)| decoy(node, one, other)).collect()
-    }
+    let others = donors.iter().cycle().skip(1);
+    let pairs = donors.iter().zip(others);
+    pairs.map(|(one, other)| decoy(node, one, other)).collect()
 }
 
 /// A decoy before it is encoded, and the place of the record that it starts from.
@@ -91,7 +72,8 @@ pub struct MadeDecoy {
 /// Makes the decoys of a node's batch once more, for measuring what they are worth.
 pub struct DecoyMaker<'a> {
     node: &'a NodeKeys,
-    decoys: Decoys,
+    permille: u32,
+    donors: Vec<Donor>,
     places: HashMap<RecordHandle, u32>,
     offered: u32,
 }
@@ -101,7 +83,8 @@ impl<'a> DecoyMaker<'a> {
     pub fn new(node: &'a NodeKeys, permille: u32) -> Self {
         Self {
             node,
-            decoys: Decoys::of(permille),
+            permille,
+            donors: Vec::new(),
             places: HashMap::new(),
             offered: 0,
         }
@@ -120,17 +103,17 @@ impl<'a> DecoyMaker<'a> {
                 .map(|value| value.as_ref().map(copy))
                 .collect(),
         };
-        if let Some(donor) = self.decoys.donor(self.node, &ids, copied) {
+        if let Some(donor) = Donor::of(self.permille, self.node, &ids, copied) {
             let handle = self.node.decoy_handle(&donor.rank);
             self.places.insert(handle, self.offered);
-            self.decoys.keep(donor);
+            self.donors.push(donor);
         }
         self.offered += 1;
     }
 
     /// The decoys of all that was offered, in the order of what they start from.
-    pub fn make(mut self) -> Vec<MadeDecoy> {
-        let made = self.decoys.make(self.node).into_iter();
+    pub fn make(self) -> Vec<MadeDecoy> {
+        let made = make(self.donors, self.node).into_iter();
         let placed = made.filter_map(|decoy| {
             let from = *self.places.get(&decoy.handle)?;
             Some(MadeDecoy {

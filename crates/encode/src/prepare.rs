@@ -12,7 +12,7 @@ use records::{ColumnPlan, LocalKey, Normaliser, Problem, RawRecord};
 
 use crate::batch::UnsortedBatch;
 use crate::calibration::{CalibrationRow, Rank, Sample, Sampled};
-use crate::decoys::{Decoy, Decoys, Donor};
+use crate::decoys::{self, Decoy, Donor};
 use crate::encoder::{Desk, Encoder, RecordIds};
 use crate::handing_on::OfHandedOn;
 use crate::keys::{EpochKeys, NodeKeys};
@@ -113,13 +113,25 @@ pub struct Prepared {
 
 /// Takes a party's records chunk by chunk.
 pub struct Preparer<'a> {
-    normaliser: Normaliser,
-    encoder: Encoder<'a>,
     pub(crate) schema: &'a LinkageSchema,
     layout: &'a Layout,
+    pub(crate) making: Making<'a>,
+    pub(crate) kept: Kept,
+}
+
+/// What records are encoded with, on all cores at once.
+pub(crate) struct Making<'a> {
+    normaliser: Normaliser,
+    encoder: Encoder<'a>,
     node: &'a NodeKeys,
+    /// About so many decoys are made for a thousand records.
+    decoys_permille: u32,
+}
+
+/// What is kept of records that were encoded, one after the other.
+pub(crate) struct Kept {
     pub(crate) sample: Sample,
-    decoys: Decoys,
+    donors: Vec<Donor>,
     known: HashMap<RecordHandle, u64>,
     pub(crate) batch: UnsortedBatch,
     pub(crate) handed_on: OfHandedOn,
@@ -160,37 +172,42 @@ impl<'a> Preparer<'a> {
         node: &'a NodeKeys,
     ) -> Self {
         Self {
-            normaliser: Normaliser::new(schema, party, plan),
-            encoder: Encoder::new(schema, layout, epoch, node),
             schema,
             layout,
-            node,
-            sample: Sample::default(),
-            decoys: Decoys::default(),
-            known: HashMap::new(),
-            batch: UnsortedBatch::new(layout.row_bytes, schema.fields.len()),
-            handed_on: OfHandedOn::default(),
+            making: Making {
+                normaliser: Normaliser::new(schema, party, plan),
+                encoder: Encoder::new(schema, layout, epoch, node),
+                node,
+                decoys_permille: 0,
+            },
+            kept: Kept {
+                sample: Sample::default(),
+                donors: Vec::new(),
+                known: HashMap::new(),
+                batch: UnsortedBatch::new(layout.row_bytes, schema.fields.len()),
+                handed_on: OfHandedOn::default(),
+            },
         }
     }
 
     /// Prepares a batch that is added to earlier ones of the run, made under the same keys.
     #[must_use]
     pub fn after(mut self, standing: Standing) -> Self {
-        self.known = standing.records;
-        self.sample = Sample::of(standing.sample);
+        self.kept.known = standing.records;
+        self.kept.sample = Sample::of(standing.sample);
         self
     }
 
     /// Has about so many decoys made for a thousand records.
     #[must_use]
     pub fn with_decoys(mut self, permille: u32) -> Self {
-        self.decoys = Decoys::of(permille);
+        self.making.decoys_permille = permille;
         self
     }
 
     /// Bytes of the rows of this batch so far.
     pub fn bytes(&self) -> usize {
-        self.batch.handles.len() * self.batch.row_bytes
+        self.kept.batch.handles.len() * self.layout.row_bytes
     }
 
     /// Encodes a chunk of records on all cores; each record's raw values are wiped as soon as it is
@@ -199,37 +216,109 @@ impl<'a> Preparer<'a> {
     /// # Errors
     /// [`PrepareError`] when a record id is empty or comes twice.
     pub fn add(&mut self, chunk: Vec<RawRecord>) -> Result<(), PrepareError> {
-        let groups: Vec<Group> = chunk
-            .into_par_iter()
-            .chunks(GROUP)
-            .map_init(Desk::default, |desk, group| self.encode_group(group, desk))
-            .collect();
+        let (making, sampled) = (&self.making, self.kept.sample.bound());
+        let row_bytes = self.layout.row_bytes;
+        let encode = |desk: &mut Desk, raw| making.encode_group(raw, sampled, desk, row_bytes);
+        let groups = chunk.into_par_iter().chunks(GROUP);
+        let groups: Vec<Group> = groups.map_init(Desk::default, encode).collect();
         for group in groups {
             for (record, key) in group.records {
-                self.batch.keep(&record, &group.handles)?;
-                self.keep(record, key)?;
+                self.kept.batch.keep(&record, &group.handles)?;
+                self.kept.keep(record, key)?;
             }
-            self.batch.rows.push(group.rows);
+            self.kept.batch.rows.push(group.rows);
         }
         Ok(())
     }
 
-    fn encode_group(&self, raw: Vec<RawRecord>, desk: &mut Desk) -> Group {
+    /// Ends the batch; what is added after it goes into another of the same run.
+    pub fn cut(&mut self) -> UnsortedBatch {
+        let kept = &mut self.kept;
+        let sampled = Sample::of(kept.sample.sampled());
+        let (of_sample, gone) = std::mem::replace(&mut kept.sample, sampled).into_rows();
+        let next = UnsortedBatch::new(self.layout.row_bytes, self.schema.fields.len());
+        let mut batch = std::mem::replace(&mut kept.batch, next);
+        self.add_decoys(&mut batch);
+        let patterns = batch.patterns();
+        batch.make_nobodys();
+        batch.calibrate(of_sample, gone);
+        if let Some(few) = self.schema.profile.hides_patterns_below() {
+            let shown = patterns.shown(few);
+            let groups = batch.rows.par_iter_mut();
+            groups.for_each(|rows| shown.apply(self.layout, rows));
+        }
+        batch
+    }
+
+    /// Makes the decoys of the batch, as many groups as there are cores for them.
+    fn add_decoys(&mut self, batch: &mut UnsortedBatch) {
+        let donors = std::mem::take(&mut self.kept.donors);
+        let decoys = decoys::make(donors, self.making.node);
+        let encode = |decoys: &[Decoy]| {
+            let (mut rows, mut handles, mut owners) = (Vec::new(), Vec::new(), Vec::new());
+            let mut desk = Desk::default();
+            for Decoy {
+                handle,
+                ids,
+                record,
+            } in decoys
+            {
+                (self.making.encoder).encode(record, ids, None, &mut desk, &mut rows, &mut handles);
+                owners.resize(handles.len(), *handle);
+            }
+            (rows, handles, owners)
+        };
+        let groups: Vec<_> = decoys.par_chunks(GROUP).map(encode).collect();
+        let first = batch.rows.len() as u32;
+        batch.decoys = first..first + groups.len() as u32;
+        for (rows, handles, owners) in groups {
+            batch.add_decoys(rows, &handles, owners);
+        }
+    }
+
+    /// Ends the only or last batch.
+    pub fn finish(mut self) -> Prepared {
+        self.cut().sort()
+    }
+
+    /// What the batches leave behind for those that come after them.
+    pub fn into_standing(self) -> Standing {
+        Standing {
+            records: self.kept.known,
+            sample: self.kept.sample.sampled(),
+        }
+    }
+}
+
+impl Making<'_> {
+    fn encode_group(
+        &self,
+        raw: Vec<RawRecord>,
+        sampled: Option<Rank>,
+        desk: &mut Desk,
+        row_bytes: usize,
+    ) -> Group {
         let rows = raw.len() * ROWS_A_RECORD;
         let mut group = Group {
             records: Vec::with_capacity(raw.len()),
-            rows: Vec::with_capacity(rows * self.batch.row_bytes),
+            rows: Vec::with_capacity(rows * row_bytes),
             handles: Vec::new(),
         };
         for raw in raw {
-            self.encode(raw, desk, &mut group);
+            self.encode(raw, sampled, desk, &mut group);
         }
         group.rows.shrink_to_fit();
         group
     }
 
-    /// Encodes a record as the next of `group`.
-    pub(crate) fn encode(&self, raw: RawRecord, desk: &mut Desk, group: &mut Group) {
+    /// Encodes a record as the next of `group`; it calibrates if its rank is below `sampled`.
+    pub(crate) fn encode(
+        &self,
+        raw: RawRecord,
+        sampled: Option<Rank>,
+        desk: &mut Desk,
+        group: &mut Group,
+    ) {
         let handle = self.node.record_handle(&raw.key);
         let ids = RecordIds {
             passes: self.node.record_passes(handle),
@@ -239,7 +328,8 @@ impl<'a> Preparer<'a> {
         let record = self.normaliser.normalise(&raw, &mut problems);
         let present =
             |bits, (field, value): (usize, &Option<_>)| bits | u64::from(value.is_some()) << field;
-        let rank = Some(Rank::of(self.node, &ids)).filter(|rank| self.sample.takes(*rank));
+        let is_sampled = |rank: &Rank| sampled.is_none_or(|bound| *rank < bound);
+        let rank = Some(Rank::of(self.node, &ids)).filter(is_sampled);
         let first = group.handles.len();
         let calibration = self.encoder.encode(
             &record,
@@ -258,11 +348,13 @@ impl<'a> Preparer<'a> {
             problems,
             is_served: self.encoder.has_outputs(&record),
             present: record.values.iter().enumerate().fold(0, present),
-            donor: self.decoys.donor(self.node, &ids, record),
+            donor: Donor::of(self.decoys_permille, self.node, &ids, record),
         };
         group.records.push((encoded, raw.key));
     }
+}
 
+impl Kept {
     #[expect(
         clippy::disallowed_methods,
         reason = "only whether the key is empty is looked at"
@@ -287,71 +379,12 @@ impl<'a> Preparer<'a> {
         self.batch.vault.push((record.handle, key));
         let event = record.event.map(|event| (record.handle, event));
         self.batch.events.extend(event);
-        if let Some(donor) = record.donor {
-            self.decoys.keep(donor);
-        }
+        self.donors.extend(record.donor);
         if let Some(CalibrationRow { rank, row, handle }) = record.calibration {
             let (pass, record) = (handle, record.handle);
             self.sample.add(rank, row, HandleEntry { pass, record });
         }
         Ok(())
-    }
-
-    /// Ends the batch; what is added after it goes into another of the same run.
-    pub fn cut(&mut self) -> UnsortedBatch {
-        let sampled = Sample::of(self.sample.sampled());
-        let (of_sample, gone) = std::mem::replace(&mut self.sample, sampled).into_rows();
-        let fields = self.batch.report.present.len();
-        let next = UnsortedBatch::new(self.batch.row_bytes, fields);
-        let mut batch = std::mem::replace(&mut self.batch, next);
-        self.add_decoys(&mut batch);
-        let patterns = batch.patterns();
-        batch.make_nobodys();
-        batch.calibrate(of_sample, gone);
-        if let Some(few) = self.schema.profile.hides_patterns_below() {
-            let shown = patterns.shown(few);
-            let groups = batch.rows.par_iter_mut();
-            groups.for_each(|rows| shown.apply(self.layout, rows));
-        }
-        batch
-    }
-
-    /// Makes the decoys of the batch, as many groups as there are cores for them.
-    fn add_decoys(&mut self, batch: &mut UnsortedBatch) {
-        let decoys = self.decoys.make(self.node);
-        let encode = |decoys: &[Decoy]| {
-            let (mut rows, mut handles, mut owners) = (Vec::new(), Vec::new(), Vec::new());
-            let mut desk = Desk::default();
-            for Decoy {
-                handle,
-                ids,
-                record,
-            } in decoys
-            {
-                (self.encoder).encode(record, ids, None, &mut desk, &mut rows, &mut handles);
-                owners.resize(handles.len(), *handle);
-            }
-            (rows, handles, owners)
-        };
-        let groups: Vec<_> = decoys.par_chunks(GROUP).map(encode).collect();
-        let first = batch.rows.len() as u32;
-        batch.decoys = first..first + groups.len() as u32;
-        for (rows, handles, owners) in groups {
-            batch.add_decoys(rows, &handles, owners);
-        }
-    }
-
-    /// Ends the only or last batch.
-    pub fn finish(mut self) -> Prepared {
-        self.cut().sort()
-    }
-
-    /// What the batches leave behind for those that come after them.
-    pub fn into_standing(self) -> Standing {
-        Standing {
-            records: self.known,
-            sample: self.sample.sampled(),
-        }
     }
 }
 

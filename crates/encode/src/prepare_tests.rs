@@ -159,7 +159,7 @@ fn rows_handed_on_are_those_that_are_kept() {
         let rest = records.split_off(70);
         preparer.hand_on(records, &take).unwrap();
         preparer.hand_on(rest, &take).unwrap();
-        preparer.finish_handed_on()
+        preparer.finish_handed_on().unwrap()
     });
     assert_eq!(made.report, kept.report);
     let keys = |vault: &[(RecordHandle, LocalKey)]| -> Vec<_> {

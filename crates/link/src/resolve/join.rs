@@ -26,6 +26,8 @@ const BUCKETS: usize = 64;
 const MET_HEADER: usize = 9;
 /// Comparisons that one thread sorts into buckets at once.
 const SORTED_AT_ONCE: usize = 8192;
+/// Buckets that each thread joins before what came of them is put together: some, so that none waits long for others.
+const AT_ONCE: usize = 8;
 /// The share of the memory that buckets may hold while they are filled.
 const FILLING: usize = 6;
 
@@ -146,7 +148,7 @@ impl Join<'_> {
         let (mut pattern_of, mut strangers) = (Vec::new(), Vec::new());
         let mut parts = Vec::new();
         while !buckets.is_empty() {
-            let next = buckets.len().min(rayon::current_num_threads());
+            let next = buckets.len().min(AT_ONCE * rayon::current_num_threads());
             let next: Vec<Bucket> = buckets.drain(..next).collect();
             let joined = next.into_par_iter().map(|bucket| bucket.read());
             let joined = joined.map(|bucket| Ok(self.join_bucket(&bucket?)));
