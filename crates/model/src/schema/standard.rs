@@ -147,9 +147,22 @@ impl Passes {
     }
 
     fn by_people(&mut self, parts: &Parts<'_>) {
+        let pair = |person: &str| [format!("{person}.code-pair")];
+        let Some((date, [_, _, ..])) = parts.date.map(|date| (date, &parts.people[..])) else {
+            for person in &parts.people {
+                for any in &parts.any {
+                    self.push([std::slice::from_ref(any), &pair(person)]);
+                }
+            }
+            return;
+        };
+        // Where two people are known, the own name need not be: it may be missing, or another one by now.
         for person in &parts.people {
-            for any in &parts.any {
-                self.push([std::slice::from_ref(any), &[format!("{person}.code-pair")]]);
+            self.push([&pair(person), &[format!("{date}.{}", parts.year())]]);
+        }
+        for (place, person) in parts.people.iter().enumerate() {
+            for other in &parts.people[place + 1..] {
+                self.push([&pair(person), &pair(other)]);
             }
         }
     }
@@ -250,6 +263,36 @@ mod tests {
         let made = made.unwrap();
         assert_eq!(made[1], ["given.code", "surname.code", "born.near-year"]);
         assert!(made.contains(&vec!["surname.any-code".into(), "born.month-day".into()]));
+    }
+
+    #[test]
+    fn two_other_people_meet_with_the_year_and_each_other_and_one_with_any_word() {
+        let people = |others: &[(&'static str, &'static str)]| {
+            let own = [
+                ("given", "given-name"),
+                ("surname", "surname"),
+                ("name", "full-name"),
+            ];
+            let made = passes(&[&own[..], others].concat()).unwrap();
+            let others = |pass: &Vec<String>| {
+                let other = |c: &String| c.starts_with("mother") || c.starts_with("father");
+                pass.iter().any(other)
+            };
+            made.into_iter().filter(others).collect::<Vec<_>>()
+        };
+        let (father, mother) = (("father", "full-name"), ("mother", "full-name"));
+        let born = ("born", "date");
+        assert_eq!(
+            people(&[father, mother, born]),
+            [
+                ["father.code-pair", "born.year"],
+                ["mother.code-pair", "born.year"],
+                ["father.code-pair", "mother.code-pair"],
+            ]
+        );
+        let with_any_word = [["name.any-code", "mother.code-pair"]];
+        assert_eq!(people(&[mother, born]), with_any_word);
+        assert_eq!(people(&[father, mother])[1..], with_any_word);
     }
 
     #[test]
