@@ -253,18 +253,19 @@ impl<'a> Work<'a> {
             None => linkage.epoch(project, Epoch(1), schema),
             Some(server) => server.keys(linkage, project, schema, files, progress)?,
         };
-        let hands_on = self.hands_rows_on();
-        let mut reports = Vec::new();
-        for file in files {
+        let keys = files.iter().map(|file| {
             let secret = &secrets[file.party.index()];
-            let keys = NodeKeys::derive(secret, project, Epoch(1), RunNumber(1));
+            NodeKeys::derive(secret, project, Epoch(1), RunNumber(1))
+        });
+        let keys: Vec<NodeKeys> = keys.collect();
+        if self.hands_rows_on() {
+            return self.hand_all_on(files, &epoch, &keys, progress);
+        }
+        let mut reports = Vec::new();
+        for (file, keys) in files.iter().zip(&keys) {
             progress.stage(&format!("encode {}", file.label), 0);
-            let report = match hands_on {
-                true => self.hand_on(file, &epoch, &keys, progress),
-                false => self.prepare(file, &epoch, &keys, progress),
-            };
-            let report =
-                report.with_context(|| format!("party `{}` cannot be prepared", file.label))?;
+            let report = self.prepare(file, &epoch, keys, progress);
+            let report = report.with_context(|| cannot_be_prepared(file))?;
             reports.push((file.label.clone(), report));
         }
         Ok(reports)
@@ -486,6 +487,10 @@ impl Linked {
 /// The record id itself, as the user's own files name it.
 pub(crate) fn record_id(key: &records::LocalKey) -> String {
     key.expose().to_owned()
+}
+
+fn cannot_be_prepared(file: &PartyFile) -> String {
+    format!("party `{}` cannot be prepared", file.label)
 }
 
 fn timed<T>(spent: &mut Duration, work: impl FnOnce() -> T) -> T {

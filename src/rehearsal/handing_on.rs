@@ -1,22 +1,37 @@
-//! Rows that go to be compared as they are made: the shortest way, of a rehearsal that nothing is added to later.
+//! Rows that go to be compared as they are made: the shortest way, of a rehearsal that nothing is added to later. The
+//! records of all parties are read first, so that no row is made that would meet nobody.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::sync::mpsc;
 use std::thread;
 
 use anyhow::Context;
-use encode::{ClearReader, EpochKeys, NodeKeys, PrepareReport, Preparer};
+use encode::{BlockTally, ClearReader, EpochKeys, NodeKeys, PrepareReport, Preparer, RowsOfRecord};
 use link::RecordSet;
-use link::matcher::RowBatch;
-use model::Progress;
+use link::matcher::{Intake, RowBatch};
+use model::{Progress, Silent};
 use records::ColumnPlan;
 use sources::CsvFile;
 
-use super::{CHUNK, PartyFile, Work, record_id};
+use super::{CHUNK, PartyFile, Rehearsal, Work, cannot_be_prepared, record_id};
 use crate::clear::{ClearRecords, Similarities};
 use crate::standing::Batch;
 
-impl Work<'_> {
+/// The share of the memory that records may take while they wait.
+const WAITING: usize = 3;
+/// The share of the memory for what blocks were seen, and the most bytes for it.
+const TALLY: usize = 64;
+const MOST_TALLY_BYTES: usize = 128 << 20;
+
+/// A party whose records wait, or had their rows made.
+struct Reading<'a> {
+    preparer: Preparer<'a>,
+    intake: Intake,
+    clear: ClearRecords,
+}
+
+impl<'a> Work<'a> {
     /// Whether rows go to be compared as they are made. They are kept first where they may be compared again later,
     /// and where all of a batch decide what each shows.
     pub(super) fn hands_rows_on(&self) -> bool {
@@ -25,32 +40,65 @@ impl Work<'_> {
         !is_kept && profile.hides_patterns_below().is_none()
     }
 
-    /// Prepares a registry, and has each record's rows taken as they are made.
-    pub(super) fn hand_on(
+    /// Prepares all registries, and has each record's rows taken as they are made.
+    pub(super) fn hand_all_on(
+        &mut self,
+        files: &[PartyFile],
+        epoch: &EpochKeys,
+        keys: &[NodeKeys],
+        progress: &dyn Progress,
+    ) -> anyhow::Result<Vec<(String, PrepareReport)>> {
+        let memory = self.plan.scratch.memory();
+        let tally = BlockTally::new((memory / TALLY).min(MOST_TALLY_BYTES));
+        let (mut waiting, mut parties) = (0, Vec::new());
+        for (file, keys) in files.iter().zip(keys) {
+            progress.stage(&format!("read {}", file.label), 0);
+            let room = (memory / WAITING).saturating_sub(waiting);
+            let party = self.read(file, epoch, keys, &tally, room, progress);
+            let party = party.with_context(|| cannot_be_prepared(file))?;
+            waiting += party.preparer.waiting_bytes();
+            parties.push(party);
+        }
+        let mut reports = Vec::new();
+        for (file, party) in files.iter().zip(parties) {
+            progress.stage(&format!("encode {}", file.label), 0);
+            let report = self.encode(file, party, &tally, progress);
+            let report = report.with_context(|| cannot_be_prepared(file))?;
+            reports.push((file.label.clone(), report));
+        }
+        Ok(reports)
+    }
+
+    /// Reads a registry. Its records wait as long as there is room for them, in bytes.
+    fn read<'k>(
         &mut self,
         file: &PartyFile,
-        epoch: &EpochKeys,
-        keys: &NodeKeys,
+        epoch: &'k EpochKeys,
+        keys: &'k NodeKeys,
+        tally: &BlockTally,
+        room: usize,
         progress: &dyn Progress,
-    ) -> anyhow::Result<PrepareReport> {
-        let (schema, layout, party) = (&self.plan.schema, &self.plan.layout, file.party);
+    ) -> anyhow::Result<Reading<'k>>
+    where
+        'a: 'k,
+    {
+        let plan: &'a Rehearsal = self.plan;
+        let (schema, layout, party) = (&plan.schema, &plan.layout, file.party);
         let columns = ColumnPlan::of(schema, party);
         let mut source = CsvFile::open(&file.path, &columns)?;
         let reader = ClearReader::new(schema, layout, party, &columns, keys);
-        let clear_too = self.plan.similarities == Similarities::Clear;
+        let clear_too = plan.similarities == Similarities::Clear;
         let mut clear = ClearRecords::new();
         let mut preparer = Preparer::new(schema, layout, party, &columns, epoch, keys);
         let intake = self.comparer.begin(&RowBatch::new(party))?;
-        let comparer = &self.comparer;
-        let take = |number: u32, rows: &[u8]| Ok(comparer.take(&intake, number, rows)?);
-        // While one chunk is encoded, the next is read.
+        // While one chunk is taken in, the next is read.
         let (chunks, read) = mpsc::sync_channel(1);
         thread::scope(|scope| {
             scope.spawn(move || {
                 loop {
                     let chunk = source.next_chunk(CHUNK);
                     let is_last = chunk.as_ref().map_or(true, Vec::is_empty);
-                    // Nobody waits any more when encoding has failed; then it says why.
+                    // Nobody waits any more when taking in has failed; then it says why.
                     if chunks.send(chunk).is_err() || is_last {
                         break;
                     }
@@ -62,15 +110,40 @@ impl Work<'_> {
                 if clear_too {
                     clear.extend(chunk.iter().map(|raw| reader.read(raw)));
                 }
-                let handed_on = preparer.hand_on(chunk, &take);
-                handed_on.with_context(|| file.path.display().to_string())?;
+                let done = preparer.read(chunk, tally);
+                done.with_context(|| file.path.display().to_string())?;
+                if preparer.waiting_bytes() > room {
+                    let done = preparer.hand_on(None, &self.take(&intake, &Silent));
+                    done.with_context(|| file.path.display().to_string())?;
+                }
             }
             anyhow::Ok(())
         })?;
+        Ok(Reading {
+            preparer,
+            intake,
+            clear,
+        })
+    }
+
+    /// Has the rows of the records that wait taken, and ends the batch.
+    fn encode(
+        &mut self,
+        file: &PartyFile,
+        party: Reading<'_>,
+        tally: &BlockTally,
+        progress: &dyn Progress,
+    ) -> anyhow::Result<PrepareReport> {
+        let Reading {
+            mut preparer,
+            intake,
+            clear,
+        } = party;
+        let handed_on = preparer.hand_on(Some(tally), &self.take(&intake, progress));
+        handed_on.with_context(|| file.path.display().to_string())?;
         let made = preparer.finish_handed_on();
-        let made = made.with_context(|| file.path.display().to_string())?;
         for (number, row) in &made.calibration {
-            comparer.take(&intake, *number, row)?;
+            self.comparer.take(&intake, *number, row, 0)?;
         }
         self.comparer.end(intake);
         self.clear.push(clear);
@@ -79,10 +152,28 @@ impl Work<'_> {
             label: file.label.clone(),
             calibration: BTreeMap::new(),
             gone: Vec::new(),
-            set: RecordSet::by_record(party, made.handles),
+            set: RecordSet::by_record(file.party, made.handles),
             records: own.map(|(handle, key)| (*handle, record_id(key))).collect(),
             rows: Vec::new(),
         });
         Ok(made.report)
+    }
+
+    /// What takes the rows of a party's records.
+    fn take<'t>(
+        &'t self,
+        intake: &'t Intake,
+        progress: &'t dyn Progress,
+    ) -> impl Fn(RowsOfRecord<'_>) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 't {
+        move |record| {
+            let RowsOfRecord {
+                number,
+                rows,
+                alone,
+            } = record;
+            (self.comparer).take(intake, number, rows, alone)?;
+            progress.advance(1);
+            Ok(())
+        }
     }
 }

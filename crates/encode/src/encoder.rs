@@ -50,7 +50,7 @@ pub(crate) struct Desk {
     sketch: Sketch,
     /// The filters of the record, where filters it has.
     filters: Vec<u8>,
-    blocks: Blocks,
+    pub(crate) blocks: Blocks,
     strings: Lines<Block>,
     flips: Lines<Block>,
     signatures: Vec<Columns>,
@@ -58,19 +58,19 @@ pub(crate) struct Desk {
 
 /// The blocks a record is in, one a row.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
-struct Blocks {
+pub(crate) struct Blocks {
     #[zeroize(skip)]
-    passes: Vec<PassIndex>,
-    tokens: Vec<Block>,
+    pub(crate) passes: Vec<PassIndex>,
+    pub(crate) tokens: Vec<Block>,
     /// The masks that the blocks' random bytes come under.
-    masks: Vec<Block>,
+    pub(crate) masks: Vec<Block>,
     handles: Vec<Block>,
     /// The masks that the rows' noise comes under.
     noise: Vec<Block>,
 }
 
 impl Blocks {
-    fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.passes.clear();
         self.tokens.clear();
         self.masks.clear();
@@ -129,10 +129,33 @@ impl<'a> Encoder<'a> {
         rows: &mut Vec<u8>,
         handles: &mut Vec<PassHandle>,
     ) -> Option<CalibrationRow> {
-        self.lay_out(record, desk);
-        self.blocks(record, rank, &mut desk.blocks);
-        desk.blocks.finish(self.node, ids);
+        self.find_blocks(record, &mut desk.blocks);
+        let rank = rank.filter(|_| !desk.blocks.passes.is_empty());
+        self.encode_in_blocks(record, ids, rank, desk, rows, handles)
+    }
+
+    /// The same, of the rows for the blocks that are on the desk; and a row for calibration if it is given a rank.
+    pub(crate) fn encode_in_blocks(
+        &self,
+        record: &NormalisedRecord,
+        ids: &RecordIds,
+        rank: Option<Rank>,
+        desk: &mut Desk,
+        rows: &mut Vec<u8>,
+        handles: &mut Vec<PassHandle>,
+    ) -> Option<CalibrationRow> {
+        let bucket = rank.zip(self.schema.calibration_pass());
+        if let Some((rank, pass)) = bucket
+            && let Some(seed) = self.epoch.seed(pass, &rank.bucket(), record)
+        {
+            desk.blocks.push(pass, &Zeroizing::new(seed));
+        }
         let count = desk.blocks.passes.len();
+        if count == 0 {
+            return None;
+        }
+        self.lay_out(record, desk);
+        desk.blocks.finish(self.node, ids);
         let start = rows.len();
         rows.resize(start + count * self.layout.row_bytes, 0);
         let written = rows[start..].chunks_exact_mut(self.layout.row_bytes);
@@ -142,7 +165,7 @@ impl<'a> Encoder<'a> {
                 .map(|(place, row)| self.row(place, desk, row)),
         );
         let calibrates = desk.blocks.passes.last().copied() == self.schema.calibration_pass();
-        let rank = rank.filter(|_| count > 0 && calibrates)?;
+        let rank = rank.filter(|_| calibrates)?;
         let row = rows.split_off(rows.len() - self.layout.row_bytes);
         let handle = handles.pop()?;
         Some(CalibrationRow { rank, row, handle })
@@ -153,24 +176,16 @@ impl<'a> Encoder<'a> {
         self.epoch.has_outputs(record)
     }
 
-    /// Finds the blocks of `record`, the bucket of its calibration last.
-    fn blocks(&self, record: &NormalisedRecord, rank: Option<Rank>, blocks: &mut Blocks) {
+    /// Finds the blocks of `record`.
+    pub(crate) fn find_blocks(&self, record: &NormalisedRecord, blocks: &mut Blocks) {
         blocks.clear();
-        let mut push = |pass: PassIndex, value: &[u8]| {
-            if let Some(seed) = self.epoch.seed(pass, value, record) {
-                blocks.push(pass, &Zeroizing::new(seed));
-            }
-        };
-        let mut found = false;
         let mut forms = Forms::of(record);
         for pass in self.schema.pass_indices() {
             forms.for_each(&self.schema.passes[pass.index()], |value| {
-                push(pass, value);
-                found = true;
+                if let Some(seed) = self.epoch.seed(pass, value, record) {
+                    blocks.push(pass, &Zeroizing::new(seed));
+                }
             });
-        }
-        if let (true, Some(rank), Some(pass)) = (found, rank, self.schema.calibration_pass()) {
-            push(pass, &rank.bucket());
         }
     }
 

@@ -1,26 +1,45 @@
 //! Rows handed on as they are made, for those who have node and matcher in one place: nobody is to see the order of the
 //! registry in them, so they need neither be kept nor be put in another.
+//!
+//! Records are read first and wait until those of all parties were looked at. Then only the rows of blocks that have more
+//! than one are made: a row that is alone in its block meets nobody, so that it would be made for nothing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::error::Error;
 
-use model::RecordHandle;
+use model::{PassIndex, RecordHandle};
 use rayon::prelude::*;
-use records::{LocalKey, RawRecord};
+use records::{LocalKey, NormalisedRecord, NormalisedValue, RawRecord};
+use secret::cipher::Block;
+use zeroize::ZeroizeOnDrop;
 
-use crate::calibration::Rank;
-use crate::encoder::Desk;
-use crate::prepare::{EncodedRecord, Group, Kept, Making, PrepareError, Preparer};
+use crate::calibration::{self, CalibrationRow, Rank};
+use crate::encoder::{Blocks, Desk, RecordIds};
+use crate::prepare::{EncodedRecord, HandleEntry, Kept, Making, PrepareError, Preparer};
 use crate::prepare_report::PrepareReport;
+use crate::tally::BlockTally;
 
 /// Records encoded in one go: few, as nothing is set up for them and all threads are to end at nearly the same time.
 const GROUP: usize = 32;
-
 /// Groups that a thread takes at once, for the same reason.
 const GROUPS: usize = 2;
+/// Groups encoded before it is looked which calibration rows are kept.
+const GROUPS_AT_ONCE: usize = 256;
 
-/// Takes the rows of a record as they are made, on whichever thread, with the record's number in its batch.
-pub type TakeRows<'a> = dyn Fn(u32, &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 'a;
+/// Rows of a record on their way to be compared.
+#[derive(Debug, Clone, Copy)]
+pub struct RowsOfRecord<'a> {
+    /// The record's number in its batch.
+    pub number: u32,
+    /// The rows, one after the other.
+    pub rows: &'a [u8],
+    /// How many more it would have, each alone in its block.
+    pub alone: u32,
+}
+
+/// Takes the rows of a record as they are made, on whichever thread.
+pub type TakeRows<'a> =
+    dyn Fn(RowsOfRecord<'_>) -> Result<(), Box<dyn Error + Send + Sync>> + Sync + 'a;
 
 /// What is left of a batch whose rows were handed on as they were made.
 pub struct HandedOn {
@@ -30,80 +49,164 @@ pub struct HandedOn {
     pub handles: Vec<RecordHandle>,
     /// As in [`Prepared`](crate::Prepared); records stand at their numbers.
     pub vault: Vec<(RecordHandle, LocalKey)>,
-    /// What went in and what did not.
+    /// What went in and what did not. Rows that are alone in their block count as made.
     pub report: PrepareReport,
 }
 
-/// Of a batch whose rows are handed on: by number, who has any, and how many there are.
+/// Of a batch whose rows are handed on.
 #[derive(Default)]
 pub(crate) struct OfHandedOn {
+    /// By number, who has any rows.
     handles: Vec<RecordHandle>,
+    /// How many rows there are.
     rows: u64,
-    /// Records of which rows were handed on so far.
-    encoded: u64,
-    /// The last of these, group by group, which are kept while the next are encoded.
-    waiting: Vec<EncodedGroup>,
+    /// Records read so far.
+    read: u64,
+    /// The last of these, group by group, which are kept while the next are read.
+    unkept: Vec<Vec<ReadRecord>>,
+    /// The ranks of those that calibrate.
+    sampled: BTreeSet<Rank>,
+    waiting: Vec<WaitingGroup>,
+    waiting_bytes: usize,
 }
 
-type EncodedGroup = Vec<(EncodedRecord, LocalKey)>;
+/// What is kept of a record that was read, and its rank.
+type ReadRecord = (EncodedRecord, LocalKey, Rank);
 
-impl OfHandedOn {
-    fn count(&mut self, record: &EncodedRecord) {
-        self.rows += record.rows.len() as u64;
-        self.handles.push(match record.rows.is_empty() {
-            true => RecordHandle::NOBODY,
-            false => record.handle,
-        });
+/// Records that wait for their rows to be made. Wiped on drop.
+#[derive(Default, ZeroizeOnDrop)]
+struct WaitingGroup {
+    /// The number of the first.
+    #[zeroize(skip)]
+    first: u32,
+    #[zeroize(skip)]
+    records: Vec<WaitingRecord>,
+    /// The blocks of all of them, one after the other.
+    #[zeroize(skip)]
+    passes: Vec<PassIndex>,
+    tokens: Vec<Block>,
+    masks: Vec<Block>,
+    /// About how much memory all that takes.
+    #[zeroize(skip)]
+    bytes: usize,
+}
+
+/// One of them. Its values and its ids are wiped on drop.
+struct WaitingRecord {
+    ids: RecordIds,
+    rank: Rank,
+    handle: RecordHandle,
+    record: NormalisedRecord,
+    /// Where its blocks end in its group.
+    end: usize,
+}
+
+impl WaitingGroup {
+    fn push(&mut self, blocks: &Blocks, waiting: impl FnOnce(usize) -> WaitingRecord) {
+        self.passes.extend_from_slice(&blocks.passes);
+        self.tokens.extend_from_slice(&blocks.tokens);
+        self.masks.extend_from_slice(&blocks.masks);
+        self.records.push(waiting(self.passes.len()));
+    }
+
+    /// Reckons how much memory it takes.
+    fn reckon(&mut self) {
+        let values = self
+            .records
+            .iter()
+            .flat_map(|waiting| &waiting.record.values);
+        let text = |text: &String| size_of::<String>() + text.capacity();
+        let of_value = |value: &Option<NormalisedValue>| match value {
+            Some(NormalisedValue::Words(words)) => words.iter().map(text).sum::<usize>(),
+            Some(NormalisedValue::Text(value) | NormalisedValue::Code(value)) => text(value),
+            Some(NormalisedValue::Date(_)) | None => 0,
+        };
+        let values = values.map(|value| size_of::<Option<NormalisedValue>>() + of_value(value));
+        self.bytes = values.sum::<usize>()
+            + self.records.capacity() * size_of::<WaitingRecord>()
+            + self.tokens.capacity() * (2 * size_of::<Block>() + size_of::<PassIndex>());
     }
 }
 
 impl Preparer<'_> {
-    /// As [`Preparer::add`], and hands the rows on as they are made instead of keeping them. A batch is either kept
-    /// or handed on as a whole, and one that is handed on has no decoys. Under a profile that hides rare patterns of
-    /// missing parts it has to be kept, since all rows decide together what each shows.
+    /// Reads a chunk of records, which then wait for [`Preparer::hand_on`], and counts them in `tally`. A batch is either
+    /// [added](Preparer::add) or handed on as a whole, and one that is handed on has no decoys. Under a profile that hides
+    /// rare patterns of missing parts it has to be added, since all rows decide together what each shows.
     ///
     /// # Errors
-    /// As for [`Preparer::add`], though maybe of an earlier chunk, and when `take` fails.
-    pub fn hand_on(
-        &mut self,
-        chunk: Vec<RawRecord>,
-        take: &TakeRows<'_>,
-    ) -> Result<(), PrepareError> {
+    /// As for [`Preparer::add`], though maybe of an earlier chunk.
+    pub fn read(&mut self, chunk: Vec<RawRecord>, tally: &BlockTally) -> Result<(), PrepareError> {
         debug_assert!(self.schema.profile.hides_patterns_below().is_none());
-        let (making, sampled) = (&self.making, self.kept.sample.bound());
+        let making = &self.making;
         let handed_on = &mut self.kept.handed_on;
-        let first = handed_on.encoded;
-        handed_on.encoded += chunk.len() as u64;
+        let first = handed_on.read;
+        handed_on.read += chunk.len() as u64;
         let groups = chunk.into_par_iter().chunks(GROUP).enumerate();
-        let groups = groups.with_max_len(GROUPS);
-        let encode = |desk: &mut Desk, (group, records): (usize, Vec<RawRecord>)| {
+        let read = |desk: &mut Desk, (group, records): (usize, Vec<RawRecord>)| {
             // There are at most `MAX_RECORDS`, or what is kept of them is refused.
             let first = first + (group * GROUP) as u64;
-            making.encode_on(records, first as u32, sampled, desk, take)
+            making.read_group(records, first as u32, desk, tally)
         };
-        let groups = groups.map_init(Desk::default, encode);
-        // One at a time, and so beside the work that all cores do.
-        let (encoded, kept) = rayon::join(
-            || groups.collect::<Result<Vec<_>, _>>(),
-            || self.kept.keep_waiting(),
-        );
+        let groups = groups.with_max_len(GROUPS).map_init(Desk::default, read);
+        // Kept one at a time, and so beside the work that all cores do.
+        let (groups, kept) = rayon::join(|| groups.collect::<Vec<_>>(), || self.kept.keep_unkept());
         kept?;
-        self.kept.handed_on.waiting = encoded?;
+        let handed_on = &mut self.kept.handed_on;
+        for (waiting, read) in groups {
+            handed_on.waiting_bytes += waiting.bytes;
+            handed_on.waiting.push(waiting);
+            handed_on.unkept.push(read);
+        }
         Ok(())
     }
 
-    /// Ends a batch whose rows were handed on.
+    /// About how much memory the records take that wait.
+    pub fn waiting_bytes(&self) -> usize {
+        self.kept.handed_on.waiting_bytes
+    }
+
+    /// Makes the rows of all records that wait, and hands them on as they are made. With a tally of all parties' records, only
+    /// rows of blocks that may have more than one are made.
     ///
     /// # Errors
-    /// As for [`Preparer::add`].
-    pub fn finish_handed_on(mut self) -> Result<HandedOn, PrepareError> {
-        self.kept.keep_waiting()?;
+    /// As for [`Preparer::add`], and when `take` fails.
+    pub fn hand_on(
+        &mut self,
+        tally: Option<&BlockTally>,
+        take: &TakeRows<'_>,
+    ) -> Result<(), PrepareError> {
+        self.kept.keep_unkept()?;
+        let waiting = std::mem::take(&mut self.kept.handed_on.waiting);
+        self.kept.handed_on.waiting_bytes = 0;
+        let mut waiting = waiting.into_iter();
+        loop {
+            let groups: Vec<WaitingGroup> = waiting.by_ref().take(GROUPS_AT_ONCE).collect();
+            if groups.is_empty() {
+                return Ok(());
+            }
+            let (making, sampled) = (&self.making, &self.kept.handed_on.sampled);
+            let encode =
+                |desk: &mut Desk, group| making.encode_waiting(group, sampled, tally, desk, take);
+            let groups = groups.into_par_iter().with_max_len(GROUPS);
+            let made = groups.map_init(Desk::default, encode);
+            for of_group in made.collect::<Result<Vec<_>, _>>()? {
+                for (CalibrationRow { rank, row, handle }, record) in of_group {
+                    let pass = handle;
+                    (self.kept.sample).add(rank, row, HandleEntry { pass, record });
+                }
+            }
+        }
+    }
+
+    /// Ends a batch whose rows were handed on.
+    pub fn finish_handed_on(self) -> HandedOn {
         let Kept {
             sample,
             mut batch,
             handed_on,
             ..
         } = self.kept;
+        debug_assert!(handed_on.waiting.is_empty() && handed_on.unkept.is_empty());
         let (sample, _) = sample.into_rows();
         let sample = sample.into_iter().map(|(row, entry)| (entry.record, row));
         let mut sample: HashMap<RecordHandle, Vec<u8>> = sample.collect();
@@ -112,22 +215,37 @@ impl Preparer<'_> {
             numbered.filter_map(|(number, (handle, _))| Some((number, sample.remove(handle)?)));
         let calibration: Vec<_> = calibration.collect();
         batch.report.calibration_rows = calibration.len() as u64;
-        Ok(HandedOn {
+        HandedOn {
             handles: handed_on.handles,
             vault: std::mem::take(&mut batch.vault),
             report: batch.into_report(handed_on.rows + calibration.len() as u64),
             calibration,
-        })
+        }
     }
 }
 
 impl Kept {
-    /// Keeps what waits.
-    fn keep_waiting(&mut self) -> Result<(), PrepareError> {
-        let waiting = std::mem::take(&mut self.handed_on.waiting);
-        for (record, key) in waiting.into_iter().flatten() {
+    /// Keeps what was read last.
+    fn keep_unkept(&mut self) -> Result<(), PrepareError> {
+        let unkept = std::mem::take(&mut self.handed_on.unkept);
+        for (record, key, rank) in unkept.into_iter().flatten() {
             self.batch.count(&record)?;
-            self.handed_on.count(&record);
+            let OfHandedOn {
+                handles,
+                rows,
+                sampled,
+                ..
+            } = &mut self.handed_on;
+            *rows += record.rows.len() as u64;
+            if record.rows.is_empty() {
+                handles.push(RecordHandle::NOBODY);
+            } else {
+                handles.push(record.handle);
+                sampled.insert(rank);
+                if sampled.len() > calibration::MAX_RECORDS {
+                    sampled.pop_last();
+                }
+            }
             self.keep(record, key)?;
         }
         Ok(())
@@ -135,22 +253,77 @@ impl Kept {
 }
 
 impl Making<'_> {
-    /// Encodes records of which the first has the number `number`, and hands the rows of each on.
-    fn encode_on(
+    /// Reads records of which the first has the number `first`.
+    fn read_group(
         &self,
         raw: Vec<RawRecord>,
-        number: u32,
-        sampled: Option<Rank>,
+        first: u32,
+        desk: &mut Desk,
+        tally: &BlockTally,
+    ) -> (WaitingGroup, Vec<ReadRecord>) {
+        let mut waiting = WaitingGroup::default();
+        waiting.first = first;
+        waiting.records.reserve_exact(raw.len());
+        let mut read = Vec::with_capacity(raw.len());
+        for raw in raw {
+            let (mut encoded, ids, record) = self.read(&raw);
+            self.encoder.find_blocks(&record, &mut desk.blocks);
+            desk.blocks.tokens.iter().for_each(|token| tally.see(token));
+            let rank = Rank::of(self.node, &ids);
+            let (handle, start) = (encoded.handle, waiting.passes.len());
+            waiting.push(&desk.blocks, |end| WaitingRecord {
+                ids,
+                rank,
+                handle,
+                record,
+                end,
+            });
+            encoded.rows = start..waiting.passes.len();
+            read.push((encoded, raw.key, rank));
+        }
+        waiting.reckon();
+        (waiting, read)
+    }
+
+    /// Makes the rows of records that wait, and hands those of each on. Returns the calibration rows, and whose they are.
+    fn encode_waiting(
+        &self,
+        group: WaitingGroup,
+        sampled: &BTreeSet<Rank>,
+        tally: Option<&BlockTally>,
         desk: &mut Desk,
         take: &TakeRows<'_>,
-    ) -> Result<EncodedGroup, PrepareError> {
-        let mut group = Group::default();
-        for (number, raw) in (number..).zip(raw) {
-            group.rows.clear();
-            group.handles.clear();
-            self.encode(raw, sampled, desk, &mut group);
-            take(number, &group.rows).map_err(PrepareError::HandingOn)?;
+    ) -> Result<Vec<(CalibrationRow, RecordHandle)>, PrepareError> {
+        let (mut rows, mut handles, mut calibration) = (Vec::new(), Vec::new(), Vec::new());
+        let mut start = 0;
+        for (number, waiting) in (group.first..).zip(&group.records) {
+            rows.clear();
+            handles.clear();
+            desk.blocks.clear();
+            let mut alone = 0;
+            for place in start..waiting.end {
+                let token = &group.tokens[place];
+                if tally.is_none_or(|tally| tally.is_shared(token)) {
+                    desk.blocks.passes.push(group.passes[place]);
+                    desk.blocks.tokens.push(*token);
+                    desk.blocks.masks.push(group.masks[place]);
+                } else {
+                    alone += 1;
+                }
+            }
+            start = waiting.end;
+            let rank = Some(waiting.rank).filter(|rank| sampled.contains(rank));
+            let WaitingRecord { ids, record, .. } = waiting;
+            let row =
+                (self.encoder).encode_in_blocks(record, ids, rank, desk, &mut rows, &mut handles);
+            calibration.extend(row.map(|row| (row, waiting.handle)));
+            let rows = RowsOfRecord {
+                number,
+                rows: &rows,
+                alone,
+            };
+            take(rows).map_err(PrepareError::HandingOn)?;
         }
-        Ok(group.records)
+        Ok(calibration)
     }
 }

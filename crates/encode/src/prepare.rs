@@ -8,7 +8,7 @@ use std::ops::Range;
 use model::manifest::MAX_BATCH_BYTES;
 use model::{Layout, LifeEvent, LinkageSchema, PartyIndex, PassHandle, RecordHandle};
 use rayon::prelude::*;
-use records::{ColumnPlan, LocalKey, Normaliser, Problem, RawRecord};
+use records::{ColumnPlan, LocalKey, NormalisedRecord, Normaliser, Problem, RawRecord};
 
 use crate::batch::UnsortedBatch;
 use crate::calibration::{CalibrationRow, Rank, Sample, Sampled};
@@ -122,8 +122,8 @@ pub struct Preparer<'a> {
 /// What records are encoded with, on all cores at once.
 pub(crate) struct Making<'a> {
     normaliser: Normaliser,
-    encoder: Encoder<'a>,
-    node: &'a NodeKeys,
+    pub(crate) encoder: Encoder<'a>,
+    pub(crate) node: &'a NodeKeys,
     /// About so many decoys are made for a thousand records.
     decoys_permille: u32,
 }
@@ -138,12 +138,11 @@ pub(crate) struct Kept {
 }
 
 /// Records that one thread encodes in one go.
-#[derive(Default)]
-pub(crate) struct Group {
-    pub(crate) records: Vec<(EncodedRecord, LocalKey)>,
+struct Group {
+    records: Vec<(EncodedRecord, LocalKey)>,
     /// The rows of all of them, one after the other.
-    pub(crate) rows: Vec<u8>,
-    pub(crate) handles: Vec<PassHandle>,
+    rows: Vec<u8>,
+    handles: Vec<PassHandle>,
 }
 
 /// What encoding made of one record.
@@ -312,26 +311,12 @@ impl Making<'_> {
     }
 
     /// Encodes a record as the next of `group`; it calibrates if its rank is below `sampled`.
-    pub(crate) fn encode(
-        &self,
-        raw: RawRecord,
-        sampled: Option<Rank>,
-        desk: &mut Desk,
-        group: &mut Group,
-    ) {
-        let handle = self.node.record_handle(&raw.key);
-        let ids = RecordIds {
-            passes: self.node.record_passes(handle),
-            noise: self.node.record_noise(&raw.key),
-        };
-        let mut problems = Vec::new();
-        let record = self.normaliser.normalise(&raw, &mut problems);
-        let present =
-            |bits, (field, value): (usize, &Option<_>)| bits | u64::from(value.is_some()) << field;
+    fn encode(&self, raw: RawRecord, sampled: Option<Rank>, desk: &mut Desk, group: &mut Group) {
+        let (mut encoded, ids, record) = self.read(&raw);
         let is_sampled = |rank: &Rank| sampled.is_none_or(|bound| *rank < bound);
         let rank = Some(Rank::of(self.node, &ids)).filter(is_sampled);
         let first = group.handles.len();
-        let calibration = self.encoder.encode(
+        encoded.calibration = self.encoder.encode(
             &record,
             &ids,
             rank,
@@ -339,18 +324,34 @@ impl Making<'_> {
             &mut group.rows,
             &mut group.handles,
         );
+        encoded.rows = first..group.handles.len();
+        encoded.donor = Donor::of(self.decoys_permille, self.node, &ids, record);
+        group.records.push((encoded, raw.key));
+    }
+
+    /// What there is of a record before it has rows.
+    pub(crate) fn read(&self, raw: &RawRecord) -> (EncodedRecord, RecordIds, NormalisedRecord) {
+        let handle = self.node.record_handle(&raw.key);
+        let ids = RecordIds {
+            passes: self.node.record_passes(handle),
+            noise: self.node.record_noise(&raw.key),
+        };
+        let mut problems = Vec::new();
+        let record = self.normaliser.normalise(raw, &mut problems);
+        let present =
+            |bits, (field, value): (usize, &Option<_>)| bits | u64::from(value.is_some()) << field;
         let encoded = EncodedRecord {
             row: raw.row,
             handle,
-            event: self.normaliser.event(&raw),
-            rows: first..group.handles.len(),
-            calibration,
+            event: self.normaliser.event(raw),
+            rows: 0..0,
+            calibration: None,
+            donor: None,
             problems,
-            is_served: self.encoder.has_outputs(&record),
             present: record.values.iter().enumerate().fold(0, present),
-            donor: Donor::of(self.decoys_permille, self.node, &ids, record),
+            is_served: self.encoder.has_outputs(&record),
         };
-        group.records.push((encoded, raw.key));
+        (encoded, ids, record)
     }
 }
 

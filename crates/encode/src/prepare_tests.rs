@@ -5,8 +5,12 @@ use model::{Epoch, PassIndex, RunNumber};
 use records::RawField;
 use secret::Key32;
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::handing_on::RowsOfRecord;
 use crate::keys::LinkageKey;
+use crate::tally::BlockTally;
 
 const SCHEMA: &str = r#"
 format = 1
@@ -146,21 +150,45 @@ fn crowd() -> Vec<RawRecord> {
     (0..150).map(person).collect()
 }
 
+/// Rows handed on, by record, and how many more were said to be alone.
+#[derive(Default)]
+struct Taken {
+    rows: std::sync::Mutex<Vec<(u32, Vec<u8>)>>,
+    alone: std::sync::atomic::AtomicU32,
+}
+
+impl Taken {
+    fn take(
+        &self,
+        record: RowsOfRecord<'_>,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let rows = (record.number, record.rows.to_vec());
+        self.rows.lock().unwrap().push(rows);
+        self.alone
+            .fetch_add(record.alone, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+}
+
 #[test]
 fn rows_handed_on_are_those_that_are_kept() {
     let kept = prepare(&BASE, crowd()).ok().unwrap();
-    let taken = std::sync::Mutex::new(Vec::new());
-    let take = |number: u32, rows: &[u8]| {
-        taken.lock().unwrap().push((number, rows.to_vec()));
-        Ok(())
-    };
+    let taken = Taken::default();
+    let tally = BlockTally::new(1 << 16);
     let made = with_preparer(&BASE, |mut preparer| {
         let mut records = crowd();
-        let rest = records.split_off(70);
-        preparer.hand_on(records, &take).unwrap();
-        preparer.hand_on(rest, &take).unwrap();
-        preparer.finish_handed_on().unwrap()
+        let (last, rest) = (records.split_off(110), records.split_off(70));
+        preparer.read(records, &tally).unwrap();
+        preparer.read(rest, &tally).unwrap();
+        assert!(preparer.waiting_bytes() > 0);
+        preparer.hand_on(None, &|rows| taken.take(rows)).unwrap();
+        assert_eq!(preparer.waiting_bytes(), 0);
+        preparer.read(last, &tally).unwrap();
+        preparer.hand_on(None, &|rows| taken.take(rows)).unwrap();
+        preparer.finish_handed_on()
     });
+    let (taken, alone) = (taken.rows.into_inner().unwrap(), taken.alone.into_inner());
+    assert_eq!(alone, 0);
     assert_eq!(made.report, kept.report);
     let keys = |vault: &[(RecordHandle, LocalKey)]| -> Vec<_> {
         vault.iter().map(|(handle, _)| *handle).collect()
@@ -170,7 +198,7 @@ fn rows_handed_on_are_those_that_are_kept() {
     let mut expected: Vec<_> = kept.rows.iter().map(<[u8]>::to_vec).zip(owners).collect();
     let mut rows = Vec::new();
     let row_bytes = expected[0].0.len();
-    for (number, own) in taken.into_inner().unwrap().iter().chain(&made.calibration) {
+    for (number, own) in taken.iter().chain(&made.calibration) {
         let owner = made.handles[*number as usize];
         rows.extend(own.chunks_exact(row_bytes).map(|row| (row.to_vec(), owner)));
     }
@@ -186,9 +214,52 @@ fn rows_handed_on_are_those_that_are_kept() {
 }
 
 #[test]
+fn rows_alone_in_their_block_count_and_are_not_made() {
+    let kept = prepare(&BASE, crowd()).ok().unwrap();
+    let mut shared: BTreeMap<_, u32> = BTreeMap::new();
+    let calibration = schema("standard").calibration_pass();
+    let rows = || {
+        rows(&kept)
+            .into_iter()
+            .filter(|row| Some(row.pass()) != calibration)
+    };
+    rows().for_each(|row| *shared.entry(row.token()).or_default() += 1);
+    let (taken, tally) = (Taken::default(), BlockTally::new(1 << 20));
+    let made = with_preparer(&BASE, |mut preparer| {
+        preparer.read(crowd(), &tally).unwrap();
+        preparer
+            .hand_on(Some(&tally), &|rows| taken.take(rows))
+            .unwrap();
+        preparer.finish_handed_on()
+    });
+    assert_eq!(made.report, kept.report);
+    assert_eq!(made.calibration.len() as u64, kept.report.calibration_rows);
+    let (taken, alone) = (taken.rows.into_inner().unwrap(), taken.alone.into_inner());
+    let row_bytes = Layout::of(&schema("standard")).row_bytes;
+    let mut made: Vec<_> = taken
+        .iter()
+        .flat_map(|(_, rows)| rows.chunks(row_bytes))
+        .collect();
+    let mut expected: Vec<_> = (kept.rows.iter())
+        .filter(|row| {
+            let row = Row::new(row);
+            Some(row.pass()) != calibration && shared[&row.token()] > 1
+        })
+        .collect();
+    made.sort();
+    expected.sort();
+    assert!(made == expected);
+    assert!(alone > 0);
+    assert_eq!(made.len() + alone as usize, rows().count());
+}
+
+#[test]
 fn whoever_takes_rows_may_fail() {
-    let take = |_: u32, _: &[u8]| Err("the disk is full".into());
-    let failed = with_preparer(&BASE, |mut preparer| preparer.hand_on(people(), &take));
+    let tally = BlockTally::new(1 << 16);
+    let failed = with_preparer(&BASE, |mut preparer| {
+        preparer.read(people(), &tally).unwrap();
+        preparer.hand_on(None, &|_| Err("the disk is full".into()))
+    });
     assert!(
         matches!(failed, Err(PrepareError::HandingOn(cause)) if cause.to_string().contains("full"))
     );

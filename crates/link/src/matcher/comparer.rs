@@ -240,11 +240,18 @@ impl<'a> Comparer<'a> {
     }
 
     /// Takes whole rows that comparisons are to name by `number`. Rows of one record may have one number, as long as
-    /// none of them is dropped and the comparisons need no order.
+    /// none of them is dropped and the comparisons need no order. `alone` more rows count, each of which is said to be
+    /// alone in its block.
     ///
     /// # Errors
     /// [`MatchError`] when rows do not fit the schema, or cannot be set aside.
-    pub fn take(&self, intake: &Intake, number: u32, rows: &[u8]) -> Result<(), MatchError> {
+    pub fn take(
+        &self,
+        intake: &Intake,
+        number: u32,
+        rows: &[u8],
+        alone: u32,
+    ) -> Result<(), MatchError> {
         let (party, row_bytes) = (intake.party, self.layout.row_bytes);
         if !rows.len().is_multiple_of(row_bytes) {
             return Err(MatchError::TornRows {
@@ -257,7 +264,7 @@ impl<'a> Comparer<'a> {
         for bytes in rows.chunks_exact(row_bytes) {
             self.take_row(party, RowId { batch, row }, bytes)?;
         }
-        let count = (rows.len() / row_bytes) as u32;
+        let count = (rows.len() / row_bytes) as u32 + alone;
         match intake.rows.fetch_add(count, Relaxed).checked_add(count) {
             Some(_) => Ok(()),
             None => Err(MatchError::TooManyRows { party }),

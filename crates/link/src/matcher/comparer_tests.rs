@@ -98,7 +98,7 @@ proptest! {
                 let numbered: Vec<(usize, &[u8])> = rows.chunks_exact(layout.row_bytes).enumerate().collect();
                 // The last first, some together on their thread.
                 numbered.rchunks(step).collect::<Vec<_>>().into_par_iter().for_each(|some| {
-                    some.iter().for_each(|(number, row)| comparer.take(&intake, *number as u32, row).unwrap());
+                    some.iter().for_each(|(number, row)| comparer.take(&intake, *number as u32, row, 0).unwrap());
                 });
                 comparer.end(intake);
             }
@@ -121,10 +121,10 @@ fn rows_that_do_not_fit_are_refused_while_they_are_taken() {
     let mut comparer = Comparer::new(&schema, &layout, &scratch);
     let intake = comparer.begin(&RowBatch::new(PartyIndex(0))).unwrap();
     let mut bytes = row(&layout, 0, 1, 1, 1);
-    let torn = comparer.take(&intake, 0, &bytes[1..]);
+    let torn = comparer.take(&intake, 0, &bytes[1..], 0);
     assert!(matches!(torn, Err(MatchError::TornRows { .. })));
     bytes[0] = 99;
-    let unknown = comparer.take(&intake, 7, &bytes);
+    let unknown = comparer.take(&intake, 7, &bytes, 0);
     assert!(matches!(
         unknown,
         Err(MatchError::UnknownPass {
