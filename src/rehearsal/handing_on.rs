@@ -11,8 +11,8 @@ use encode::{BlockTally, ClearReader, EpochKeys, NodeKeys, PrepareReport, Prepar
 use link::RecordSet;
 use link::matcher::{Intake, RowBatch};
 use model::{Progress, Silent};
-use records::ColumnPlan;
-use sources::CsvFile;
+use records::{ColumnPlan, RawRecord};
+use sources::{CsvFile, SourceError};
 
 use super::{CHUNK, PartyFile, Rehearsal, Work, cannot_be_prepared, record_id};
 use crate::clear::{ClearRecords, Similarities};
@@ -23,6 +23,17 @@ const WAITING: usize = 3;
 /// The share of the memory for what blocks were seen, and the most bytes for it.
 const TALLY: usize = 64;
 const MOST_TALLY_BYTES: usize = 128 << 20;
+
+/// The records of a registry, chunk by chunk; an empty chunk ends them.
+type Chunks = mpsc::Receiver<Result<Vec<RawRecord>, SourceError>>;
+
+/// A party whose registry is read.
+struct Party<'a> {
+    file: &'a PartyFile,
+    epoch: &'a EpochKeys,
+    keys: &'a NodeKeys,
+    columns: &'a ColumnPlan,
+}
 
 /// A party whose records wait, or had their rows made.
 struct Reading<'a> {
@@ -51,14 +62,36 @@ impl<'a> Work<'a> {
         let memory = self.plan.scratch.memory();
         let tally = BlockTally::new((memory / TALLY).min(MOST_TALLY_BYTES));
         let (mut waiting, mut parties) = (0, Vec::new());
-        for (file, keys) in files.iter().zip(keys) {
-            progress.stage(&format!("read {}", file.label), 0);
-            let room = (memory / WAITING).saturating_sub(waiting);
-            let party = self.read(file, epoch, keys, &tally, room, progress);
-            let party = party.with_context(|| cannot_be_prepared(file))?;
-            waiting += party.preparer.waiting_bytes();
-            parties.push(party);
-        }
+        let schema = &self.plan.schema;
+        let columns = |file: &PartyFile| ColumnPlan::of(schema, file.party);
+        let columns: Vec<ColumnPlan> = files.iter().map(columns).collect();
+        // All files are read from the start, each a chunk ahead of what is taken in, so that nothing waits where one ends.
+        thread::scope(|scope| {
+            let sources = files.iter().zip(&columns).map(|(file, columns)| {
+                let source = CsvFile::open(&file.path, columns);
+                let source = source.with_context(|| cannot_be_prepared(file))?;
+                let (chunks, read) = mpsc::sync_channel(1);
+                scope.spawn(move || send_chunks(source, &chunks));
+                anyhow::Ok(read)
+            });
+            let sources: Vec<Chunks> = sources.collect::<anyhow::Result<_>>()?;
+            let parts = files.iter().zip(keys).zip(columns.iter().zip(sources));
+            for ((file, keys), (columns, source)) in parts {
+                progress.stage(&format!("read {}", file.label), 0);
+                let room = (memory / WAITING).saturating_sub(waiting);
+                let party = Party {
+                    file,
+                    epoch,
+                    keys,
+                    columns,
+                };
+                let party = self.read(&party, source, &tally, room, progress);
+                let party = party.with_context(|| cannot_be_prepared(file))?;
+                waiting += party.preparer.waiting_bytes();
+                parties.push(party);
+            }
+            anyhow::Ok(())
+        })?;
         let mut reports = Vec::new();
         for (file, party) in files.iter().zip(parties) {
             progress.stage(&format!("encode {}", file.label), 0);
@@ -69,12 +102,11 @@ impl<'a> Work<'a> {
         Ok(reports)
     }
 
-    /// Reads a registry. Its records wait as long as there is room for them, in bytes.
+    /// Takes a registry in. Its records wait as long as there is room for them, in bytes.
     fn read<'k>(
         &mut self,
-        file: &PartyFile,
-        epoch: &'k EpochKeys,
-        keys: &'k NodeKeys,
+        party: &Party<'k>,
+        chunks: Chunks,
         tally: &BlockTally,
         room: usize,
         progress: &dyn Progress,
@@ -83,42 +115,27 @@ impl<'a> Work<'a> {
         'a: 'k,
     {
         let plan: &'a Rehearsal = self.plan;
-        let (schema, layout, party) = (&plan.schema, &plan.layout, file.party);
-        let columns = ColumnPlan::of(schema, party);
-        let mut source = CsvFile::open(&file.path, &columns)?;
-        let reader = ClearReader::new(schema, layout, party, &columns, keys);
+        let (schema, layout, columns) = (&plan.schema, &plan.layout, party.columns);
+        let (path, keys) = (&party.file.path, party.keys);
+        let reader = ClearReader::new(schema, layout, party.file.party, columns, keys);
         let clear_too = plan.similarities == Similarities::Clear;
         let mut clear = ClearRecords::new();
-        let mut preparer = Preparer::new(schema, layout, party, &columns, epoch, keys);
-        let intake = self.comparer.begin(&RowBatch::new(party))?;
-        // While one chunk is taken in, the next is read.
-        let (chunks, read) = mpsc::sync_channel(1);
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                loop {
-                    let chunk = source.next_chunk(CHUNK);
-                    let is_last = chunk.as_ref().map_or(true, Vec::is_empty);
-                    // Nobody waits any more when taking in has failed; then it says why.
-                    if chunks.send(chunk).is_err() || is_last {
-                        break;
-                    }
-                }
-            });
-            for chunk in read {
-                let chunk = chunk?;
-                progress.advance(chunk.len() as u64);
-                if clear_too {
-                    clear.extend(chunk.iter().map(|raw| reader.read(raw)));
-                }
-                let done = preparer.read(chunk, tally);
-                done.with_context(|| file.path.display().to_string())?;
-                if preparer.waiting_bytes() > room {
-                    let done = preparer.hand_on(None, &self.take(&intake, &Silent));
-                    done.with_context(|| file.path.display().to_string())?;
-                }
+        let mut preparer =
+            Preparer::new(schema, layout, party.file.party, columns, party.epoch, keys);
+        let intake = self.comparer.begin(&RowBatch::new(party.file.party))?;
+        for chunk in chunks {
+            let chunk = chunk?;
+            progress.advance(chunk.len() as u64);
+            if clear_too {
+                clear.extend(chunk.iter().map(|raw| reader.read(raw)));
             }
-            anyhow::Ok(())
-        })?;
+            let done = preparer.read(chunk, tally);
+            done.with_context(|| path.display().to_string())?;
+            if preparer.waiting_bytes() > room {
+                let done = preparer.hand_on(None, &self.take(&intake, &Silent));
+                done.with_context(|| path.display().to_string())?;
+            }
+        }
         Ok(Reading {
             preparer,
             intake,
@@ -174,6 +191,21 @@ impl<'a> Work<'a> {
             (self.comparer).take(intake, number, rows, alone)?;
             progress.advance(1);
             Ok(())
+        }
+    }
+}
+
+/// Reads a registry, a chunk ahead of who takes the chunks.
+fn send_chunks(
+    mut source: CsvFile,
+    chunks: &mpsc::SyncSender<Result<Vec<RawRecord>, SourceError>>,
+) {
+    loop {
+        let chunk = source.next_chunk(CHUNK);
+        let is_last = chunk.as_ref().map_or(true, Vec::is_empty);
+        // Nobody waits any more when taking in has failed; then it says why.
+        if chunks.send(chunk).is_err() || is_last {
+            break;
         }
     }
 }
