@@ -22,6 +22,12 @@ mod truth;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// All cores take and give back memory by the million, and the system's allocator has them wait for each other.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

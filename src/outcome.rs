@@ -5,11 +5,16 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
+use link::Link;
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use crate::changes::Changes;
 use crate::link_report::{Meetings, cuts};
 use crate::rehearsal::{Linked, LinkedRecord};
+
+/// Links that one thread writes out before another takes more.
+const LINKS_AT_ONCE: usize = 4096;
 
 /// Writes all files into `dir`, which is made when it is not there.
 pub(crate) fn write(dir: &Path, linked: &Linked) -> anyhow::Result<()> {
@@ -69,34 +74,56 @@ fn write_links(out: &mut dyn Write, linked: &Linked) -> anyhow::Result<()> {
             by_number[number as usize] = Some(record);
         }
     }
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_record([
+    let header = [
         "source_l",
         "record_id_l",
         "source_r",
         "record_id_r",
         "match_weight",
         "probability",
-    ])?;
-    for link in &linked.resolution.links {
-        let (Some(left), Some(right)) = (
-            by_number[link.left as usize],
-            by_number[link.right as usize],
-        ) else {
-            continue;
-        };
-        let weight = format!("{:.3}", f64::from(link.weight_millibits) / 1000.0);
-        let probability = format!("{:.6}", f64::from(link.probability_ppm) / 1e6);
-        csv.write_record([
-            &left.label,
-            &left.record_id,
-            &right.label,
-            &right.record_id,
-            &weight,
-            &probability,
-        ])?;
+    ];
+    let mut csv = csv::Writer::from_writer(&mut *out);
+    csv.write_record(header)?;
+    csv.flush()?;
+    drop(csv);
+    let of_some = |links: &[Link]| {
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        for link in links {
+            let ends = [link.left, link.right].map(|end| by_number[end as usize]);
+            let [Some(left), Some(right)] = ends else {
+                continue;
+            };
+            let weight = thousandths(link.weight_millibits);
+            let probability = millionths(link.probability_ppm);
+            csv.write_record([
+                &left.label,
+                &left.record_id,
+                &right.label,
+                &right.record_id,
+                &weight,
+                &probability,
+            ])?;
+        }
+        Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
+    };
+    let parts = linked.resolution.links.par_chunks(LINKS_AT_ONCE);
+    let parts: Vec<Vec<u8>> = parts.map(of_some).collect::<anyhow::Result<_>>()?;
+    for part in parts {
+        out.write_all(&part)?;
     }
-    Ok(csv.flush()?)
+    Ok(())
+}
+
+/// So many thousandths, with three places after the point.
+fn thousandths(number: i32) -> String {
+    let sign = if number < 0 { "-" } else { "" };
+    let number = number.unsigned_abs();
+    format!("{sign}{}.{:03}", number / 1000, number % 1000)
+}
+
+/// So many millionths, with six places after the point.
+fn millionths(number: u32) -> String {
+    format!("{}.{:06}", number / 1_000_000, number % 1_000_000)
 }
 
 fn run(linked: &Linked) -> Value {
@@ -226,4 +253,18 @@ pub(crate) fn summary(linked: &Linked) -> String {
         seconds(timings.resolve),
     ));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_as_decimals(weight: i32, probability in 0..=1_000_000u32) {
+            prop_assert_eq!(thousandths(weight), format!("{:.3}", f64::from(weight) / 1e3));
+            prop_assert_eq!(millionths(probability), format!("{:.6}", f64::from(probability) / 1e6));
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! One record to its rows: a sketch once, then signatures for every block it is in.
 
+use std::sync::{Mutex, PoisonError};
+
 use bits::columns::Columns;
 use model::layout::write_header;
 use model::profile::{FilterShape, Hardening};
@@ -54,6 +56,41 @@ pub(crate) struct Desk {
     strings: Lines<Block>,
     flips: Lines<Block>,
     signatures: Vec<Columns>,
+}
+
+/// Desks that wait for who encodes next, so that their memory is not given back and taken anew.
+#[derive(Default)]
+pub(crate) struct Desks(Mutex<Vec<Desk>>);
+
+/// A desk in use. It goes back on drop.
+pub(crate) struct AtDesk<'a> {
+    desks: &'a Desks,
+    desk: Desk,
+}
+
+impl Desks {
+    /// A desk that waits, or another.
+    pub(crate) fn take(&self) -> AtDesk<'_> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        AtDesk {
+            desks: self,
+            desk: waiting.pop().unwrap_or_default(),
+        }
+    }
+}
+
+impl AtDesk<'_> {
+    /// The desk.
+    pub(crate) fn desk(&mut self) -> &mut Desk {
+        &mut self.desk
+    }
+}
+
+impl Drop for AtDesk<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.desks.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push(std::mem::take(&mut self.desk));
+    }
 }
 
 /// The blocks a record is in, one a row.
@@ -174,6 +211,11 @@ impl<'a> Encoder<'a> {
     /// Whether all that `record` takes of a key server is there.
     pub(crate) fn has_outputs(&self, record: &NormalisedRecord) -> bool {
         self.epoch.has_outputs(record)
+    }
+
+    /// Bytes of a row.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.layout.row_bytes
     }
 
     /// Finds the blocks of `record`.

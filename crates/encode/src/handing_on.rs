@@ -15,7 +15,9 @@ use zeroize::ZeroizeOnDrop;
 
 use crate::calibration::{self, CalibrationRow, Rank};
 use crate::encoder::{Blocks, Desk, RecordIds};
-use crate::prepare::{EncodedRecord, HandleEntry, Kept, Making, PrepareError, Preparer};
+use crate::prepare::{
+    EncodedRecord, HandleEntry, Kept, Making, PrepareError, Preparer, ROWS_A_RECORD,
+};
 use crate::prepare_report::PrepareReport;
 use crate::tally::BlockTally;
 
@@ -23,6 +25,8 @@ use crate::tally::BlockTally;
 const GROUP: usize = 32;
 /// Groups that a thread takes at once, for the same reason.
 const GROUPS: usize = 2;
+/// Blocks of a record that room is made for, as many as most have.
+const BLOCKS_A_RECORD: usize = 18;
 /// Groups encoded before it is looked which calibration rows are kept.
 const GROUPS_AT_ONCE: usize = 256;
 
@@ -102,6 +106,18 @@ struct WaitingRecord {
 }
 
 impl WaitingGroup {
+    /// Room for so many records.
+    fn of(first: u32, records: usize) -> Self {
+        let blocks = records * BLOCKS_A_RECORD;
+        let mut group = Self::default();
+        group.first = first;
+        group.records.reserve_exact(records);
+        group.passes.reserve_exact(blocks);
+        group.tokens.reserve_exact(blocks);
+        group.masks.reserve_exact(blocks);
+        group
+    }
+
     fn push(&mut self, blocks: &Blocks, waiting: impl FnOnce(usize) -> WaitingRecord) {
         self.passes.extend_from_slice(&blocks.passes);
         self.tokens.extend_from_slice(&blocks.tokens);
@@ -147,7 +163,8 @@ impl Preparer<'_> {
             let first = first + (group * GROUP) as u64;
             making.read_group(records, first as u32, desk, tally)
         };
-        let groups = groups.with_max_len(GROUPS).map_init(Desk::default, read);
+        let groups = groups.with_max_len(GROUPS);
+        let groups = groups.map_init(|| making.desks.take(), |at, group| read(at.desk(), group));
         // Kept one at a time, and so beside the work that all cores do.
         let (groups, kept) = rayon::join(|| groups.collect::<Vec<_>>(), || self.kept.keep_unkept());
         kept?;
@@ -188,7 +205,8 @@ impl Preparer<'_> {
             let encode =
                 |desk: &mut Desk, group| making.encode_waiting(group, sampled, tally, desk, take);
             let groups = groups.into_par_iter().with_max_len(GROUPS);
-            let made = groups.map_init(Desk::default, encode);
+            let made =
+                groups.map_init(|| making.desks.take(), |at, group| encode(at.desk(), group));
             for of_group in made.collect::<Result<Vec<_>, _>>()? {
                 for (CalibrationRow { rank, row, handle }, record) in of_group {
                     let pass = handle;
@@ -261,9 +279,7 @@ impl Making<'_> {
         desk: &mut Desk,
         tally: &BlockTally,
     ) -> (WaitingGroup, Vec<ReadRecord>) {
-        let mut waiting = WaitingGroup::default();
-        waiting.first = first;
-        waiting.records.reserve_exact(raw.len());
+        let mut waiting = WaitingGroup::of(first, raw.len());
         let mut read = Vec::with_capacity(raw.len());
         for raw in raw {
             let (mut encoded, ids, record) = self.read(&raw);
@@ -296,6 +312,7 @@ impl Making<'_> {
     ) -> Result<Vec<(CalibrationRow, RecordHandle)>, PrepareError> {
         let (mut rows, mut handles, mut calibration) = (Vec::new(), Vec::new(), Vec::new());
         let mut start = 0;
+        rows.reserve_exact(ROWS_A_RECORD * self.encoder.row_bytes());
         for (number, waiting) in (group.first..).zip(&group.records) {
             rows.clear();
             handles.clear();

@@ -13,7 +13,7 @@ use records::{ColumnPlan, LocalKey, NormalisedRecord, Normaliser, Problem, RawRe
 use crate::batch::UnsortedBatch;
 use crate::calibration::{CalibrationRow, Rank, Sample, Sampled};
 use crate::decoys::{self, Decoy, Donor};
-use crate::encoder::{Desk, Encoder, RecordIds};
+use crate::encoder::{AtDesk, Desk, Desks, Encoder, RecordIds};
 use crate::handing_on::OfHandedOn;
 use crate::keys::{EpochKeys, NodeKeys};
 use crate::prepare_report::PrepareReport;
@@ -22,7 +22,7 @@ use crate::rows::SortedRows;
 /// Records encoded in one go: enough that what a go sets up costs nothing, few enough to go round.
 const GROUP: usize = 128;
 /// Rows of a record that room is made for: as many as most have, so that they seldom have to be moved.
-const ROWS_A_RECORD: usize = 24;
+pub(crate) const ROWS_A_RECORD: usize = 24;
 /// The most records a batch may have.
 pub const MAX_RECORDS: u64 = 200_000_000;
 
@@ -124,6 +124,7 @@ pub(crate) struct Making<'a> {
     normaliser: Normaliser,
     pub(crate) encoder: Encoder<'a>,
     pub(crate) node: &'a NodeKeys,
+    pub(crate) desks: Desks,
     /// About so many decoys are made for a thousand records.
     decoys_permille: u32,
 }
@@ -177,6 +178,7 @@ impl<'a> Preparer<'a> {
                 normaliser: Normaliser::new(schema, party, plan),
                 encoder: Encoder::new(schema, layout, epoch, node),
                 node,
+                desks: Desks::default(),
                 decoys_permille: 0,
             },
             kept: Kept {
@@ -217,9 +219,10 @@ impl<'a> Preparer<'a> {
     pub fn add(&mut self, chunk: Vec<RawRecord>) -> Result<(), PrepareError> {
         let (making, sampled) = (&self.making, self.kept.sample.bound());
         let row_bytes = self.layout.row_bytes;
-        let encode = |desk: &mut Desk, raw| making.encode_group(raw, sampled, desk, row_bytes);
+        let encode =
+            |at: &mut AtDesk<'_>, raw| making.encode_group(raw, sampled, at.desk(), row_bytes);
         let groups = chunk.into_par_iter().chunks(GROUP);
-        let groups: Vec<Group> = groups.map_init(Desk::default, encode).collect();
+        let groups: Vec<Group> = groups.map_init(|| making.desks.take(), encode).collect();
         for group in groups {
             for (record, key) in group.records {
                 self.kept.batch.keep(&record, &group.handles)?;
@@ -255,14 +258,15 @@ impl<'a> Preparer<'a> {
         let decoys = decoys::make(donors, self.making.node);
         let encode = |decoys: &[Decoy]| {
             let (mut rows, mut handles, mut owners) = (Vec::new(), Vec::new(), Vec::new());
-            let mut desk = Desk::default();
+            let mut at = self.making.desks.take();
+            let desk = at.desk();
             for Decoy {
                 handle,
                 ids,
                 record,
             } in decoys
             {
-                (self.making.encoder).encode(record, ids, None, &mut desk, &mut rows, &mut handles);
+                (self.making.encoder).encode(record, ids, None, desk, &mut rows, &mut handles);
                 owners.resize(handles.len(), *handle);
             }
             (rows, handles, owners)

@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// Bytes read from a file at once.
 const BUFFER: usize = 1 << 20;
-/// The most bytes that a bucket with a file gathers before they follow the others there: few enough that those of
-/// all buckets stay in a processor's cache.
+/// The most bytes that a bucket with a file gathers before they go there: few enough that those of all buckets stay in a
+/// processor's cache.
 const GATHERED: usize = 1 << 16;
 
 /// How much memory to use for what may grow, and where the rest goes.
@@ -99,7 +99,7 @@ impl Write for Spool {
 /// Byte records sorted into buckets, by several threads at once.
 pub(crate) struct Buckets<'a> {
     scratch: &'a Scratch,
-    /// Bytes that one bucket may hold before it is written out.
+    /// Bytes that one bucket may hold; what comes after them goes to its file.
     limit: usize,
     buckets: Vec<Mutex<Bucket>>,
 }
@@ -107,8 +107,12 @@ pub(crate) struct Buckets<'a> {
 /// One of them.
 #[derive(Default)]
 pub(crate) struct Bucket {
+    /// What came first, and stays in memory.
     held: Vec<u8>,
+    /// Where the rest goes.
     file: Option<File>,
+    /// What is on its way there.
+    gathered: Vec<u8>,
 }
 
 impl<'a> Buckets<'a> {
@@ -125,15 +129,20 @@ impl<'a> Buckets<'a> {
     pub(crate) fn push(&self, bucket: usize, parts: &[&[u8]]) -> io::Result<()> {
         let bucket = self.buckets[bucket].lock();
         let mut bucket = bucket.unwrap_or_else(PoisonError::into_inner);
-        let length = parts.iter().map(|part| part.len()).sum();
-        let limit = match bucket.file {
-            None => self.limit,
-            Some(_) => self.limit.min(GATHERED),
-        };
-        if bucket.held.len() + length > limit && !bucket.held.is_empty() {
-            bucket.write_out(self.scratch)?;
+        let length: usize = parts.iter().map(|part| part.len()).sum();
+        let is_full = bucket.file.is_some() || bucket.held.len() + length > self.limit;
+        // Where there is no directory for files, all is held.
+        if is_full && bucket.has_file(self.scratch)? {
+            if bucket.gathered.len() + length > GATHERED.min(self.limit) {
+                bucket.write_out()?;
+            }
+            let gathered = &mut bucket.gathered;
+            parts
+                .iter()
+                .for_each(|part| gathered.extend_from_slice(part));
+            return Ok(());
         }
-        bucket.make_room(length, limit);
+        bucket.make_room(length, self.limit);
         parts
             .iter()
             .for_each(|part| bucket.held.extend_from_slice(part));
@@ -160,15 +169,19 @@ impl Bucket {
         }
     }
 
-    /// Writes what is held to the bucket's file, if it may have one. As much memory is kept as what comes next takes.
-    fn write_out(&mut self, scratch: &Scratch) -> io::Result<()> {
+    /// Whether there is a file for it; makes one where there may be one.
+    fn has_file(&mut self, scratch: &Scratch) -> io::Result<bool> {
         if self.file.is_none() {
             self.file = scratch.file()?;
         }
+        Ok(self.file.is_some())
+    }
+
+    /// Writes what was gathered to the bucket's file.
+    fn write_out(&mut self) -> io::Result<()> {
         if let Some(file) = &mut self.file {
-            file.write_all(&self.held)?;
-            self.held.clear();
-            self.held.shrink_to(GATHERED);
+            file.write_all(&self.gathered)?;
+            self.gathered.clear();
         }
         Ok(())
     }
@@ -189,9 +202,11 @@ impl Bucket {
         let length = file.stream_position()? as usize;
         file.seek(SeekFrom::Start(0))?;
         bytes.clear();
-        bytes.reserve(length + self.held.len());
-        file.read_to_end(bytes)?;
+        bytes.reserve(self.held.len() + length + self.gathered.len());
         bytes.extend_from_slice(&self.held);
+        drop(self.held);
+        file.read_to_end(bytes)?;
+        bytes.extend_from_slice(&self.gathered);
         Ok(())
     }
 }

@@ -195,10 +195,9 @@ impl Join<'_> {
                 return Err(ResolveError::TornComparisons);
             }
             let parts = chunk.par_chunks(SORTED_AT_ONCE * form.row_bytes());
-            let parts = parts.map(|part| self.sort_part(rows, form, part));
-            for part in parts.collect::<Result<Vec<_>, _>>()? {
-                part.push_all(buckets)?;
-            }
+            parts.try_for_each_init(Room::default, |room, part| {
+                self.sort(rows, part, room, buckets)
+            })?;
         }
     }
 
@@ -210,48 +209,46 @@ impl Join<'_> {
         &self,
         rows: &Rows,
         comparisons: &[u8],
+        room: &mut Room,
         buckets: &Buckets<'_>,
     ) -> Result<(), ResolveError> {
         let form = ComparisonLayout::of(self.layout);
-        let sorted = self.sort_part(rows, form, comparisons)?;
-        Ok(sorted.push_all(buckets)?)
-    }
-
-    /// What each bucket gets of some comparisons.
-    fn sort_part(
-        &self,
-        rows: &Rows,
-        form: ComparisonLayout,
-        comparisons: &[u8],
-    ) -> Result<Sorted, ResolveError> {
         let all = self.records.list.len().max(1);
         let width = MET_HEADER + form.slots();
-        let mut met = Vec::with_capacity(comparisons.len() / form.row_bytes());
+        let Room { met, bytes } = room;
         let mut ends = [0; BUCKETS];
+        met.clear();
         for comparison in form.iter(comparisons) {
             self.check(comparison)?;
             let left = rows.record(comparison.left())?;
             let right = rows.record(comparison.right())?;
-            let (Some(left), Some(right)) = (left, right) else {
-                continue;
-            };
-            if left != right {
+            let pair = left.zip(right).filter(|(left, right)| left != right);
+            if let Some((left, right)) = pair {
                 let bucket = left.min(right) as usize * BUCKETS / all;
                 ends[bucket] += width;
-                met.push((comparison, (left, right), bucket));
             }
+            met.push(pair);
         }
         let mut before = 0;
         for end in &mut ends {
             before += std::mem::replace(end, before);
         }
-        let mut bytes = vec![0; before];
-        for (comparison, records, bucket) in met {
-            let start = ends[bucket];
-            ends[bucket] += width;
-            self.write_met(comparison, records, &mut bytes[start..start + width]);
+        bytes.resize(before, 0);
+        for (comparison, pair) in form.iter(comparisons).zip(met) {
+            if let Some((left, right)) = *pair {
+                let end = &mut ends[left.min(right) as usize * BUCKETS / all];
+                self.write_met(comparison, (left, right), &mut bytes[*end..*end + width]);
+                *end += width;
+            }
         }
-        Ok(Sorted { bytes, ends })
+        let mut start = 0;
+        for (bucket, end) in ends.into_iter().enumerate() {
+            if start < end {
+                buckets.push(bucket, &[&bytes[start..end]])?;
+                start = end;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn check(&self, comparison: Comparison<'_>) -> Result<(), ResolveError> {
@@ -336,25 +333,13 @@ impl Join<'_> {
     }
 }
 
-/// Comparisons sorted into buckets.
-struct Sorted {
+/// The memory that comparisons are sorted in, some after others.
+#[derive(Default)]
+pub(super) struct Room {
+    /// By comparison: its two records, if they are two.
+    met: Vec<Option<(u32, u32)>>,
     /// What goes into the first bucket, then what goes into the next, and so on.
     bytes: Vec<u8>,
-    /// By bucket: where that ends.
-    ends: [usize; BUCKETS],
-}
-
-impl Sorted {
-    fn push_all(&self, buckets: &Buckets<'_>) -> io::Result<()> {
-        let mut start = 0;
-        for (bucket, end) in self.ends.iter().enumerate() {
-            if start < *end {
-                buckets.push(bucket, &[&self.bytes[start..*end]])?;
-                start = *end;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The comparisons of a bucket by the smaller record, of which a bucket has few: once comparisons are counted out to

@@ -37,7 +37,7 @@ pub use scored::{ScoredPair, ScoredPairs};
 
 use cluster::Repeats;
 use explain::Explainer;
-use join::{Join, Joined};
+use join::{Join, Joined, Room};
 use levels::Variables;
 use mixture::Mixture;
 use patterns::Seen;
@@ -179,8 +179,9 @@ pub struct Resolver<'a> {
     variables: Variables,
     mirrored: Vec<usize>,
     buckets: Buckets<'a>,
-    /// Comparisons that wait until there are enough of them to be worth sorting: a list for each thread that takes some.
-    waiting: Mutex<Vec<Vec<u8>>>,
+    /// Comparisons that wait until there are enough of them to be worth sorting: a list for each thread that takes some,
+    /// with the memory it sorts in.
+    waiting: Mutex<Vec<(Vec<u8>, Room)>>,
 }
 
 /// Bytes of comparisons that are worth sorting.
@@ -228,13 +229,14 @@ impl<'a> Resolver<'a> {
             return Err(ResolveError::TornComparisons);
         }
         let waiting = || self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut own = waiting().pop().unwrap_or_default();
+        let (mut own, mut room) = waiting().pop().unwrap_or_default();
         own.extend_from_slice(comparisons);
         if own.len() >= WORTH_SORTING {
-            self.join().sort(&self.rows, &own, &self.buckets)?;
+            self.join()
+                .sort(&self.rows, &own, &mut room, &self.buckets)?;
             own.clear();
         }
-        waiting().push(own);
+        waiting().push((own, room));
         Ok(())
     }
 
@@ -250,8 +252,9 @@ impl<'a> Resolver<'a> {
     ) -> Result<Resolution, ResolveError> {
         progress.stage("join passes", 0);
         let waiting = self.waiting.get_mut();
-        for left in std::mem::take(waiting.unwrap_or_else(PoisonError::into_inner)) {
-            self.join().sort(&self.rows, &left, &self.buckets)?;
+        for (left, mut room) in std::mem::take(waiting.unwrap_or_else(PoisonError::into_inner)) {
+            self.join()
+                .sort(&self.rows, &left, &mut room, &self.buckets)?;
         }
         let buckets = std::mem::replace(&mut self.buckets, Join::buckets(self.scratch));
         let joined = self.join().run(buckets)?;

@@ -326,7 +326,8 @@ fn turned_pair(turn: bool) -> Vec<u16> {
     };
     let (rows, scratch) = (Rows::of(&records, &sets), Scratch::in_memory());
     let buckets = Join::buckets(&scratch);
-    join.sort(&rows, &comparisons, &buckets).unwrap();
+    let room = &mut Room::default();
+    join.sort(&rows, &comparisons, room, &buckets).unwrap();
     let joined = join.run(buckets).unwrap();
     joined.patterns.get(0).levels.to_vec()
 }
