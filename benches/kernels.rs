@@ -31,11 +31,11 @@ fn mixed(number: u32) -> u32 {
 }
 
 /// One place at a time, each over all elements: what the kernel must beat.
-fn plain_winners(elements: &[u16], won: &mut [PlaceSet]) {
+fn plain_winners(elements: &[u32], won: &mut [PlaceSet]) {
     won.fill(PlaceSet::default());
     for place in 0..PLACES {
         let offset = mixed(place as u32);
-        let rank = |element: &usize| mixed(u32::from(elements[*element]) ^ offset);
+        let rank = |element: &usize| mixed(elements[*element] ^ offset);
         if let Some(winner) = (0..elements.len()).min_by_key(rank) {
             won[winner][place / 64] |= 1 << (place % 64);
         }
@@ -47,7 +47,7 @@ fn plain_hamming(a: &[u8], b: &[u8]) -> u32 {
 }
 
 fn places(criterion: &mut Criterion) {
-    let elements: Vec<u16> = (0..ELEMENTS).map(|n| mixed(n) as u16).collect();
+    let elements: Vec<u32> = (0..ELEMENTS).map(mixed).collect();
     let mut won = [[PlaceSet::default(); ELEMENTS as usize]; 2];
     let [plain, kernel] = &mut won;
     let cases = vec![

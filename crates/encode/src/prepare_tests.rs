@@ -418,8 +418,8 @@ fn rows_are_those_of_the_rules_in_force() {
                 .as_str()
         ),
         (
-            "symbolon rules 7, unicode 17, any_ascii 0.3.3",
-            "0d06252701e75a63798028f7b79f657d3b2a79c8d7445ec1de4ad83d36f36181"
+            "symbolon rules 6, unicode 17, any_ascii 0.3.3",
+            "a89ed502a37c9d39b0d99b46f5eab71b01e2ab383f030c22bf52b53150db97bd"
         )
     );
 }

@@ -71,8 +71,8 @@ mod tests {
     /// The signature of a set of tokens in a block, without flips.
     fn signature(tokens: impl Iterator<Item = u32>, block: u32) -> [u8; COLUMNS / 8] {
         let tokens: Vec<u32> = tokens.collect();
-        let element = |token: &u32| random(1, *token)[0..2].try_into().map(u16::from_le_bytes);
-        let elements: Vec<u16> = tokens.iter().map(|token| element(token).unwrap()).collect();
+        let element = |token: &u32| random(1, *token)[0..4].try_into().map(u32::from_le_bytes);
+        let elements: Vec<u32> = tokens.iter().map(|token| element(token).unwrap()).collect();
         let mut won = vec![PlaceSet::default(); tokens.len()];
         winners(&elements, &mut won);
         let own = |number| random(2, block.wrapping_mul(1 << 16) ^ number);

@@ -37,7 +37,7 @@ pub(crate) struct Sketch {
     pub(crate) asked: Lines<Block>,
     /// What the node's noise cipher is asked, part by part.
     pub(crate) asked_noise: Lines<Block>,
-    elements: Vec<u16>,
+    elements: Vec<u32>,
 }
 
 /// One part of a record.
@@ -168,8 +168,8 @@ fn room(lines: &mut Lines<Block>, count: usize) -> &mut [Block] {
 }
 
 /// What stands for a token in minwise hashing.
-fn element(digest: &Block) -> u16 {
-    u16::from_le_bytes([digest[0], digest[1]])
+fn element(digest: &Block) -> u32 {
+    u32::from_le_bytes([digest[0], digest[1], digest[2], digest[3]])
 }
 
 /// What a block's cipher is asked for the halves of a token's string. The two lowest bits of the last byte keep the halves

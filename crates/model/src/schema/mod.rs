@@ -26,7 +26,7 @@ use crate::profile::Profile;
 pub const FORMAT: u32 = 1;
 /// The version of normalisation and encoding rules. It is part of every schema's digest, so two
 /// nodes that would encode differently refuse each other.
-pub const RULES: &str = "symbolon rules 7, unicode 17, any_ascii 0.3.3";
+pub const RULES: &str = "symbolon rules 6, unicode 17, any_ascii 0.3.3";
 /// The most bytes a schema file may have.
 pub const MAX_SCHEMA_BYTES: usize = 1 << 20;
 /// The most fields a schema may have.
