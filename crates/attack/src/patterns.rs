@@ -227,7 +227,8 @@ mod tests {
     use crate::tests::Setting;
     use crate::trial::Trial;
 
-    /// The attack under a few keys: how many it names depends on which bits collide under each.
+    /// The attack under ten keys: how many it names, and how surely, depends on which bits collide
+    /// under each.
     fn run(profile: &str) -> Vec<Outcome> {
         let size = Size {
             people: 2000,
@@ -244,7 +245,7 @@ mod tests {
                 size,
             )
         };
-        (20..23).map(under).collect()
+        (20..30).map(under).collect()
     }
 
     #[test]
@@ -269,13 +270,16 @@ mod tests {
     #[test]
     fn patterns_name_values_of_plain_filters_and_nothing_of_signatures() {
         let plain = run("field-bloom");
-        let most = plain.iter().max_by_key(|outcome| outcome.named).unwrap();
-        assert!(most.share() >= 0.02, "{plain:?}");
-        assert!(most.sure.right * 10 >= most.sure.made * 9, "{plain:?}");
+        let over_keys = |figure: fn(&Outcome) -> usize| plain.iter().map(figure).sum::<usize>();
+        let named = over_keys(|outcome| outcome.named);
+        assert!(named * 100 >= over_keys(|outcome| outcome.of), "{plain:?}");
+        let right = over_keys(|outcome| outcome.sure.right);
+        let made = over_keys(|outcome| outcome.sure.made);
+        assert!(right * 2 >= made, "{plain:?}");
         for profile in ["standard", "strong"] {
             let outcomes = run(profile);
             let named: Vec<_> = outcomes.iter().map(|outcome| outcome.named).collect();
-            assert_eq!(named, [0, 0, 0], "{profile}: {outcomes:?}");
+            assert_eq!(named, [0; 10], "{profile}: {outcomes:?}");
         }
     }
 }
