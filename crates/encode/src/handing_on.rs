@@ -9,7 +9,7 @@ use std::error::Error;
 
 use model::{PassIndex, RecordHandle};
 use rayon::prelude::*;
-use records::{LocalKey, NormalisedRecord, NormalisedValue, RawRecord};
+use records::{LocalKey, PackedRecords, RawRecord};
 use secret::cipher::Block;
 use zeroize::ZeroizeOnDrop;
 
@@ -85,6 +85,8 @@ struct WaitingGroup {
     first: u32,
     #[zeroize(skip)]
     records: Vec<WaitingRecord>,
+    /// Their values.
+    values: PackedRecords,
     /// The blocks of all of them, one after the other.
     #[zeroize(skip)]
     passes: Vec<PassIndex>,
@@ -95,12 +97,11 @@ struct WaitingGroup {
     bytes: usize,
 }
 
-/// One of them. Its values and its ids are wiped on drop.
+/// One of them, but for its values. Its ids are wiped on drop.
 struct WaitingRecord {
     ids: RecordIds,
     rank: Rank,
     handle: RecordHandle,
-    record: NormalisedRecord,
     /// Where its blocks end in its group.
     end: usize,
 }
@@ -127,18 +128,7 @@ impl WaitingGroup {
 
     /// Reckons how much memory it takes.
     fn reckon(&mut self) {
-        let values = self
-            .records
-            .iter()
-            .flat_map(|waiting| &waiting.record.values);
-        let text = |text: &String| size_of::<String>() + text.capacity();
-        let of_value = |value: &Option<NormalisedValue>| match value {
-            Some(NormalisedValue::Words(words)) => words.iter().map(text).sum::<usize>(),
-            Some(NormalisedValue::Text(value) | NormalisedValue::Code(value)) => text(value),
-            Some(NormalisedValue::Date(_)) | None => 0,
-        };
-        let values = values.map(|value| size_of::<Option<NormalisedValue>>() + of_value(value));
-        self.bytes = values.sum::<usize>()
+        self.bytes = self.values.bytes()
             + self.records.capacity() * size_of::<WaitingRecord>()
             + self.tokens.capacity() * (2 * size_of::<Block>() + size_of::<PassIndex>());
     }
@@ -281,6 +271,7 @@ impl Making<'_> {
     ) -> (WaitingGroup, Vec<ReadRecord>) {
         let mut waiting = WaitingGroup::of(first, raw.len());
         let mut read = Vec::with_capacity(raw.len());
+        let mut records = Vec::with_capacity(raw.len());
         for raw in raw {
             let (mut encoded, ids, record) = self.read(&raw);
             self.encoder.find_blocks(&record, &mut desk.blocks);
@@ -291,12 +282,13 @@ impl Making<'_> {
                 ids,
                 rank,
                 handle,
-                record,
                 end,
             });
+            records.push(record);
             encoded.rows = start..waiting.passes.len();
             read.push((encoded, raw.key, rank));
         }
+        waiting.values = PackedRecords::of(&records);
         waiting.reckon();
         (waiting, read)
     }
@@ -313,7 +305,8 @@ impl Making<'_> {
         let (mut rows, mut handles, mut calibration) = (Vec::new(), Vec::new(), Vec::new());
         let mut start = 0;
         rows.reserve_exact(ROWS_A_RECORD * self.encoder.row_bytes());
-        for (number, waiting) in (group.first..).zip(&group.records) {
+        let records = group.records.iter().zip(group.values.iter());
+        for (number, (waiting, record)) in (group.first..).zip(records) {
             rows.clear();
             handles.clear();
             desk.blocks.clear();
@@ -330,9 +323,9 @@ impl Making<'_> {
             }
             start = waiting.end;
             let rank = Some(waiting.rank).filter(|rank| sampled.contains(rank));
-            let WaitingRecord { ids, record, .. } = waiting;
+            let ids = &waiting.ids;
             let row =
-                (self.encoder).encode_in_blocks(record, ids, rank, desk, &mut rows, &mut handles);
+                (self.encoder).encode_in_blocks(&record, ids, rank, desk, &mut rows, &mut handles);
             calibration.extend(row.map(|row| (row, waiting.handle)));
             let rows = RowsOfRecord {
                 number,

@@ -10,6 +10,7 @@ mod names;
 mod nicknames;
 mod normalise;
 mod numbers;
+mod packed;
 mod particles;
 mod placeholders;
 mod places;
@@ -20,6 +21,7 @@ mod slate;
 
 pub use date::PartialDate;
 pub use normalise::{NormalisedRecord, NormalisedValue, Normaliser, Problem, ProblemKind};
+pub use packed::PackedRecords;
 pub use plan::ColumnPlan;
 pub use raw::{LocalKey, RawField, RawRecord};
 
