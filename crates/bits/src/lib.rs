@@ -5,11 +5,13 @@
 
 pub mod columns;
 mod count;
+mod fetch;
 mod kernel;
 mod minhash;
 mod vector;
 
 pub use count::{Stretch, and_count, hamming, hamming_each, popcount};
+pub use fetch::fetch;
 pub use kernel::{Count, Fold, Glance, Hit, Kernel, PANEL_ROWS, PanelCounts, Panels, QueryPanel};
 pub use minhash::{PLACES, PlaceSet, winners};
 pub use vector::{flip_bit, get_bit, set_bit};

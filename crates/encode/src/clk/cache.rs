@@ -4,6 +4,8 @@
 //! The caches of a thread hold short values and tokens as they are, and what the key makes of them,
 //! which is as confidential as the key; their size is fixed, and they are wiped on drop.
 
+use zeroize::Zeroize;
+
 use super::lines::{LINE_WORDS, Line, Lines};
 use super::short::Short;
 
@@ -20,7 +22,7 @@ const WAYS: usize = LINE_WORDS / KEY_WORDS;
 const UNFINISHED: u64 = 1;
 
 /// Whose value it is: a feature's, for a text that sets so many bits.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Zeroize)]
 pub(super) struct Key {
     /// Feature, bits and length, never 0 nor [`UNFINISHED`].
     owner: u64,
@@ -123,6 +125,19 @@ impl Cache {
             }
         }
         None
+    }
+
+    /// Has the processor fetch the line where a key belongs, for when it is looked for.
+    #[inline]
+    pub(super) fn fetch_key(&self, key: &Key) {
+        let line = self.keys.all().get(self.home(key));
+        line.into_iter().for_each(bits::fetch);
+    }
+
+    /// The same with the value of a key, if it is there.
+    #[inline]
+    pub(super) fn fetch_value(&self, key: &Key) {
+        self.get(key).into_iter().flatten().for_each(bits::fetch);
     }
 
     /// The number of the line where a key belongs.

@@ -1,6 +1,6 @@
 //! One record to one CLK.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::cache::{Cache, Key, Luck};
 use super::error::{CellProblem, KeyError};
@@ -69,6 +69,7 @@ impl ClkEncoder {
             encoder: self,
             values: mask_cache(VALUES, bits),
             luck: vec![Luck::default(); self.schema.features.len()],
+            left: Vec::new(),
             filter: Filter::new(bits),
             folder: Folder::default(),
             value: Zeroizing::default(),
@@ -87,6 +88,8 @@ pub struct ClkWorker<'a> {
     values: Option<Cache>,
     /// How often values of each feature are found there.
     luck: Vec<Luck>,
+    /// The cells of a record that were not.
+    left: Vec<Left>,
     folder: Folder,
     value: Zeroizing<String>,
     room: TokenRoom,
@@ -108,56 +111,106 @@ impl ClkWorker<'_> {
     ///
     /// # Errors
     /// The first cell whose value is not allowed; nothing is appended then.
-    pub fn encode<'c>(
-        &mut self,
-        cells: impl IntoIterator<Item = &'c str>,
-        out: &mut String,
-    ) -> Result<u32, RefusedCell> {
+    pub fn encode(&mut self, cells: &[&str], out: &mut String) -> Result<u32, RefusedCell> {
         self.filter.clear();
-        let encoder = self.encoder;
-        let features = encoder.schema.features.iter().zip(&encoder.hashes);
-        for (column, (cell, (feature, hash))) in cells.into_iter().zip(features).enumerate() {
-            if let (Some(rule), Some(hash)) = (&feature.rule, hash) {
-                let feature = Keyed { column, rule, hash };
-                self.feature(&feature, cell)
-                    .map_err(|problem| RefusedCell { column, problem })?;
-            }
+        self.add_known(cells);
+        let left = std::mem::take(&mut self.left);
+        for Left { column, key } in &left {
+            self.add(*column, key.as_ref(), cells[*column])
+                .map_err(|problem| RefusedCell {
+                    column: *column,
+                    problem,
+                })?;
         }
-        let schema = &encoder.schema;
+        self.left = left;
+        let schema = &self.encoder.schema;
         let filter = self.filter.words();
         Ok(self
             .folder
             .finish(filter, schema.filter_bits, schema.folds, out))
     }
 
-    /// Adds the bits of one value, which may be known from earlier records.
-    fn feature(&mut self, feature: &Keyed<'_>, cell: &str) -> Result<(), CellProblem> {
+    /// Has the processor fetch where it stands whether values of a record are known, which is looked at some records later.
+    pub(super) fn foresee(&self, cells: &[&str]) {
+        self.keys(cells, |values, key| values.fetch_key(key));
+    }
+
+    /// Has it fetch what is known of them, one record later.
+    pub(super) fn expect(&self, cells: &[&str]) {
+        self.keys(cells, |values, key| values.fetch_value(key));
+    }
+
+    /// Goes through the keys of values that are looked for.
+    #[inline]
+    fn keys(&self, cells: &[&str], fetch: impl Fn(&Cache, &Key)) {
+        let hashes = self.encoder.hashes.iter().zip(&self.luck);
+        for (column, (cell, (hash, luck))) in cells.iter().zip(hashes).enumerate() {
+            let values = self
+                .values
+                .as_ref()
+                .filter(|_| hash.is_some() && luck.holds());
+            if let Some((values, short)) = values.zip(Short::of(cell.as_bytes())) {
+                fetch(values, &Key::new(column, 0, short));
+            }
+        }
+    }
+
+    /// Adds the bits of all values that are known from earlier records, and notes which cells are left. All are looked for
+    /// before any is worked at, so that the processor fetches them at once.
+    fn add_known(&mut self, cells: &[&str]) {
+        self.left.clear();
         let filter = self.filter.lines_mut();
-        let luck = &mut self.luck[feature.column];
-        let values = self.values.as_mut().filter(|_| luck.holds());
-        let short = Short::of(cell.as_bytes());
-        let validate = self.encoder.validate;
-        let value = |room| feature.rule.value(cell, validate, room);
-        let (Some(values), Some(short)) = (values, short) else {
-            let value = value(&mut self.value)?;
+        let hashes = self.encoder.hashes.iter().zip(&mut self.luck);
+        for (column, (cell, (hash, luck))) in cells.iter().zip(hashes).enumerate() {
+            if hash.is_none() {
+                continue;
+            }
+            let values = self.values.as_ref().filter(|_| luck.holds());
+            let key = values
+                .zip(Short::of(cell.as_bytes()))
+                .map(|(values, short)| (values, Key::new(column, 0, short)));
+            let known = key.as_ref().and_then(|(values, key)| values.get(key));
+            if key.is_some() {
+                luck.note(known.is_some());
+            }
+            match known {
+                Some(mask) => unite(filter, mask),
+                None => self.left.push(Left {
+                    column,
+                    key: key.map(|(_, key)| key),
+                }),
+            }
+        }
+    }
+
+    /// Adds the bits of a value, and keeps them if it has a key.
+    fn add(&mut self, column: usize, key: Option<&Key>, cell: &str) -> Result<(), CellProblem> {
+        let rule = self.encoder.schema.features[column].rule.as_ref();
+        let Some((rule, hash)) = rule.zip(self.encoder.hashes[column].as_ref()) else {
+            return Ok(());
+        };
+        let feature = Keyed { column, rule, hash };
+        let value = rule.value(cell, self.encoder.validate, &mut self.value)?;
+        let filter = self.filter.lines_mut();
+        let (Some(values), Some(key)) = (&mut self.values, key) else {
             return self
                 .tokens
-                .insert_all(feature, value, &mut self.room, filter);
+                .insert_all(&feature, value, &mut self.room, filter);
         };
-        let key = Key::new(feature.column, 0, short);
-        let known = values.get(&key);
-        luck.note(known.is_some());
-        if let Some(mask) = known {
-            unite(filter, mask);
-            return Ok(());
-        }
-        let value = value(&mut self.value)?;
-        let (slot, mask) = values.begin(&key);
+        let (slot, mask) = values.begin(key);
         self.tokens
-            .insert_all(feature, value, &mut self.room, mask)?;
-        unite(filter, values.keep(slot, &key));
+            .insert_all(&feature, value, &mut self.room, mask)?;
+        unite(filter, values.keep(slot, key));
         Ok(())
     }
+}
+
+/// A cell whose bits are not known yet. Wiped on drop.
+#[derive(Zeroize, ZeroizeOnDrop)]
+struct Left {
+    column: usize,
+    /// By what they are to be kept, if they are.
+    key: Option<Key>,
 }
 
 /// A feature with its column and its keys.
@@ -342,7 +395,7 @@ mod tests {
 
     fn encode(worker: &mut ClkWorker<'_>, cell: &str) -> Option<String> {
         let mut clk = String::new();
-        worker.encode([cell], &mut clk).ok().map(|_| clk)
+        worker.encode(&[cell], &mut clk).ok().map(|_| clk)
     }
 
     #[test]

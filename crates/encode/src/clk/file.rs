@@ -190,17 +190,33 @@ impl<'a> Encoding<'a> {
         let mut clks = String::with_capacity(range.len() * self.clk_bytes());
         let mut popcounts = Vec::with_capacity(range.len());
         let mut cells = Vec::new();
+        // Rows before a bad one may be refused, and then that is what is told.
+        let read = range
+            .clone()
+            .try_for_each(|row| self.read_cells((rows, texts), row, &mut cells));
+        let width = self.encoder.schema().identifiers().len();
+        let row_cells = |place: usize| cells.get(place * width..(place + 1) * width);
         for row in range {
-            self.read_cells((rows, texts), row, &mut cells)?;
+            let place = popcounts.len();
+            let Some(own) = row_cells(place) else {
+                break;
+            };
+            row_cells(place + 2)
+                .into_iter()
+                .for_each(|later| worker.foresee(later));
+            row_cells(place + 1)
+                .into_iter()
+                .for_each(|next| worker.expect(next));
             clks.push_str(if clks.is_empty() { "\"" } else { ", \"" });
-            let encoded = worker.encode(cells.drain(..), &mut clks);
+            let encoded = worker.encode(own, &mut clks);
             popcounts.push(encoded.map_err(|refused| self.refusal(rows, row, refused))?);
             clks.push('"');
         }
-        Ok(Chunk { clks, popcounts })
+        read.map(|()| Chunk { clks, popcounts })
     }
 
-    /// The cells of a row as text, as many as the schema has features.
+    /// Adds the cells of a row as text to `cells`, as many as the schema has features; none of one that is not as it should
+    /// be.
     fn read_cells<'r>(
         &self,
         (rows, texts): (&Rows, &Texts<'r>),
@@ -208,6 +224,7 @@ impl<'a> Encoding<'a> {
         cells: &mut Vec<&'r str>,
     ) -> Result<(), EncodeError> {
         let expected = self.encoder.schema().identifiers().len();
+        let start = cells.len();
         let found = texts.row(row).len();
         if found != expected {
             let place = rows.place(row);
@@ -219,6 +236,7 @@ impl<'a> Encoding<'a> {
         }
         for (column, cell) in (1..).zip(texts.row(row)) {
             let Some(cell) = cell else {
+                cells.truncate(start);
                 let place = rows.place(row);
                 return Err(EncodeError::NotUtf8 { place, column });
             };
