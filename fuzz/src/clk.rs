@@ -42,7 +42,7 @@ pub fn schemas(bytes: &[u8]) -> bool {
         let mut clk = String::new();
         if encoder
             .worker()
-            .encode(vec![cell; columns], &mut clk)
+            .encode(&vec![cell; columns], &mut clk)
             .is_ok()
         {
             assert_eq!(clk.len(), bits.div_ceil(8).div_ceil(3) * 4);
