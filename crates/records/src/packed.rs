@@ -15,7 +15,7 @@ const DATE: u8 = 2;
 const TEXT: u8 = 3;
 const CODE: u8 = 4;
 
-/// Some records, in a quarter of the memory that they take each for itself. Wiped on drop.
+/// Some records, in far less memory than each takes for itself. Wiped on drop.
 #[derive(Default, Zeroize, ZeroizeOnDrop)]
 pub struct PackedRecords {
     bytes: Vec<u8>,

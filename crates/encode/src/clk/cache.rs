@@ -18,6 +18,7 @@ const WORTH: u32 = 8;
 const KEY_WORDS: usize = 4;
 /// Keys of a line. Where one of them belongs, the other may stand, too.
 const WAYS: usize = LINE_WORDS / KEY_WORDS;
+const _: () = assert!(WAYS == 2);
 /// The owner of a value that is being made, which no key has.
 const UNFINISHED: u64 = 1;
 
@@ -82,6 +83,12 @@ impl Key {
         Self { owner, text }
     }
 
+    /// Whether it is the one that stands here.
+    #[inline]
+    fn is(&self, [owner, low, high, _]: [u64; KEY_WORDS]) -> bool {
+        (owner ^ self.owner) | (low ^ self.text[0]) | (high ^ self.text[1]) == 0
+    }
+
     /// A hash whose upper bits are well mixed: multiplications are enough for a table of fixed size.
     #[inline]
     fn hash(&self) -> u64 {
@@ -109,22 +116,47 @@ impl Cache {
     /// The value of a key, if it is there.
     #[inline]
     pub(super) fn get(&self, key: &Key) -> Option<&[Line]> {
+        self.value(self.find(key)?)
+    }
+
+    /// The line that the value of a key starts with, if it is there: good until another value is begun.
+    #[inline(always)]
+    pub(super) fn find(&self, key: &Key) -> Option<u64> {
         let lines = self.keys.all();
         let home = self.home(key);
         // The second line to look at is the one fetched along with the first.
         for line in [home, home ^ 1] {
             let line = lines.get(line)?;
-            for way in 0..WAYS {
-                let [owner, low, high, start] = key_at(line, way);
-                if owner == key.owner && low == key.text[0] && high == key.text[1] {
-                    return self.value(start);
-                }
-                if owner == 0 {
-                    return None;
-                }
+            // In which of the two places a key stands no processor can guess: to look into both costs less.
+            let [first, second] = [key_at(line, 0), key_at(line, 1)];
+            let [is_first, is_second] = [first, second].map(|found| key.is(found));
+            if is_first | is_second {
+                let start = |found: [u64; KEY_WORDS], is: bool| {
+                    found[KEY_WORDS - 1] & u64::from(is).wrapping_neg()
+                };
+                return Some(start(first, is_first) | start(second, is_second));
+            }
+            // A line is filled from its start on.
+            if second[0] == 0 {
+                return None;
             }
         }
         None
+    }
+
+    /// Adds the bits of the values that start with these lines.
+    pub(super) fn unite(&self, starts: &[u64], filter: &mut [Line]) {
+        let values = self.values.all();
+        for (place, line) in filter.iter_mut().enumerate() {
+            // All in registers: a line is read and written once.
+            let mut all = *line;
+            for start in starts {
+                let value = values.get(*start as usize + place);
+                let words = all.iter_mut().zip(value.into_iter().flatten());
+                words.for_each(|(word, own)| *word |= own);
+            }
+            *line = all;
+        }
     }
 
     /// Has the processor fetch the line where a key belongs, for when it is looked for.

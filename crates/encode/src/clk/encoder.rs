@@ -255,6 +255,8 @@ impl Share {
 struct Inserting {
     /// The bits of tokens, for filters that are short enough.
     masks: Option<Cache>,
+    /// Where in these the bits of tokens start that were found and not added yet.
+    found: Vec<u64>,
     hashing: Hashing,
 }
 
@@ -262,6 +264,7 @@ impl Inserting {
     fn new(filter_bits: usize) -> Self {
         Self {
             masks: mask_cache(TOKENS, filter_bits),
+            found: Vec::new(),
             hashing: Hashing {
                 filter_bits,
                 seeds: Cache::new(TOKENS, 1),
@@ -285,10 +288,14 @@ impl Inserting {
             feature,
             share: Share::default(),
             masks: self.masks.as_mut().filter(|_| !whole),
+            found: &mut self.found,
             hashing: &mut self.hashing,
             filter,
         };
-        comparison.for_each_token(value, room, &mut insertion)
+        insertion.found.clear();
+        comparison.for_each_token(value, room, &mut insertion)?;
+        insertion.add_found();
+        Ok(())
     }
 }
 
@@ -297,8 +304,38 @@ struct Insertion<'a> {
     feature: &'a Keyed<'a>,
     share: Share,
     masks: Option<&'a mut Cache>,
+    found: &'a mut Vec<u64>,
     hashing: &'a mut Hashing,
     filter: &'a mut [Line],
+}
+
+impl Insertion<'_> {
+    /// Adds the bits of tokens that were found. Apart from finding them, so that many are on their way to the processor at
+    /// once.
+    fn add_found(&mut self) {
+        if let Some(masks) = &self.masks {
+            masks.unite(self.found, self.filter);
+        }
+        self.found.clear();
+    }
+
+    /// Adds the bits of a token that is not known, and keeps them if it is short. Apart, so that short tokens that are known
+    /// never leave the registers.
+    #[cold]
+    #[inline(never)]
+    fn insert(&mut self, token: Token<'_>, insertions: usize) -> Result<(), CellProblem> {
+        // What is begun may take the place of one that was found.
+        self.add_found();
+        let feature = self.feature;
+        let (Token::Short(short), Some(masks)) = (token, &mut self.masks) else {
+            return self.hashing.insert(feature, token, insertions, self.filter);
+        };
+        let key = Key::new(feature.column, insertions, short);
+        let (slot, mask) = masks.begin(&key);
+        self.hashing.insert(feature, token, insertions, mask)?;
+        unite(self.filter, masks.keep(slot, &key));
+        Ok(())
+    }
 }
 
 impl Tokens for Insertion<'_> {
@@ -308,20 +345,14 @@ impl Tokens for Insertion<'_> {
             self.share = self.feature.rule.strategy.share(count);
         }
         let insertions = self.share.of(place);
-        let feature = self.feature;
-        let (Token::Short(short), Some(masks)) = (token, &mut self.masks) else {
-            return self.hashing.insert(feature, token, insertions, self.filter);
-        };
-        let key = Key::new(feature.column, insertions, short);
-        if let Some(mask) = masks.get(&key) {
-            unite(self.filter, mask);
-            return Ok(());
+        if let (Token::Short(short), Some(masks)) = (token, &self.masks) {
+            let key = Key::new(self.feature.column, insertions, short);
+            if let Some(start) = masks.find(&key) {
+                self.found.push(start);
+                return Ok(());
+            }
         }
-        let (slot, mask) = masks.begin(&key);
-        let token = Token::Short(short);
-        self.hashing.insert(feature, token, insertions, mask)?;
-        unite(self.filter, masks.keep(slot, &key));
-        Ok(())
+        self.insert(token, insertions)
     }
 }
 
