@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::Event;
-use auditor::{Bundle, Severity, Verdict, fetch, reconcile, replay, verify};
+use auditor::replay::{self, Means};
+use auditor::{Bundle, Severity, Verdict, fetch, reconcile, verify};
 use model::agreement::Disclosure;
 use model::{Digest, Silent, SystemClock};
 use node::{CollectOptions, CollectSummary};
@@ -131,7 +132,7 @@ impl Done {
             .for_each(|node| fetch::node(&bundle, node).unwrap());
         let (verified, logs) = verify::verify(&bundle, &[]).unwrap();
         let more = reconcile::reconcile(&logs);
-        let again = replay::replay(&logs, &coordinator).unwrap();
+        let again = replay::replay(&logs, &[&coordinator], Means::default()).unwrap();
         Verdict::of([verified.findings(), &more, &again].concat())
     }
 

@@ -11,11 +11,11 @@ use model::profile::Profile;
 use model::{Layout, LinkageSchema};
 
 use super::profiles::ProfileName;
-use super::progress::listener;
 use crate::attacking::{self, Files, Registries, Table};
 use crate::inputs;
 use crate::rehearsal::PartyFile;
 use crate::truth::Truth;
+use service::bars::listener;
 
 /// The most decoys for a thousand records.
 const MOST_DECOYS: u32 = 1000;

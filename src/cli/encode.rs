@@ -13,9 +13,9 @@ use encode::clk::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::progress::listener;
 use super::schema::read_clk_schema;
 use crate::inputs::use_threads;
+use service::bars::listener;
 
 /// No secret is longer.
 const MAX_SECRET_BYTES: usize = 1 << 16;

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use model::LinkageSchema;
 
-use super::progress::listener;
 use super::rehearsing::RehearsalArguments;
 use crate::changes::Changes;
 use crate::inputs;
 use crate::outcome;
 use crate::rehearsal::Rehearsal;
 use crate::standing::{Kept, KeptRun};
+use service::bars::listener;
 
 /// What `symbolon extend` takes.
 #[derive(Args)]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
-use super::progress::listener;
 use crate::federation::{self, Sample};
+use service::bars::listener;
 
 /// What the federation on this machine takes.
 #[derive(Args)]

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::progress::listener;
 use super::rehearsing::RehearsalArguments;
 use crate::clear;
 use crate::inputs;
@@ -12,6 +11,7 @@ use crate::key_server::KeyServer;
 use crate::outcome;
 use crate::rehearsal::Rehearsal;
 use crate::standing::{Kept, KeptRun, StandingRun};
+use service::bars::listener;
 
 /// What `symbolon link` takes.
 #[derive(Args)]

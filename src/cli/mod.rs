@@ -9,7 +9,6 @@ mod federation;
 mod link;
 mod plan;
 mod profiles;
-mod progress;
 mod quality;
 mod rehearsing;
 mod schema;

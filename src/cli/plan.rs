@@ -6,10 +6,10 @@ use anyhow::Context;
 use clap::Args;
 use secret::SystemEntropy;
 
-use super::progress::listener;
 use crate::inputs;
 use crate::plan::{self, Options};
 use crate::truth::Truth;
+use service::bars::listener;
 
 /// What `symbolon plan` takes.
 #[derive(Args)]

@@ -6,8 +6,8 @@ use anyhow::bail;
 use clap::Args;
 
 use super::profiles::ProfileName;
-use super::progress::listener;
 use crate::quality::{self, Manifest, Measured};
+use service::bars::listener;
 
 /// What `symbolon quality` takes.
 #[derive(Args)]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use audit::{TileDir, VerifierKey};
-use auditor::{Bundle, Severity, Verdict, fetch, papers, reconcile, replay, report, verify};
+use auditor::replay::{self, Means};
+use auditor::{Bundle, Severity, Verdict, fetch, papers, reconcile, report, verify};
 use model::{Clock, Digest};
 use testkit::federation::Member;
 
@@ -39,7 +40,7 @@ pub(super) fn audit(dir: &Path, members: &[Member], clock: &dyn Clock) -> anyhow
         verified.findings(),
         &papers::check(&bundle, &logs, &officers)?,
         &reconcile::reconcile(&logs),
-        &replay::replay(&logs, &coordinator)?,
+        &replay::replay(&logs, &[&coordinator], Means::default())?,
     ];
     let verdict = Verdict::of(found.concat());
     let path = dir.join("audit-report.html");

@@ -1,9 +1,11 @@
 //! Batches, links and results that were altered, and who shows it.
 
 use std::fs;
+use std::sync::Mutex;
 
 use audit::Event;
-use model::{Digest, LinkageSchema, RunNumber};
+use auditor::replay::{self, Means};
+use model::{Digest, LinkageSchema, Progress, RunNumber};
 use wire::Role;
 
 use super::{World, assert_shown};
@@ -23,6 +25,39 @@ async fn a_batch_changed_after_it_was_accepted_is_shown_by_replay() {
         "altered after it was accepted",
     );
     assert!(wrong[0].entry.is_some());
+}
+
+/// Hears which stages there are.
+#[derive(Default)]
+struct Stages(Mutex<Vec<String>>);
+
+impl Progress for Stages {
+    fn stage(&self, name: &str, _: u64) {
+        self.0.lock().unwrap().push(name.to_owned());
+    }
+
+    fn advance(&self, _: u64) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_in_little_memory_finds_the_same_and_tells_how_far_it_is() {
+    let done = World::done().await;
+    alter(&done.role(Role::Resolver).join("runs/1/clusters.bin"));
+    let (_, logs) = done.audit();
+    let findings = |means: Means<'_>| {
+        let found = replay::replay(&logs, &[done.coordinator()], means).unwrap();
+        found.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let stages = Stages::default();
+    let little = Means {
+        memory: "16MiB".parse().unwrap(),
+        progress: &stages,
+        ..Means::default()
+    };
+    assert_eq!(findings(little), findings(Means::default()));
+    let stages = stages.0.into_inner().unwrap();
+    let told = |name: &str| stages.iter().any(|stage| stage == name);
+    assert!(told("compare rows") && told("fit the model"), "{stages:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use audit::{TileDir, VerifierKey};
+use auditor::replay::{self, Means};
 use auditor::verify::CheckedLog;
-use auditor::{Bundle, Finding, Severity, Verdict, fetch, reconcile, replay, report, verify};
+use auditor::{Bundle, Finding, Severity, Verdict, fetch, reconcile, report, verify};
 use model::{Digest, Silent, SystemClock};
 use node::CollectOptions;
 use secret::SeededEntropy;
@@ -135,7 +136,7 @@ impl Done {
         let (verified, logs) = verify::verify(&bundle, &self.keys()).unwrap();
         let signed = auditor::papers::check(&bundle, &logs, &self.officers).unwrap();
         let more = reconcile::reconcile(&logs);
-        let again = replay::replay(&logs, &self.coordinator()).unwrap();
+        let again = replay::replay(&logs, &[self.coordinator()], Means::default()).unwrap();
         let findings = [verified.findings(), &signed, &more, &again].concat();
         (Verdict::of(findings), logs)
     }

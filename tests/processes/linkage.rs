@@ -51,7 +51,7 @@ fn results_altered_after_the_fact_are_noticed_by_the_node_and_by_replay() {
         .join("runs/1");
     alter(&run.join("clusters.bin"));
     alter(&run.join("release/sr.rows"));
-    let verdict = world.audit("replay --coordinator coordinator");
+    let verdict = world.audit("replay --coordinator coordinator --memory 32MiB");
     shows(
         &verdict,
         "replay",

@@ -2,6 +2,7 @@
 //! files that survive a power cut, and exit codes.
 
 pub mod agreement;
+pub mod bars;
 pub mod config;
 pub mod exit;
 pub mod files;

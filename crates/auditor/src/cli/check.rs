@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use audit::VerifierKey;
+use auditor::replay::Means;
 use auditor::verify::CheckedLog;
 use auditor::{Bundle, Finding, Verdict, papers, reconcile, replay, verify};
+use link::Memory;
 use model::Digest;
 use secret::Unlock;
 use service::Exit;
+use service::bars::listener;
 
 /// What every check takes.
 #[derive(clap::Args)]
@@ -35,9 +38,37 @@ pub(super) struct ReplayArgs {
     /// The coordinator's state directory, or a copy of it. Twice where matcher and resolver have one each.
     #[arg(long, value_name = "DIR", required = true)]
     coordinator: Vec<PathBuf>,
+    #[command(flatten)]
+    means: MeansArgs,
+}
+
+/// What a linkage is done again with.
+#[derive(clap::Args)]
+pub(super) struct MeansArgs {
     /// The file with the passphrase under which the coordinator's keys are sealed, if they are.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "coordinator")]
     passphrase_file: Option<PathBuf>,
+    /// Memory for what may grow with the registries, as 512MiB or 4GiB; the rest goes to temporary files meanwhile,
+    /// which are where TMPDIR says. The result is the same. [default: 512MiB]
+    #[arg(long, value_name = "SIZE", requires = "coordinator")]
+    memory: Option<Memory>,
+}
+
+impl MeansArgs {
+    /// Does every run again, and tells how far it is on standard error.
+    pub(super) fn replay(
+        &self,
+        logs: &[CheckedLog],
+        coordinator: &[PathBuf],
+    ) -> anyhow::Result<Vec<Finding>> {
+        let progress = listener();
+        let means = Means {
+            unlock: Unlock::from_file(self.passphrase_file.as_deref())?,
+            memory: self.memory.unwrap_or(replay::MEMORY),
+            progress: &*progress,
+        };
+        Ok(replay::replay(logs, coordinator, means)?)
+    }
 }
 
 impl CheckArgs {
@@ -91,8 +122,7 @@ pub(super) fn reconcile(args: &CheckArgs) -> anyhow::Result<Exit> {
 
 pub(super) fn replay(args: &ReplayArgs) -> anyhow::Result<Exit> {
     let (verdict, logs) = args.check.check()?;
-    let unlock = Unlock::from_file(args.passphrase_file.as_deref())?;
-    let found = replay::replay_unlocked(&logs, &args.coordinator, unlock)?;
+    let found = args.means.replay(&logs, &args.coordinator)?;
     args.check.tell(&verdict, found)
 }
 

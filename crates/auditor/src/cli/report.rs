@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use auditor::{reconcile, replay, report};
+use auditor::{reconcile, report};
 use model::{Clock as _, SystemClock};
 use service::Exit;
 
@@ -13,9 +13,12 @@ use super::check;
 pub(super) struct Args {
     #[command(flatten)]
     check: check::CheckArgs,
-    /// The coordinator's state directory: the linkage is done again from it, and reported too.
+    /// The coordinator's state directory: the linkage is done again from it, and reported too. Twice where matcher and
+    /// resolver have one each.
     #[arg(long, value_name = "DIR")]
-    coordinator: Option<PathBuf>,
+    coordinator: Vec<PathBuf>,
+    #[command(flatten)]
+    means: check::MeansArgs,
     /// The page to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -24,8 +27,8 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     let (verified, logs) = args.check.check()?;
     let mut found = reconcile::reconcile(&logs);
-    if let Some(directory) = &args.coordinator {
-        found.extend(replay::replay(&logs, directory)?);
+    if !args.coordinator.is_empty() {
+        found.extend(args.means.replay(&logs, &args.coordinator)?);
     }
     let verdict = check::together(&verified, found);
     let page = report::page(&verdict, &logs, SystemClock.unix_millis() / 1000);

@@ -15,11 +15,11 @@ use std::io::{self, BufReader, BufWriter, Write as _};
 use std::path::Path;
 
 use audit::{Entry, Event};
-use link::{Comparer, RecordSet, Resolution, RowBatch, Scratch};
+use link::{Comparer, Memory, RecordSet, RowBatch, Scratch};
 use model::digest::Digester;
 use model::{
-    BatchKind, BatchManifest, Digest, Layout, LinkageSchema, PartyIndex, PartyName, RunNumber,
-    Silent,
+    BatchKind, BatchManifest, Digest, Layout, LinkageSchema, PartyIndex, PartyName, Progress,
+    RunNumber, Silent,
 };
 use secret::{RecipientSecret, Unlock};
 
@@ -27,31 +27,48 @@ use crate::finding::{Finding, Severity};
 use crate::verify::CheckedLog;
 use handle_map::HandleMap;
 use inputs::{Batch, Inputs};
-use results::Outcome;
+use results::{Outcome, Resolved};
 
 pub use inputs::ReplayError;
 
-/// Bytes held in memory of what may grow with the registries; the rest is on disk meanwhile.
-const MEMORY: usize = 512 << 20;
+/// What runs are done again with.
+pub struct Means<'a> {
+    /// Opens the resolver's key files where they are sealed.
+    pub unlock: Unlock,
+    /// Memory for what may grow with the registries; the rest is in temporary files meanwhile.
+    pub memory: Memory,
+    /// Hears how far the work is.
+    pub progress: &'a dyn Progress,
+}
 
-/// Does every run again that both logs tell of, from the state directory `coordinator`.
+impl Default for Means<'_> {
+    fn default() -> Self {
+        Self {
+            unlock: Unlock::default(),
+            memory: MEMORY,
+            progress: &Silent,
+        }
+    }
+}
+
+/// The memory that a replay takes when nothing is said.
+pub const MEMORY: Memory = Memory::mebibytes(512);
+
+/// Does every run again that both logs tell of, from the coordinator's state directory, or from those of both roles'
+/// operators where each has one.
 ///
 /// # Errors
 /// [`ReplayError`] when it cannot be done; what differs is a finding.
-pub fn replay(logs: &[CheckedLog], coordinator: &Path) -> Result<Vec<Finding>, ReplayError> {
-    replay_unlocked(logs, &[coordinator], Unlock::default())
-}
-
-/// As [`replay`], from the state directories of both roles' operators where each has one, and with what opens
-/// the resolver's key files where they are sealed.
-///
-/// # Errors
-/// As for [`replay`].
-pub fn replay_unlocked(
+pub fn replay(
     logs: &[CheckedLog],
     coordinator: &[impl AsRef<Path>],
-    unlock: Unlock,
+    means: Means<'_>,
 ) -> Result<Vec<Finding>, ReplayError> {
+    let Means {
+        unlock,
+        memory,
+        progress,
+    } = means;
     let of = |name: &str| logs.iter().find(|log| log.name == name);
     let (Some(matcher), Some(resolver)) = (of("matcher"), of("resolver")) else {
         return Err(ReplayError::NoLogs);
@@ -72,6 +89,8 @@ pub fn replay_unlocked(
             matcher,
             resolver,
             run,
+            memory,
+            progress,
             findings: Vec::new(),
         };
         // What keeps one run from being done again keeps no other.
@@ -135,6 +154,8 @@ struct Replay<'a> {
     matcher: &'a CheckedLog,
     resolver: &'a CheckedLog,
     run: RunNumber,
+    memory: Memory,
+    progress: &'a dyn Progress,
     findings: Vec<Finding>,
 }
 
@@ -154,7 +175,7 @@ impl Replay<'_> {
             return Ok(());
         };
         let directory = tempfile::tempdir().map_err(ReplayError::Disk)?;
-        let scratch = Scratch::in_directory(directory.path(), MEMORY);
+        let scratch = Scratch::in_directory(directory.path(), self.memory.bytes());
         let comparisons = directory.path().join("comparisons");
         self.compare(&encodings, &scratch, &comparisons)?;
         self.check_stored(self.matcher, "comparisons.bin", |event| match event {
@@ -293,7 +314,7 @@ impl Replay<'_> {
             file.write_all(bytes)
         };
         let report = comparer
-            .run(&mut io::empty(), &Silent, &mut sink)
+            .run(&mut io::empty(), self.progress, &mut sink)
             .map_err(ReplayError::matching)?;
         file.flush().map_err(ReplayError::Disk)?;
         self.check_matched(report.all.pairs, digester.finish());
@@ -370,7 +391,7 @@ impl Replay<'_> {
             &decisions,
             &mut BufReader::new(comparisons),
             scratch,
-            &Silent,
+            self.progress,
         );
         let resolution = resolution.map_err(ReplayError::resolving)?;
         Ok(Some(Outcome::new(resolution, marks)))
@@ -495,32 +516,6 @@ impl Replay<'_> {
     ) -> Result<(), String> {
         let agreement = released.ok_or("the run was never released")?;
         self.inputs.results(self.run, party, agreement, outcome)
-    }
-}
-
-/// What linking a run comes to.
-struct Resolved {
-    links: u64,
-    clusters: u64,
-    digest: Digest,
-}
-
-impl Resolved {
-    fn of(resolution: &Resolution) -> Self {
-        let mut file = b"symbolon clusters 1\n".to_vec();
-        let records = resolution.records.list.iter().zip(&resolution.cluster_of);
-        let mut clusters = 0;
-        for (place, ((party, record), first)) in records.enumerate() {
-            file.push(party.0);
-            file.extend_from_slice(record.as_bytes());
-            file.extend_from_slice(&first.to_le_bytes());
-            clusters += u64::from(*first as usize == place);
-        }
-        Self {
-            links: resolution.links.len() as u64,
-            clusters,
-            digest: Digest::of(&file),
-        }
     }
 }
 

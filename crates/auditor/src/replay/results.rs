@@ -46,6 +46,32 @@ impl Outcome {
     }
 }
 
+/// What linking a run comes to, in short.
+pub(super) struct Resolved {
+    pub(super) links: u64,
+    pub(super) clusters: u64,
+    pub(super) digest: Digest,
+}
+
+impl Resolved {
+    pub(super) fn of(resolution: &Resolution) -> Self {
+        let mut file = b"symbolon clusters 1\n".to_vec();
+        let records = resolution.records.list.iter().zip(&resolution.cluster_of);
+        let mut clusters = 0;
+        for (place, ((party, record), first)) in records.enumerate() {
+            file.push(party.0);
+            file.extend_from_slice(record.as_bytes());
+            file.extend_from_slice(&first.to_le_bytes());
+            clusters += u64::from(*first as usize == place);
+        }
+        Self {
+            links: resolution.links.len() as u64,
+            clusters,
+            digest: Digest::of(&file),
+        }
+    }
+}
+
 impl Inputs {
     /// Holds the stored results of `party`, released under the agreement of this digest, to what the
     /// run came to.

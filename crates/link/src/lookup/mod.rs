@@ -292,11 +292,13 @@ impl StandingIndex {
         let segment = Segment::write(&self.layout, &self.scratch, recent.rows(), |take| {
             recent.for_each(take)
         })?;
-        {
+        let left = {
             let mut state = self.write();
             state.segments.push(Arc::new(segment));
-            state.leaving = None;
-        }
+            state.leaving.take()
+        };
+        // To free so many small pieces takes long: whoever asks must not wait for it.
+        drop((left, recent));
         self.merge(&writing)
     }
 
@@ -311,8 +313,18 @@ impl StandingIndex {
                 .iter()
                 .try_for_each(|segment| segment.for_each(take))
         })?;
-        self.write().segments = vec![Arc::new(merged)];
+        drop(segments);
+        let merged = vec![Arc::new(merged)];
+        let before = std::mem::replace(&mut self.write().segments, merged);
+        before.into_iter().for_each(let_go);
         Ok(())
+    }
+}
+
+/// Closes a segment once nobody reads it: to close a large file takes long, and whoever asks must not be the last to hold it.
+fn let_go(segment: Arc<Segment>) {
+    while Arc::strong_count(&segment) > 1 {
+        std::thread::yield_now();
     }
 }
 

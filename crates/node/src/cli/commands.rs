@@ -14,13 +14,13 @@ use super::args::{
     Approve, Collect, Command, Enrol, Evaluate, Init, KeyCommand, Prepare, Review, ReviewCommand,
     RiskCommand, Run, StatusArgs,
 };
-use super::progress::listener;
 use super::{CliError, agree, tell, tell_review, tell_risk, walk};
 use crate::error::NodeError;
 use crate::{
     ApproveError, BackupError, CollectOptions, CollectSummary, Evaluated, InitOptions, KeyProgress,
     Node, ReviewSummary, RiskSummary, UploadSummary, new_holder_key, override_risk,
 };
+use service::bars::listener;
 
 pub(super) type Done = Result<(), CliError>;
 

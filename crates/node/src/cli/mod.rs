@@ -3,7 +3,6 @@
 mod agree;
 mod args;
 mod commands;
-mod progress;
 mod tell;
 mod tell_review;
 mod tell_risk;
