@@ -82,12 +82,14 @@ impl Means {
         self.means.clear();
         let first = same.next();
         let Some(second) = same.next() else {
-            let alone = |grade: &u8| match *grade {
-                MISSING => MISSING,
-                grade => grade.wrapping_mul(FINENESS as u8),
-            };
-            self.means.extend(first.into_iter().flatten().map(alone));
+            // Most pairs met once. As one loop without a way out of it, which takes many grades at a time.
             self.means.resize(slots, MISSING);
+            for (mean, grade) in self.means.iter_mut().zip(first.unwrap_or_default()) {
+                *mean = match *grade {
+                    MISSING => MISSING,
+                    grade => grade.wrapping_mul(FINENESS as u8),
+                };
+            }
             return &self.means;
         };
         self.sums.clear();

@@ -17,7 +17,7 @@ impl Variable {
                     slots.len()
                 ),
             },
-            Source::Cuts { cuts, .. } => cut_label(places[0], cuts),
+            Source::Cuts { steps, .. } => cut_label(places[0], steps.cuts),
         }
     }
 }

@@ -15,8 +15,10 @@ pub(super) const UNKNOWN: u16 = u16::MAX;
 
 /// Mean grades a similarity is cut at, best first, in hundredths of Dice.
 pub(super) const NAME_CUTS: [u8; 4] = [92, 78, 60, 40];
-const WHOLE_CUTS: [u8; 4] = [88, 72, 55, 38];
-const NUMBER_CUTS: [u8; 2] = [92, 60];
+static OF_NAMES: Steps = Steps::of(&NAME_CUTS, NAME_CUTS.len() as u16 + 1);
+static OF_WHOLES: Steps = Steps::of(&[88, 72, 55, 38], UNKNOWN);
+static OF_NUMBERS: Steps = Steps::of(&[92, 60], UNKNOWN);
+static OF_SINGLES: Steps = Steps::of(&[SAME], UNKNOWN);
 /// A single token is there or not; half way between lies the cut.
 const SAME: u8 = 66;
 /// Years that differ by one share half of their tokens.
@@ -45,7 +47,7 @@ pub(super) enum Source {
     Within(Vec<usize>),
     Cuts {
         slot: usize,
-        cuts: &'static [u8],
+        steps: &'static Steps,
         /// Whether the value is a person's own rather than a household's.
         personal: bool,
     },
@@ -150,22 +152,22 @@ fn variable(schema: &LinkageSchema, comparator: &Comparator, full: Option<usize>
             Variable::new(named(*field), axes, Source::Within(slots.clone()))
         }
         Comparator::Whole { field, kind, slot } => {
-            let cuts = cuts(*kind);
+            let steps = steps(*kind);
             let source = Source::Cuts {
                 slot: *slot,
-                cuts,
+                steps,
                 personal: matches!(kind, FieldKind::Sex | FieldKind::Identifier),
             };
-            Variable::new(named(*field), vec![cuts.len() as u16 + 1], source)
+            Variable::new(named(*field), vec![steps.cuts.len() as u16 + 1], source)
         }
     }
 }
 
-fn cuts(kind: FieldKind) -> &'static [u8] {
+fn steps(kind: FieldKind) -> &'static Steps {
     match kind {
-        FieldKind::Sex | FieldKind::Code => &[SAME],
-        FieldKind::Phone | FieldKind::Identifier => &NUMBER_CUTS,
-        _ => &WHOLE_CUTS,
+        FieldKind::Sex | FieldKind::Code => &OF_SINGLES,
+        FieldKind::Phone | FieldKind::Identifier => &OF_NUMBERS,
+        _ => &OF_WHOLES,
     }
 }
 
@@ -223,10 +225,7 @@ impl Variable {
                 [grades[*month_day], grades[*day_month]],
             ),
             Source::Within(slots) => within_level(grades, slots),
-            Source::Cuts { slot, cuts, .. } => match step(grades[*slot], cuts) {
-                None => UNKNOWN,
-                Some(step) => step,
-            },
+            Source::Cuts { slot, steps, .. } => steps.step(grades[*slot]),
         }
     }
 
@@ -339,21 +338,39 @@ pub(super) struct Agreement {
     pub(super) shared: Option<f64>,
 }
 
-/// The first cut that `grade` reaches, counted from 0; the number of cuts when it reaches none.
-fn step(grade: u8, cuts: &[u8]) -> Option<u16> {
-    if grade == MISSING {
-        return None;
+/// Which cut every mean grade reaches: a look instead of comparisons whose outcome no processor foresees.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Steps {
+    pub(super) cuts: &'static [u8],
+    /// By mean grade: the first cut that it reaches, counted from 0, or the number of cuts.
+    steps: [u16; 1 << u8::BITS],
+}
+
+impl Steps {
+    /// The steps of `cuts`, best first; `unknown` is that of a grade that is missing.
+    const fn of(cuts: &'static [u8], unknown: u16) -> Self {
+        let mut steps = [0; 1 << u8::BITS];
+        let mut grade = 0;
+        while grade < steps.len() {
+            let mut cut = 0;
+            while cut < cuts.len() && !reaches(grade as u8, cuts[cut]) {
+                cut += 1;
+            }
+            steps[grade] = cut as u16;
+            grade += 1;
+        }
+        steps[MISSING as usize] = unknown;
+        Self { cuts, steps }
     }
-    Some(
-        cuts.iter()
-            .position(|cut| reaches(grade, *cut))
-            .unwrap_or(cuts.len()) as u16,
-    )
+
+    fn step(&self, grade: u8) -> u16 {
+        self.steps[usize::from(grade)]
+    }
 }
 
 /// Whether a mean grade reaches `cut` hundredths of Dice.
-fn reaches(grade: u8, cut: u8) -> bool {
-    u32::from(grade) * 100 >= u32::from(cut) * u32::from(GRADES) * u32::from(FINENESS)
+const fn reaches(grade: u8, cut: u8) -> bool {
+    grade as u32 * 100 >= cut as u32 * GRADES as u32 * FINENESS as u32
 }
 
 fn names_level(straight: [u8; 2], cross: [u8; 2], full: u8) -> u16 {
@@ -363,7 +380,7 @@ fn names_level(straight: [u8; 2], cross: [u8; 2], full: u8) -> u16 {
         return UNKNOWN;
     }
     let unknown = NAME_CUTS.len() as u16 + 1;
-    let axis = |grade| step(grade, &NAME_CUTS).unwrap_or(unknown);
+    let axis = |grade| OF_NAMES.step(grade);
     let steps = unknown + 1;
     ((u16::from(swapped) * steps + axis(given)) * steps + axis(surname)) * steps + axis(full)
 }
@@ -434,6 +451,23 @@ mod tests {
     use super::*;
 
     const FULL: u8 = GRADES * FINENESS as u8;
+
+    #[test]
+    fn a_step_is_the_first_cut_reached() {
+        let step = |hundredths: u32| {
+            let grade = (u32::from(FULL) * hundredths).div_ceil(100) as u8;
+            (OF_NAMES.step(grade), OF_NUMBERS.step(grade))
+        };
+        assert_eq!([step(100), step(92)], [(0, 0); 2]);
+        assert_eq!([step(90), step(78), step(76)], [(1, 1), (1, 1), (2, 1)]);
+        assert_eq!([step(58), step(40)], [(3, 2); 2]);
+        assert_eq!([step(38), step(0)], [(4, 2); 2]);
+        assert_eq!(OF_NUMBERS.step(MISSING), UNKNOWN);
+        assert_eq!(
+            names_level([MISSING; 2], [MISSING; 2], FULL),
+            (5 * 6 + 5) * 6
+        );
+    }
 
     #[test]
     fn dates_fall_into_their_levels() {

@@ -2,8 +2,9 @@
 //! and its comparison levels. Millions of pairs come to far fewer patterns, and a fit that counts
 //! patterns is the fit that looks at every pair.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 
+use hashbrown::HashTable;
 use model::schema::{BlockComponent, BlockForm, Pass};
 use model::{Layout, LinkageSchema};
 use rayon::prelude::*;
@@ -169,56 +170,75 @@ pub(super) fn asked(
 /// Numbers patterns as they come.
 #[derive(Default)]
 pub(super) struct PatternBuilder {
-    /// The hash has a key of its own in every process, and no order of the map is looked at.
-    numbers: HashMap<Key, u32, foldhash::quality::RandomState>,
+    /// The numbers of the patterns, by the hash of their keys. No order of the table is looked at.
+    numbers: HashTable<u32>,
+    /// Has a key of its own in every process.
+    hasher: foldhash::quality::RandomState,
+    /// The keys, one after the other, and behind them the one that is being looked up.
+    keys: Vec<u16>,
+    /// How many numbers a key has.
+    width: usize,
     counts: Vec<u64>,
-    /// The key that is being looked up.
-    asked: Vec<u16>,
 }
 
-/// The parts of a pattern one after the other, in the order that patterns have.
-type Key = Box<[u16]>;
-
-/// Places of a key before the levels: whose the records are, and four for the passes met in.
+/// Places of a key before the levels: whose the records are, and four for the passes met in. Keys have the order that
+/// patterns have.
 const KEY_HEADER: usize = 5;
+/// The places of a key that are compared at once.
+const BEGIN: usize = 8;
 
 impl PatternBuilder {
-    /// The number of a pattern, for now, and one more pair that has it.
+    /// The number of a pattern, for now, and one more pair that has it. All patterns have as many levels.
     pub(super) fn number(&mut self, stratum: u16, passes: u64, levels: &[u16]) -> u32 {
-        self.asked.clear();
+        let Self {
+            numbers,
+            hasher,
+            keys,
+            width,
+            counts,
+        } = self;
         let word = |at: u32| (passes >> (16 * at)) as u16;
         let header: [u16; KEY_HEADER] = [stratum, word(3), word(2), word(1), word(0)];
-        self.asked.extend_from_slice(&header);
-        self.asked.extend_from_slice(levels);
-        let number = match self.numbers.get(self.asked.as_slice()) {
-            Some(number) => *number,
-            None => {
-                let next = self.counts.len() as u32;
-                self.numbers.insert(self.asked.as_slice().into(), next);
-                self.counts.push(0);
-                next
-            }
-        };
-        self.counts[number as usize] += 1;
+        *width = KEY_HEADER + levels.len();
+        keys.truncate(counts.len() * *width);
+        keys.extend_from_slice(&header);
+        keys.extend_from_slice(levels);
+        let key = |number: &u32| &keys[*number as usize * *width..][..*width];
+        let next = counts.len() as u32;
+        let hash = |number: &u32| hasher.hash_one(key(number));
+        let number = numbers.entry(hash(&next), |number| key(number) == key(&next), hash);
+        let number = *number.or_insert(next).get();
+        if number == next {
+            counts.push(0);
+        }
+        counts[number as usize] += 1;
         number
     }
 
     /// Orders the patterns by their parts, so that nothing depends on how they came, and renumbers
     /// `pattern_of`.
     pub(super) fn finish(self, pattern_of: &mut [u32]) -> Patterns {
-        let mut keys: Vec<(Key, u32)> = self.numbers.into_iter().collect();
-        keys.sort_unstable();
-        let width = keys.first().map_or(0, |(key, _)| key.len() - KEY_HEADER);
-        let mut renumbered = vec![0; keys.len()];
-        let mut patterns = Patterns::empty(width);
-        for (number, (key, before)) in (0..).zip(keys) {
+        let (keys, width, counts) = (self.keys, self.width, self.counts);
+        let key = |number: u32| &keys[number as usize * width..][..width];
+        // Most keys differ in what one number holds.
+        let begin = |number: u32| {
+            let begin = key(number).iter().take(BEGIN);
+            begin.fold(0, |begin, word| begin << 16 | u128::from(*word))
+        };
+        let rest = |number: u32| &key(number)[BEGIN.min(width)..];
+        let numbers = 0..counts.len() as u32;
+        let mut order: Vec<(u128, u32)> = numbers.map(|number| (begin(number), number)).collect();
+        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rest(a.1).cmp(rest(b.1))));
+        let mut renumbered = vec![0; order.len()];
+        let mut patterns = Patterns::empty(width.saturating_sub(KEY_HEADER));
+        for (number, (_, before)) in (0..).zip(order) {
             renumbered[before as usize] = number;
-            let (header, levels) = key.split_at(KEY_HEADER);
+            let (header, levels) = key(before).split_at(KEY_HEADER);
             let passes = header[1..].iter();
             let passes = passes.fold(0, |all, word| all << 16 | u64::from(*word));
             patterns.strata.push(header[0]);
             patterns.passes.push(passes);
-            patterns.counts.push(self.counts[before as usize]);
+            patterns.counts.push(counts[before as usize]);
             patterns.levels.extend_from_slice(levels);
         }
         renumber(pattern_of, &renumbered);
