@@ -112,6 +112,33 @@ impl Deal {
     }
 }
 
+/// Flips columns, set by set: those whose marks, one byte a column, have their highest bit set.
+pub fn flip(marks: &[[u8; COLUMNS]], columns: &mut [Columns]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::is_x86_feature_detected;
+        if is_x86_feature_detected!("avx512bw") {
+            // SAFETY: the processor has what the function needs, as was just asked.
+            return unsafe { x86::flip_avx512(marks, columns) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the same.
+            return unsafe { x86::flip_avx2(marks, columns) };
+        }
+    }
+    flip_portable(marks, columns);
+}
+
+fn flip_portable(marks: &[[u8; COLUMNS]], columns: &mut [Columns]) {
+    for (marks, columns) in marks.iter().zip(columns) {
+        for (column, marks) in columns.iter_mut().zip(marks.as_chunks::<64>().0) {
+            for (bit, mark) in marks.iter().enumerate() {
+                *column ^= u64::from(mark >> 7) << bit;
+            }
+        }
+    }
+}
+
 /// The elements of each set, by where each set ends.
 fn sets(ends: &[usize]) -> impl Iterator<Item = Range<usize>> {
     let starts = std::iter::once(&0).chain(ends);
@@ -157,6 +184,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+
+    type Flip = fn(&[[u8; COLUMNS]], &mut [Columns]);
 
     /// The place that each column is dealt: every place's number spelt out in single elements.
     fn places(deal: &Deal) -> Vec<usize> {
@@ -220,6 +249,32 @@ mod tests {
                 // SAFETY: the processor has AVX2, as was just asked.
                 unsafe { x86::signatures_avx2(&deal, &ends, &won, &strings, &mut columns) };
                 prop_assert_eq!(columns, portable);
+            }
+        }
+
+        #[test]
+        fn every_kernel_flips_the_columns_that_are_marked(
+            marked in proptest::collection::vec(any::<([u64; 32], Columns)>(), 0..20),
+        ) {
+            let (marks, columns): (Vec<_>, Vec<_>) = marked.into_iter().unzip();
+            let marks: Vec<[u8; COLUMNS]> =
+                (marks.iter().map(|marks| marks.map(u64::to_le_bytes).as_flattened().try_into().unwrap())).collect();
+            let mut flipped = columns.clone();
+            for (columns, marks) in flipped.iter_mut().zip(&marks) {
+                for column in (0..COLUMNS).filter(|column| marks[*column] >= 0x80) {
+                    columns[column / 64] ^= 1 << (column % 64);
+                }
+            }
+            let mut kernels: Vec<Flip> = vec![flip, flip_portable];
+            #[cfg(target_arch = "x86_64")]
+            if std::arch::is_x86_feature_detected!("avx2") {
+                // SAFETY: the processor has AVX2, as was just asked.
+                kernels.push(|marks, columns| unsafe { x86::flip_avx2(marks, columns) });
+            }
+            for kernel in kernels {
+                let mut columns = columns.clone();
+                kernel(&marks, &mut columns);
+                prop_assert_eq!(&columns, &flipped);
             }
         }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use bits::columns::Columns;
+use bits::columns::{COLUMNS, Columns, flip};
 use model::layout::write_header;
 use model::profile::{FilterShape, Hardening};
 use model::{BlockToken, Layout, LinkageSchema, PassHandle, PassIndex};
@@ -16,7 +16,7 @@ use crate::calibration::{CalibrationRow, Rank};
 use crate::filter::{FILTER_KEY_BYTES, FilterKey};
 use crate::keys::{EpochKeys, NodeKeys};
 use crate::lines::Lines;
-use crate::noise::FlipTable;
+use crate::noise::{FlipTable, MARKS};
 use crate::signature::Strings;
 use crate::sketch::{Sketch, pad};
 
@@ -55,6 +55,8 @@ pub(crate) struct Desk {
     pub(crate) blocks: Blocks,
     strings: Lines<Block>,
     flips: Lines<Block>,
+    /// Which columns are flipped, as the signatures lie.
+    marks: Lines<u8>,
     signatures: Vec<Columns>,
 }
 
@@ -239,6 +241,7 @@ impl<'a> Encoder<'a> {
                 desk.sketch.sample(self.layout, flips);
                 desk.strings.room(desk.sketch.asked.all().len());
                 desk.flips.room(desk.sketch.asked_noise.all().len());
+                (desk.marks).room(desk.sketch.parts.len() * COLUMNS + MARKS - COLUMNS);
                 (desk.signatures).resize(desk.sketch.parts.len(), Columns::default());
             }
             Form::Filters(shape, keys) => self.lay_out_filters(*shape, keys, desk),
@@ -289,14 +292,20 @@ impl<'a> Encoder<'a> {
         let (strings, flips) = (Strings::read(desk.strings.all()), desk.flips.all());
         let signatures = &mut desk.signatures;
         strings.signatures(&sketch.ends, sketch.won(), signatures);
+        let marks = desk.marks.all_mut();
+        for (number, part) in sketch.parts.iter().enumerate() {
+            let bits = self.layout.parts[part.part].bits as usize;
+            let ready = &flips[part.noise_blocks.clone()];
+            // What follows the last column are the next parts' marks, which are not written yet.
+            if let Some(marks) = marks[number * COLUMNS..].first_chunk_mut() {
+                (part.noise).mark(table, bits, ready, (cipher, noise), marks);
+            }
+        }
+        flip(marks.as_chunks().0, signatures);
         for (part, signature) in sketch.parts.iter().zip(signatures) {
             let of = &self.layout.parts[part.part];
-            let ready = &flips[part.noise_blocks.clone()];
-            let flips = (part.noise).flips(table, of.bits as usize, ready, (cipher, noise));
-            let words = signature.iter().zip(flips);
-            for (out, (word, flips)) in row[of.range()].as_chunks_mut().0.iter_mut().zip(words) {
-                *out = (*word ^ flips).to_le_bytes();
-            }
+            let words = row[of.range()].as_chunks_mut().0.iter_mut().zip(signature);
+            words.for_each(|(out, word)| *out = word.to_le_bytes());
         }
         if self.schema.profile.hides_patterns_below().is_some() {
             self.fill(sketch.presence, noise, row);

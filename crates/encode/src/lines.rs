@@ -19,7 +19,9 @@ impl<T: Copy + Default + Zeroize> Lines<T> {
     pub(crate) fn room(&mut self, len: usize) -> &mut [T] {
         // Up to a line more, since items before the first line's start are passed over.
         if self.items.len() < len + Self::ITEMS {
-            self.items.resize(len + Self::ITEMS, T::default());
+            // What a vector outgrows is not wiped by itself.
+            self.items.zeroize();
+            self.items = vec![T::default(); len + Self::ITEMS];
         }
         // Where items straddle lines in any case, one start is as good as another.
         self.start = (self.items.as_ptr())

@@ -4,7 +4,7 @@
 //! would average out over repeated uploads. Gaps between flips are geometric, looked up in a table of
 //! integers, so that no two machines can round differently.
 
-use bits::columns::{COLUMNS, Columns};
+use bits::columns::COLUMNS;
 use secret::Cipher;
 use secret::cipher::{BLOCK_BYTES, Block};
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -14,12 +14,18 @@ const DRAW_BITS: u32 = 12;
 /// Draws that one block of random bytes gives.
 const DRAWS: usize = BLOCK_BYTES / 2;
 /// The gap that stands for no flip at all: so many bits stay, then the next draw decides.
-const NONE: u8 = 64;
+const NONE: u16 = 64;
+/// The bit of a step that says a flip is at its end. The upper byte of a step is the column's mark.
+const FLIP: u16 = 0x8000;
+/// Blocks whose draws are taken without asking whether the last column is passed: nearly always as many as a signature needs.
+const BLIND: usize = 3;
+/// What marks are written into: a byte a column, and those that steps behind the last may fall on.
+pub(crate) const MARKS: usize = (COLUMNS + BLIND * DRAWS * NONE as usize).next_power_of_two();
 
 /// The distribution of the gap to the next flip.
 pub(crate) struct FlipTable {
-    /// The gap that a draw stands for.
-    gaps: Box<[u8; 1 << DRAW_BITS]>,
+    /// The step that a draw stands for: how far on the next flip lies, with [`FLIP`], or how far none does.
+    steps: Box<[u16; 1 << DRAW_BITS]>,
     permille: usize,
 }
 
@@ -35,8 +41,10 @@ impl FlipTable {
             let draws = (tail + (1 << (31 - DRAW_BITS))) >> (32 - DRAW_BITS);
             gaps[..draws as usize].iter_mut().for_each(|gap| *gap += 1);
         }
+        let flips = gaps.iter_mut().filter(|gap| **gap != NONE);
+        flips.for_each(|gap| *gap = FLIP | (*gap + 1));
         Self {
-            gaps,
+            steps: gaps,
             permille: flip_permille.into(),
         }
     }
@@ -47,26 +55,50 @@ impl FlipTable {
         (bits * self.permille * 3 / 2000 + 4).div_ceil(DRAWS)
     }
 
-    /// The flips among the first `bits` columns, drawn from `random`: the block of each number from 0.
-    fn flips(&self, bits: usize, mut random: impl FnMut(u8) -> Block) -> Columns {
+    /// Marks the flips among the first `bits` columns, drawn from the blocks of `ready` and then from those that `more` has
+    /// for the numbers that follow. Behind these columns anything may be marked.
+    fn mark(
+        &self,
+        marks: &mut [u8; MARKS],
+        bits: usize,
+        ready: &[Block],
+        mut more: impl FnMut(u8) -> Block,
+    ) {
         debug_assert!(bits <= COLUMNS);
-        let (mut flips, mut next) = (Columns::default(), 0);
-        // Every draw takes at least one bit, so numbers do not run out.
-        for number in 0.. {
-            for draw in random(number).as_chunks().0 {
-                let draw = u16::from_le_bytes(*draw) >> (16 - DRAW_BITS);
-                let gap = self.gaps[usize::from(draw)];
-                next += usize::from(gap);
-                if next >= bits {
-                    return flips;
-                }
-                let flip = usize::from(gap != NONE);
-                // The remainder spares a check of the bound in the innermost loop.
-                flips[next / 64 % (COLUMNS / 64)] |= (flip as u64) << (next % 64);
-                next += flip;
+        marks[..COLUMNS].fill(0);
+        // The column of the flip before, from the one before the first.
+        let mut at = usize::MAX;
+        let passed = |at: usize| at.wrapping_add(1) >= bits;
+        for blind in ready.chunks(BLIND) {
+            for random in blind {
+                at = self.mark_some(marks, at, random);
+            }
+            if passed(at) {
+                return;
             }
         }
-        flips
+        // Every draw takes at least one bit, so numbers do not run out.
+        for number in ready.len().. {
+            at = self.mark_some(marks, at, &more(number as u8));
+            if passed(at) {
+                return;
+            }
+        }
+    }
+
+    /// Marks the flips of all draws of a block, and tells the column of the last. What is asked of processors that guess
+    /// which way a branch goes is dear here, where draws decide: there is none.
+    #[inline(always)]
+    fn mark_some(&self, marks: &mut [u8; MARKS], mut at: usize, random: &Block) -> usize {
+        for draw in random.as_chunks().0 {
+            let draw = u16::from_le_bytes(*draw) >> (16 - DRAW_BITS);
+            let step = self.steps[usize::from(draw)];
+            at = at.wrapping_add(usize::from(step));
+            // Columns only ever rise, so that no mark is written over.
+            marks[at % MARKS] = (step >> 8) as u8;
+        }
+        // What steps say beside their length has gone into the upper bits.
+        at % MARKS
     }
 }
 
@@ -90,24 +122,26 @@ impl NoiseSource {
         (others | u128::from(number) << last).to_le_bytes()
     }
 
-    /// The flips of `bits` columns. `ready` holds the first images of the source's blocks under this mask.
-    pub(crate) fn flips(
+    /// Marks the flips of `bits` columns, as [`bits::columns::flip`] reads marks. `ready` holds the first images of the
+    /// source's blocks under this mask.
+    pub(crate) fn mark(
         &self,
         table: &FlipTable,
         bits: usize,
         ready: &[Block],
         (cipher, mask): (&Cipher, &Block),
-    ) -> Columns {
-        table.flips(bits, |number| match ready.get(usize::from(number)) {
-            Some(image) => *image,
-            None => cipher.image(mask, &self.block(number)),
-        })
+        marks: &mut [u8; MARKS],
+    ) {
+        table.mark(marks, bits, ready, |number| {
+            cipher.image(mask, &self.block(number))
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bits::columns::{Columns, flip};
     use bits::popcount;
     use secret::Key32;
 
@@ -121,7 +155,21 @@ mod tests {
 
     fn flips(permille: u16, bits: usize, key: u8, row: u64, source: &NoiseSource) -> Columns {
         let table = FlipTable::new(permille);
-        source.flips(&table, bits, &[], (&cipher(key), &mask(row)))
+        let (cipher, mask) = (cipher(key), mask(row));
+        flips_of(bits, |marks| {
+            source.mark(&table, bits, &[], (&cipher, &mask), marks)
+        })
+    }
+
+    /// The first `bits` columns of what is marked.
+    fn flips_of(bits: usize, mark: impl Fn(&mut [u8; MARKS])) -> Columns {
+        // What was there before is of no matter.
+        let mut marks = [0xff; MARKS];
+        mark(&mut marks);
+        marks[bits..COLUMNS].fill(0);
+        let mut flips = [Columns::default()];
+        flip(marks.as_chunks().0, &mut flips);
+        flips[0]
     }
 
     fn count(flips: Columns) -> u32 {
@@ -190,7 +238,39 @@ mod tests {
             .collect();
         let mut ready = vec![Block::default(); asked.len()];
         cipher.images(&mask(1), &asked, &mut ready);
-        let flips = |ready| source.flips(&table, COLUMNS, ready, (&cipher, &mask(1)));
-        assert_eq!(flips(&ready), flips(&[]));
+        let flips = |ready: &[Block]| {
+            flips_of(COLUMNS, |marks| {
+                source.mark(&table, COLUMNS, ready, (&cipher, &mask(1)), marks)
+            })
+        };
+        for ready in (0..=ready.len()).map(|len| &ready[..len]) {
+            assert_eq!(flips(ready), flips(&[]));
+        }
+    }
+
+    #[test]
+    fn gaps_are_those_of_draws_taken_one_at_a_time() {
+        let (cipher, source) = (cipher(1), NoiseSource::new(0, 7));
+        for (permille, bits) in [(50, COLUMNS), (100, 64), (1, COLUMNS), (999, COLUMNS)] {
+            let table = FlipTable::new(permille);
+            for row in 0..200 {
+                let draws = (0..=u8::MAX).flat_map(|number| {
+                    let image = cipher.image(&mask(row), &source.block(number));
+                    let draw = |bytes: &[u8; 2]| u16::from_le_bytes(*bytes) >> 4;
+                    image.as_chunks().0.iter().map(draw).collect::<Vec<_>>()
+                });
+                let (mut expected, mut next) = (Columns::default(), 0);
+                for draw in draws {
+                    let step = table.steps[usize::from(draw)];
+                    next += usize::from(step % FLIP);
+                    match step >= FLIP {
+                        _ if next > bits => break,
+                        true => expected[(next - 1) / 64] |= 1 << ((next - 1) % 64),
+                        false => {}
+                    }
+                }
+                assert_eq!(flips(permille, bits, 1, row, &source), expected);
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
-//! Signatures by AVX2, and by AVX-512 with the byte matrices of GFNI: all columns in one register.
+//! Signatures by AVX2, and by AVX-512 with the byte matrices of GFNI: all columns in one register. And columns flipped
+//! by their marks.
 
 use std::arch::x86_64::*;
 
@@ -196,5 +197,30 @@ fn shuffle(deal: &Deal, columns: &mut [Columns]) {
     for (two, all) in two.iter_mut().zip(all) {
         // SAFETY: the store is unaligned, and two sets' columns are as long as the register.
         unsafe { _mm512_storeu_si512(two.as_mut_ptr().cast(), all) };
+    }
+}
+
+/// [`super::flip`], half a word of columns at once.
+#[target_feature(enable = "avx2")]
+pub(super) fn flip_avx2(marks: &[[u8; COLUMNS]], columns: &mut [Columns]) {
+    for (marks, columns) in marks.iter().zip(columns) {
+        for (column, marks) in columns.iter_mut().zip(marks.as_chunks::<64>().0) {
+            let [lower, upper] = marks.as_chunks::<32>().0 else {
+                continue;
+            };
+            let [lower, upper] = [lower, upper].map(|half| _mm256_movemask_epi8(load(half)) as u32);
+            *column ^= u64::from(upper) << 32 | u64::from(lower);
+        }
+    }
+}
+
+/// [`super::flip`], a word of columns at once.
+#[target_feature(enable = "avx512bw")]
+pub(super) fn flip_avx512(marks: &[[u8; COLUMNS]], columns: &mut [Columns]) {
+    for (marks, columns) in marks.iter().zip(columns) {
+        for (column, marks) in columns.iter_mut().zip(marks.as_chunks::<64>().0) {
+            // SAFETY: the load is unaligned, and the marks are as long as the register.
+            *column ^= _mm512_movepi8_mask(unsafe { _mm512_loadu_si512(marks.as_ptr().cast()) });
+        }
     }
 }
