@@ -64,17 +64,23 @@ impl ClkEncoder {
 
     /// The state one thread needs.
     pub fn worker(&self) -> ClkWorker<'_> {
+        self.worker_of(VALUES, TOKENS)
+    }
+
+    /// A worker that keeps so many values and tokens.
+    fn worker_of(&self, values: usize, tokens: usize) -> ClkWorker<'_> {
         let bits = self.schema.filter_bits;
         ClkWorker {
             encoder: self,
-            values: mask_cache(VALUES, bits),
+            values: mask_cache(values, bits),
             luck: vec![Luck::default(); self.schema.features.len()],
-            left: Vec::new(),
+            // Never longer: what a vector outgrows is not wiped.
+            left: Vec::with_capacity(self.schema.features.len()),
             filter: Filter::new(bits),
             folder: Folder::default(),
             value: Zeroizing::default(),
             room: TokenRoom::default(),
-            tokens: Inserting::new(bits),
+            tokens: Inserting::new(tokens, bits),
         }
     }
 }
@@ -115,14 +121,12 @@ impl ClkWorker<'_> {
         self.filter.clear();
         self.add_known(cells);
         let left = std::mem::take(&mut self.left);
-        for Left { column, key } in &left {
-            self.add(*column, key.as_ref(), cells[*column])
-                .map_err(|problem| RefusedCell {
-                    column: *column,
-                    problem,
-                })?;
-        }
+        let added = left.iter().try_for_each(|&Left { column, ref key }| {
+            let added = self.add(column, key.as_ref(), cells[column]);
+            added.map_err(|problem| RefusedCell { column, problem })
+        });
         self.left = left;
+        added?;
         let schema = &self.encoder.schema;
         let filter = self.filter.words();
         Ok(self
@@ -261,13 +265,14 @@ struct Inserting {
 }
 
 impl Inserting {
-    fn new(filter_bits: usize) -> Self {
+    /// For filters of so many bits, keeping so many tokens.
+    fn new(tokens: usize, filter_bits: usize) -> Self {
         Self {
-            masks: mask_cache(TOKENS, filter_bits),
+            masks: mask_cache(tokens, filter_bits),
             found: Vec::new(),
             hashing: Hashing {
                 filter_bits,
-                seeds: Cache::new(TOKENS, 1),
+                seeds: Cache::new(tokens, 1),
                 bytes: Zeroizing::default(),
             },
         }
@@ -408,13 +413,19 @@ fn mask_cache(places: usize, filter_bits: usize) -> Option<Cache> {
 mod tests {
     use super::*;
 
-    /// An encoder for one column of ASCII, whose tokens are bigrams.
-    fn encoder(bits: usize, strategy: &str, hash: &str) -> ClkEncoder {
+    /// An encoder for columns of ASCII, whose tokens are bigrams.
+    fn encoder(columns: usize, bits: usize, strategy: &str, hash: &str) -> ClkEncoder {
+        let feature = |column| {
+            format!(
+                r#"{{"identifier": "{column}", "format": {{"type": "string", "encoding": "ascii"}}, "hashing":
+                {{"comparison": {{"type": "ngram", "n": 2}}, "strategy": {{"{strategy}": 40}},
+                "hash": {{"type": "{hash}"}}}}}}"#
+            )
+        };
+        let features: Vec<String> = (0..columns).map(feature).collect();
+        let features = features.join(",");
         let schema = format!(
-            r#"{{"version": 3, "clkConfig": {{"l": {bits}, "kdf": {{"type": "HKDF"}}}}, "features": [
-            {{"identifier": "a", "format": {{"type": "string", "encoding": "ascii"}}, "hashing":
-            {{"comparison": {{"type": "ngram", "n": 2}}, "strategy": {{"{strategy}": 40}},
-            "hash": {{"type": "{hash}"}}}}}}]}}"#
+            r#"{{"version": 3, "clkConfig": {{"l": {bits}, "kdf": {{"type": "HKDF"}}}}, "features": [{features}]}}"#
         );
         let secret = ClkSecret::new(Zeroizing::new(b"secret".to_vec()));
         let schema = ClkSchema::parse(schema.as_bytes()).unwrap();
@@ -433,7 +444,7 @@ mod tests {
     fn a_refused_record_leaves_nothing_to_the_next() {
         for strategy in ["bitsPerFeature", "bitsPerToken"] {
             for hash in ["blakeHash", "doubleHash"] {
-                let encoder = encoder(256, strategy, hash);
+                let encoder = encoder(1, 256, strategy, hash);
                 let mut worker = encoder.worker();
                 for bad in ["abcdefé", "a value too long to keepé"] {
                     assert_eq!(encode(&mut worker, bad), None);
@@ -448,21 +459,38 @@ mod tests {
     #[test]
     fn what_is_kept_changes_nothing() {
         // Filters whose bits are kept, of one line and of four, and one too long.
-        for bits in [256, 2048, 4096] {
-            for (strategy, hash) in [
-                ("bitsPerFeature", "blakeHash"),
-                ("bitsPerFeature", "doubleHash"),
-                ("bitsPerToken", "blakeHash"),
-            ] {
-                let encoder = encoder(bits, strategy, hash);
-                let mut worker = encoder.worker();
-                for number in (0..60).chain(0..60) {
-                    // Of all lengths up to 19, with tokens in common.
-                    let value = &"abracadabra, sim sala bim"[number % 6..][..number % 20];
-                    let kept = encode(&mut worker, value).unwrap();
-                    let fresh = encode(&mut encoder.worker(), value).unwrap();
-                    assert_eq!(kept, fresh, "{bits} {strategy} {hash} {value}");
-                }
+        let filters = [256, 2048, 4096];
+        let hashes = [
+            ("bitsPerFeature", "blakeHash"),
+            ("bitsPerFeature", "doubleHash"),
+            ("bitsPerToken", "blakeHash"),
+        ];
+        // With room for all, and with so little that a token takes the place of one of the same value.
+        let kept = [(1, VALUES, TOKENS), (3, 8, 4), (1, 4, 4)];
+        let cases = filters.map(|bits| {
+            hashes.map(|hash| {
+                kept.map(|(columns, values, tokens)| (bits, hash, columns, values, tokens))
+            })
+        });
+        for &(bits, (strategy, hash), columns, values, tokens) in
+            cases.as_flattened().as_flattened()
+        {
+            let encoder = encoder(columns, bits, strategy, hash);
+            let mut worker = encoder.worker_of(values, tokens);
+            for number in (0..60).chain(0..60) {
+                // Of all lengths up to 19, with tokens in common.
+                let value = &"abracadabra, sim sala bim"[number % 6..][..number % 20];
+                let cells = vec![value; columns];
+                let encode = |worker: &mut ClkWorker<'_>| {
+                    let mut clk = String::new();
+                    worker.encode(&cells, &mut clk).unwrap();
+                    clk
+                };
+                let (kept, fresh) = (encode(&mut worker), encode(&mut encoder.worker()));
+                assert_eq!(
+                    kept, fresh,
+                    "{bits} {strategy} {hash} {columns} {tokens} {value}"
+                );
             }
         }
     }

@@ -10,6 +10,7 @@ mod segment;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use model::layout::Row;
 use model::{Layout, LinkageSchema, PartyIndex};
@@ -321,10 +322,13 @@ impl StandingIndex {
     }
 }
 
+/// How long who waits for the last reader of a segment waits before looking again.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
 /// Closes a segment once nobody reads it: to close a large file takes long, and whoever asks must not be the last to hold it.
 fn let_go(segment: Arc<Segment>) {
     while Arc::strong_count(&segment) > 1 {
-        std::thread::yield_now();
+        std::thread::sleep(LOOK_AGAIN);
     }
 }
 

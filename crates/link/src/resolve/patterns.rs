@@ -89,13 +89,13 @@ impl Patterns {
         let (mut thinned, mut sum) = (Self::empty(self.width), 0);
         for pattern in self.iter() {
             if pattern.pairs >= step {
-                thinned.push(pattern, pattern.pairs);
+                thinned.push_seen(pattern, pattern.pairs);
                 continue;
             }
             let before = sum / step;
             sum += pattern.pairs;
             if sum / step > before {
-                thinned.push(pattern, step);
+                thinned.push_seen(pattern, step);
             }
         }
         Some(thinned)
@@ -135,11 +135,16 @@ impl Patterns {
         }
     }
 
-    fn push(&mut self, pattern: Observed<'_>, pairs: u64) {
-        self.strata.push(pattern.stratum);
-        self.passes.push(pattern.passes);
+    fn push(&mut self, stratum: u16, passes: u64, pairs: u64, levels: &[u16]) {
+        self.strata.push(stratum);
+        self.passes.push(passes);
         self.counts.push(pairs);
-        self.levels.extend_from_slice(pattern.levels);
+        self.levels.extend_from_slice(levels);
+    }
+
+    /// Takes in a pattern of another list, as that of so many pairs.
+    fn push_seen(&mut self, pattern: Observed<'_>, pairs: u64) {
+        self.push(pattern.stratum, pattern.passes, pairs, pattern.levels);
     }
 
     /// All of them.
@@ -184,8 +189,21 @@ pub(super) struct PatternBuilder {
 /// Places of a key before the levels: whose the records are, and four for the passes met in. Keys have the order that
 /// patterns have.
 const KEY_HEADER: usize = 5;
-/// The places of a key that are compared at once.
-const BEGIN: usize = 8;
+
+/// What a key is made of: whose the records are, the passes met in, and the levels.
+fn parts(key: &[u16]) -> (u16, u64, &[u16]) {
+    let (header, levels) = key.split_at(KEY_HEADER);
+    let passes = header[1..].iter();
+    let passes = passes.fold(0, |all, word| all << 16 | u64::from(*word));
+    (header[0], passes, levels)
+}
+
+/// As much of a pattern as one number holds, in the order of patterns: most differ in that. Behind it levels decide.
+fn beginning(stratum: u16, passes: u64, levels: &[u16]) -> u128 {
+    let header = u128::from(stratum) << 64 | u128::from(passes);
+    let level = |place: usize| u128::from(levels.get(place).copied().unwrap_or(0));
+    header << 48 | level(0) << 32 | level(1) << 16 | level(2)
+}
 
 impl PatternBuilder {
     /// The number of a pattern, for now, and one more pair that has it. All patterns have as many levels.
@@ -220,26 +238,21 @@ impl PatternBuilder {
     pub(super) fn finish(self, pattern_of: &mut [u32]) -> Patterns {
         let (keys, width, counts) = (self.keys, self.width, self.counts);
         let key = |number: u32| &keys[number as usize * width..][..width];
-        // Most keys differ in what one number holds.
         let begin = |number: u32| {
-            let begin = key(number).iter().take(BEGIN);
-            begin.fold(0, |begin, word| begin << 16 | u128::from(*word))
+            let (stratum, passes, levels) = parts(key(number));
+            beginning(stratum, passes, levels)
         };
-        let rest = |number: u32| &key(number)[BEGIN.min(width)..];
+        let levels = |number: u32| parts(key(number)).2;
         let numbers = 0..counts.len() as u32;
         let mut order: Vec<(u128, u32)> = numbers.map(|number| (begin(number), number)).collect();
-        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| rest(a.1).cmp(rest(b.1))));
+        order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| levels(a.1).cmp(levels(b.1))));
         let mut renumbered = vec![0; order.len()];
         let mut patterns = Patterns::empty(width.saturating_sub(KEY_HEADER));
         for (number, (_, before)) in (0..).zip(order) {
             renumbered[before as usize] = number;
-            let (header, levels) = key(before).split_at(KEY_HEADER);
-            let passes = header[1..].iter();
-            let passes = passes.fold(0, |all, word| all << 16 | u64::from(*word));
-            patterns.strata.push(header[0]);
-            patterns.passes.push(passes);
-            patterns.counts.push(counts[before as usize]);
-            patterns.levels.extend_from_slice(levels);
+            let (stratum, passes, levels) = parts(key(before));
+            let pairs = counts[before as usize];
+            patterns.push(stratum, passes, pairs, levels);
         }
         renumber(pattern_of, &renumbered);
         patterns
@@ -256,12 +269,8 @@ fn renumber(numbers: &mut [u32], renumbered: &[u32]) {
 impl Patterns {
     /// Those of all `parts` in one order, each part with the patterns of its pairs, which are renumbered.
     pub(super) fn join(mut parts: Vec<(Self, &mut [u32])>) -> Self {
-        // Most patterns differ in what one number holds.
-        let begin = |pattern: Observed<'_>| {
-            let header = u128::from(pattern.stratum) << 64 | u128::from(pattern.passes);
-            let level = |place: usize| u128::from(pattern.levels.get(place).copied().unwrap_or(0));
-            header << 48 | level(0) << 32 | level(1) << 16 | level(2)
-        };
+        let begin =
+            |pattern: Observed<'_>| beginning(pattern.stratum, pattern.passes, pattern.levels);
         let mut keys: Vec<(u128, u32, u32)> = (0..)
             .zip(&parts)
             .flat_map(|(part, (patterns, _))| {
@@ -288,7 +297,7 @@ impl Patterns {
                 renumbered[*part as usize][*own as usize] = number;
             }
             let (_, part, own) = same[0];
-            all.push(parts[part as usize].0.get(own as usize), pairs);
+            all.push_seen(parts[part as usize].0.get(own as usize), pairs);
         }
         let parts = parts.par_iter_mut().zip(&renumbered);
         parts.for_each(|((_, pattern_of), renumbered)| renumber(pattern_of, renumbered));
@@ -328,21 +337,34 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Whether each is there once, in order of its parts.
+    fn in_order(patterns: &Patterns) -> bool {
+        let seen = patterns
+            .iter()
+            .map(|seen| (seen.stratum, seen.passes, seen.levels));
+        seen.collect::<Vec<_>>().is_sorted_by(|a, b| a < b)
+    }
+
     proptest! {
         #[test]
         fn patterns_count_their_pairs_in_whatever_order_they_come(
-            pairs in proptest::collection::vec((0u16..2, 0u64..4, [0u16..3, 0u16..3]), 1..60)
+            // Passes of every word of a key, and levels that differ behind the beginning alone.
+            pairs in proptest::collection::vec(
+                (0u16..2, (0u32..4).prop_map(|word| 1 << (17 * word)), [0u16..2, 0u16..1, 0u16..2, 0u16..3, 0u16..3]),
+                1..60,
+            )
         ) {
-            let build = |pairs: &[(u16, u64, [u16; 2])]| {
+            let build = |pairs: &[(u16, u64, [u16; 5])]| {
                 let mut parts = Vec::new();
                 for part in pairs.chunks(7) {
                     let mut own = PatternBuilder::default();
-                    let number = |(stratum, passes, levels): &(u16, u64, [u16; 2])| own.number(*stratum, *passes, levels);
+                    let number = |(stratum, passes, levels): &(u16, u64, [u16; 5])| own.number(*stratum, *passes, levels);
                     let mut numbers: Vec<u32> = part.iter().map(number).collect();
                     let patterns = own.finish(&mut numbers);
+                    assert!(in_order(&patterns));
                     parts.push((patterns, numbers));
                 }
-                let joined = parts.iter_mut().map(|(patterns, numbers)| (std::mem::replace(patterns, Patterns::empty(2)), &mut numbers[..]));
+                let joined = parts.iter_mut().map(|(patterns, numbers)| (std::mem::replace(patterns, Patterns::empty(5)), &mut numbers[..]));
                 let patterns = Patterns::join(joined.collect());
                 let numbers: Vec<u32> = parts.into_iter().flat_map(|(_, numbers)| numbers).collect();
                 (patterns, numbers)
@@ -353,6 +375,7 @@ mod tests {
                 prop_assert_eq!((seen.stratum, seen.passes, seen.levels), (*stratum, *passes, &levels[..]));
             }
             prop_assert_eq!(patterns.counts.iter().sum::<u64>(), pairs.len() as u64);
+            prop_assert!(in_order(&patterns));
             let reversed: Vec<_> = pairs.iter().rev().copied().collect();
             let (again, mut turned) = build(&reversed);
             turned.reverse();
@@ -365,7 +388,7 @@ mod tests {
             counts in proptest::collection::vec(prop_oneof![4 => Just(1u64), 2 => 2u64..9, 1 => 9u64..500], 1..900), most in 20usize..200
         ) {
             let mut all = Patterns::empty(1);
-            counts.iter().for_each(|pairs| all.push(Observed::one(0, 1, &[0]), *pairs));
+            counts.iter().for_each(|pairs| all.push(0, 1, *pairs, &[0]));
             let pairs = |patterns: &Patterns| patterns.counts.iter().sum::<u64>();
             match all.thinned(most) {
                 None => prop_assert!(all.len() <= most),

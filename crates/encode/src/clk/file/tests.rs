@@ -7,11 +7,14 @@ use super::*;
 use crate::clk::csv::MAX_ROW;
 use crate::clk::{ClkSchema, ClkSecret};
 
+/// The characters of the longest cell that is allowed.
+const LONGEST: usize = 100_000;
+
 /// An encoder for filters of `bits` bits and columns `c0`, `c1` and so on.
 fn encoder(bits: usize, columns: usize) -> ClkEncoder {
     let feature = |column| {
         format!(
-            r#"{{"identifier": "c{column}", "format": {{"type": "string"}}, "hashing":
+            r#"{{"identifier": "c{column}", "format": {{"type": "string", "maxLength": {LONGEST}}}, "hashing":
             {{"comparison": {{"type": "exact"}}, "strategy": {{"bitsPerFeature": 7}}}}}}"#
         )
     };
@@ -77,6 +80,17 @@ fn a_row_without_end_is_refused_not_dropped() {
     let row = vec!["x".repeat(100_000); columns].join(",");
     let refused = encode(&encoder(64, columns), &row);
     assert!(matches!(refused, Err(EncodeError::RowTooLong { .. })));
+}
+
+#[test]
+fn of_several_wrong_rows_the_first_is_told() {
+    let encoder = encoder(64, 2);
+    let refused = |data: &str| encode(&encoder, data).unwrap_err();
+    let (cell, row) = (format!("a,{}", "b".repeat(LONGEST + 1)), "a");
+    let told = refused(&format!("a,b\n{cell}\n{row}\n"));
+    assert!(matches!(told, EncodeError::Cell { .. }), "{told}");
+    let told = refused(&format!("a,b\n{row}\n{cell}\n"));
+    assert!(matches!(told, EncodeError::RowLength { .. }), "{told}");
 }
 
 #[test]
