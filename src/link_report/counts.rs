@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Meetings;
+use super::meetings::{self, Meetings};
 use crate::rehearsal::Linked;
 use crate::report::data::{
     Blocking, Combination, Cut, Fit, Head, Overlap, PartyCount, PassCount, QualityRow, SizeCount,
@@ -64,12 +64,13 @@ pub(super) fn overlap(linked: &Linked) -> Overlap {
     }
 }
 
-pub(super) fn blocking(linked: &Linked, meetings: &Meetings) -> Blocking {
+pub(super) fn blocking(linked: &Linked) -> Blocking {
+    let (meetings, pairs_only_here) = (Meetings::of(linked), meetings::pairs_only_here(linked));
     let pass = |(place, pass): (usize, &model::schema::Pass)| PassCount {
         name: pass.name.to_string(),
         pairs: linked.matched.pairs_by_pass[place],
-        pairs_only_here: meetings.pairs_only_here[place],
-        links_only_here: meetings.links_only_here[place],
+        pairs_only_here: pairs_only_here[place],
+        links_only_here: meetings.only_here[place],
         skipped_blocks: linked.matched.skipped_by_pass[place],
     };
     Blocking {

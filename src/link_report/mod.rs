@@ -27,7 +27,6 @@ pub(crate) fn report_data(
     people: Option<&People>,
     quality: Vec<QualityRow>,
 ) -> ReportData {
-    let meetings = Meetings::of(linked);
     ReportData {
         warnings: warnings::all(linked),
         weights: odds::histogram(linked),
@@ -35,7 +34,7 @@ pub(crate) fn report_data(
         curve: people.map(|people| odds::curve(linked, people)),
         sizes: counts::sizes(linked),
         overlap: counts::overlap(linked),
-        blocking: counts::blocking(linked, &meetings),
+        blocking: counts::blocking(linked),
         fit: counts::fit(linked),
         cuts: counts::cuts(linked),
         losses: people.map_or_else(Vec::new, |people| losses::all(linked, people)),

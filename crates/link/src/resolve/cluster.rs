@@ -121,9 +121,7 @@ pub(super) fn form(
     repeats: &Repeats,
     decisions: &mut Decisions,
 ) -> Formed {
-    let likely =
-        |place, pair: ScoredPair| (pair.odds_millibits > LINK_ODDS).then_some((place, pair));
-    let likely = scored.find(likely);
+    let likely = scored.of_odds(|odds| odds > LINK_ODDS, |place, pair| Some((place, pair)));
     let met = Meetings::of(scored, &likely, decisions, records.list.len());
     let mut forest = Forest::new(schema, records, met, repeats, decisions);
     for (pair, verdict) in &decisions.by_pair {

@@ -20,11 +20,10 @@ impl Meetings {
         records: usize,
     ) -> Self {
         let connected = connected(likely, decisions, records);
-        let met_near = scored.find(|_, pair| {
-            let (left, right) = pair.pair;
-            let near = connected[left as usize] == connected[right as usize];
-            near.then_some((left, right, pair.odds_millibits))
-        });
+        let met_near = scored.between(
+            |(left, right)| connected[left as usize] == connected[right as usize],
+            |pair| (pair.pair.0, pair.pair.1, pair.odds_millibits),
+        );
         let mut starts = vec![0u64; records + 1];
         for (left, right, _) in &met_near {
             starts[*left as usize + 1] += 1;

@@ -87,6 +87,15 @@ pub(super) struct PairsIter<'a> {
     end: usize,
 }
 
+impl PairsIter<'_> {
+    /// The pair at `place`, which must not be before the last that was given; from there it goes on.
+    pub(super) fn skip_to(&mut self, place: usize) -> Option<(u32, u32)> {
+        debug_assert!(place >= self.place);
+        self.place = place;
+        self.next()
+    }
+}
+
 impl Iterator for PairsIter<'_> {
     type Item = (u32, u32);
 

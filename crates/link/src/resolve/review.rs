@@ -98,10 +98,10 @@ impl Decisions {
     /// Places in `scored` of the pairs people should look at, nearest to even odds first. To be asked
     /// before verdicts move the odds: else the order would tell owners how far they moved.
     pub(super) fn queue(&self, scored: &ScoredPairs) -> Vec<usize> {
-        let mut queue: Vec<_> = scored.find(|place, pair| {
-            let doubt = pair.odds_millibits.abs();
-            let open = doubt <= REVIEW_BAND && !self.by_pair.contains_key(&pair.pair);
-            open.then_some((doubt, pair.pair, place))
+        let in_doubt = |odds: i32| odds.abs() <= REVIEW_BAND;
+        let mut queue = scored.of_odds(in_doubt, |place, pair| {
+            let open = !self.by_pair.contains_key(&pair.pair);
+            open.then(|| (pair.odds_millibits.abs(), pair.pair, place))
         });
         queue.sort_unstable();
         queue.truncate(MAX_REVIEW);

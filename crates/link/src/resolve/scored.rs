@@ -90,32 +90,113 @@ impl ScoredPairs {
 
     /// All pairs, on several threads, in order where the order is kept.
     pub fn par_iter(&self) -> impl ParallelIterator<Item = ScoredPair> {
-        self.parts()
-            .flat_map_iter(|part| part.map(|(_, pair)| pair))
-    }
-
-    /// What `wanted` makes of pairs and their places, in order, as far as it makes anything of them.
-    pub(super) fn find<T: Clone + Send + Sync>(
-        &self,
-        wanted: impl Fn(usize, ScoredPair) -> Option<T> + Sync,
-    ) -> Vec<T> {
-        let found = self.parts().map(|part| {
-            let found = part.filter_map(|(place, pair)| wanted(place, pair));
-            found.collect::<Vec<T>>()
-        });
-        found.collect::<Vec<_>>().concat()
-    }
-
-    /// All pairs with their places, in parts.
-    fn parts(
-        &self,
-    ) -> impl IndexedParallelIterator<Item = impl Iterator<Item = (usize, ScoredPair)>> {
-        let parts = self.len().div_ceil(AT_ONCE);
-        (0..parts).into_par_iter().map(|part| {
-            let start = part * AT_ONCE;
+        let starts = (0..self.len()).into_par_iter().step_by(AT_ONCE);
+        starts.flat_map_iter(|start| {
             let end = (start + AT_ONCE).min(self.len());
             let pairs = (start..end).zip(self.pairs.part(start, end));
-            pairs.map(|(place, pair)| (place, self.scored(place, pair)))
+            pairs.map(|(place, pair)| self.scored(place, pair))
         })
+    }
+
+    /// What `make` makes of those that `wanted` are by their records, in order.
+    pub fn between<T: Clone + Send + Sync>(
+        &self,
+        wanted: impl Fn((u32, u32)) -> bool + Sync,
+        make: impl Fn(ScoredPair) -> T + Sync,
+    ) -> Vec<T> {
+        // Weights lie anywhere, and are looked up for those alone.
+        self.in_parts(|start, end| {
+            let pairs = (start..end).zip(self.pairs.part(start, end));
+            let pairs = pairs.filter(|(_, pair)| wanted(*pair));
+            pairs
+                .map(|(place, pair)| make(self.scored(place, pair)))
+                .collect()
+        })
+    }
+
+    /// What `make` makes of those whose odds are `wanted`, and of their places, in order, as far as it makes anything of them.
+    pub(super) fn of_odds<T: Clone + Send + Sync>(
+        &self,
+        wanted: impl Fn(i32) -> bool,
+        make: impl Fn(usize, ScoredPair) -> Option<T> + Sync,
+    ) -> Vec<T> {
+        // One bit a pattern stays near the processor while it goes through the pairs; the weights themselves do not.
+        let mut patterns = vec![0; self.weights.len().div_ceil(8)];
+        for (pattern, weight) in self.weights.iter().enumerate() {
+            if wanted(weight.odds_millibits) {
+                bits::set_bit(&mut patterns, pattern);
+            }
+        }
+        self.in_parts(|start, end| {
+            let mut pairs = self.pairs.part(start, end);
+            let found = (start..end).filter_map(|place| {
+                if !bits::get_bit(&patterns, self.pattern_of[place] as usize) {
+                    return None;
+                }
+                make(place, self.scored(place, pairs.skip_to(place)?))
+            });
+            found.collect()
+        })
+    }
+
+    /// What `of_part` makes of the pairs between two places, one part after the other, on several threads.
+    fn in_parts<T: Clone + Send + Sync>(
+        &self,
+        of_part: impl Fn(usize, usize) -> Vec<T> + Sync,
+    ) -> Vec<T> {
+        let starts = (0..self.len()).into_par_iter().step_by(AT_ONCE);
+        let parts = starts.map(|start| of_part(start, (start + AT_ONCE).min(self.len())));
+        parts.collect::<Vec<_>>().concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pairs::PairsBuilder;
+    use super::*;
+
+    /// Pairs in several parts: record `n` with some of those behind it, some records with none.
+    fn scored() -> ScoredPairs {
+        const RECORDS: u32 = 3000;
+        let of_left = |left: u32| (1..=left % 97).map(move |step| (left, left + step));
+        let list: Vec<(u32, u32)> = (0..RECORDS - 97).flat_map(of_left).collect();
+        assert!(list.len() > 3 * AT_ONCE);
+        let mut pairs = PairsBuilder::new(RECORDS as usize);
+        pairs.extend(&list);
+        let weight = |pattern: i32| PatternWeight {
+            weight_millibits: pattern,
+            odds_millibits: pattern * 7919 % 211 - 100,
+            passes: pattern as u64,
+        };
+        ScoredPairs {
+            pattern_of: (0..list.len() as u32).map(|pair| pair * 31 % 211).collect(),
+            pairs: pairs.finish(),
+            weights: (0..211).map(weight).collect(),
+        }
+    }
+
+    #[test]
+    fn pairs_are_found_by_their_odds_with_their_places() {
+        let scored = scored();
+        for least in [-1000, 0, 95, 1000] {
+            let found = scored.of_odds(
+                |odds| odds > least,
+                |place, pair| (place % 5 != 0).then_some((place, pair)),
+            );
+            let all = scored.iter().enumerate();
+            let wanted = all.filter(|(place, pair)| pair.odds_millibits > least && place % 5 != 0);
+            assert!(wanted.eq(found), "{least}");
+        }
+    }
+
+    #[test]
+    fn pairs_are_found_by_their_records() {
+        let scored = scored();
+        let wanted = |(left, right): (u32, u32)| left / 10 == right / 10;
+        let all = scored.iter().filter(|pair| wanted(pair.pair));
+        assert!(all.eq(scored.between(wanted, |pair| pair)));
+        let counted = scored.par_iter().map(|pair| u64::from(pair.pair.1));
+        let all = scored.iter().map(|pair| u64::from(pair.pair.1));
+        assert_eq!(counted.sum::<u64>(), all.sum());
     }
 }
