@@ -90,9 +90,7 @@ impl ScoredPairs {
 
     /// All pairs, on several threads, in order where the order is kept.
     pub fn par_iter(&self) -> impl ParallelIterator<Item = ScoredPair> {
-        let starts = (0..self.len()).into_par_iter().step_by(AT_ONCE);
-        starts.flat_map_iter(|start| {
-            let end = (start + AT_ONCE).min(self.len());
+        self.parts().flat_map_iter(|(start, end)| {
             let pairs = (start..end).zip(self.pairs.part(start, end));
             pairs.map(|(place, pair)| self.scored(place, pair))
         })
@@ -144,9 +142,14 @@ impl ScoredPairs {
         &self,
         of_part: impl Fn(usize, usize) -> Vec<T> + Sync,
     ) -> Vec<T> {
-        let starts = (0..self.len()).into_par_iter().step_by(AT_ONCE);
-        let parts = starts.map(|start| of_part(start, (start + AT_ONCE).min(self.len())));
+        let parts = self.parts().map(|(start, end)| of_part(start, end));
         parts.collect::<Vec<_>>().concat()
+    }
+
+    /// Where each part of the pairs begins and ends.
+    fn parts(&self) -> impl IndexedParallelIterator<Item = (usize, usize)> {
+        let starts = (0..self.len()).into_par_iter().step_by(AT_ONCE);
+        starts.map(|start| (start, (start + AT_ONCE).min(self.len())))
     }
 }
 
